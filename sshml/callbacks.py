@@ -1,0 +1,180 @@
+"""Lightning callbacks: class activation maps, what the test saw."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pydantic import Field
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor
+
+from sshml.cam import class_activation_maps
+from sshml.data.datamodule import Batch
+from sshml.figures import Example, map_panel
+from sshml.loggers import log_examples, log_figure
+
+
+class ExampleSet:
+    """Collects examples of every kind of answer: right and wrong, of both phases.
+
+    Args:
+        per_kind: how many of each of the four kinds.
+    """
+
+    def __init__(self, per_kind: int) -> None:
+        self._per_kind = per_kind
+        self._found: dict[tuple[int, int], list[tuple[dict[str, Tensor], float]]] = {}
+
+    def add(self, batch: Batch, logits: Tensor) -> None:
+        """Keep what is still wanted of a batch."""
+        probability = logits.float().softmax(dim=1)[:, 1].cpu()
+        labels = batch["label"].cpu()
+        predictions = (probability > 0.5).long()
+        for label in (0, 1):
+            for prediction in (0, 1):
+                found = self._found.setdefault((label, prediction), [])
+                of_kind = (labels == label) & (predictions == prediction)
+                for i in of_kind.nonzero()[: self._per_kind - len(found), 0].tolist():
+                    sample = {name: batch[name][i].cpu() for name in ("profile", "t1", "W", "label")}  # type: ignore[literal-required]
+                    found.append((sample, float(probability[i])))
+
+    def explain(self, network: torch.nn.Module) -> list[Example]:
+        """The examples with the maps of a network; empties the set."""
+        kept = [sample for found in self._found.values() for sample in found]
+        self._found.clear()
+        if not kept:
+            return []
+        profiles = torch.stack([sample["profile"] for sample, _ in kept])
+        maps = network_maps(network, profiles)
+        return [
+            Example(
+                profile=sample["profile"][0].numpy(),
+                maps=activation.numpy(),
+                t1=float(sample["t1"]),
+                W=float(sample["W"]),
+                label=int(sample["label"]),
+                probability=probability,
+            )
+            for (sample, probability), activation in zip(kept, maps, strict=True)
+        ]
+
+
+@torch.no_grad()
+def network_maps(network: torch.nn.Module, profiles: Tensor) -> Tensor:
+    """Raw class activation maps of a network with ``features`` and a linear ``head``.
+
+    Args:
+        network: as :class:`sshml.networks.GlobalAveragePoolingNetwork`.
+        profiles: shape (n, 1, 2M, 2M).
+
+    Returns:
+        Shape (n, C, h, w), float32, on the CPU.
+    """
+    weight = network.head.weight  # type: ignore[union-attr]
+    was_training = network.training
+    network.eval()
+    features = network.features(profiles.to(weight.device))  # type: ignore[operator, arg-type]
+    network.train(was_training)
+    return class_activation_maps(features, weight).float().cpu()  # type: ignore[arg-type]
+
+
+class MapPanels(Callback):
+    """Draws profiles, their maxima and the maps of both classes, during validation and at test.
+
+    Args:
+        every_n_epochs: draw after these many epochs, counted from 1, and at test.
+        examples: how many of each kind: right and wrong, of both phases.
+    """
+
+    def __init__(
+        self,
+        every_n_epochs: Annotated[int, Field(ge=1)] = 5,
+        examples: Annotated[int, Field(ge=1)] = 2,
+    ) -> None:
+        self.every_n_epochs = every_n_epochs
+        self._set = ExampleSet(examples)
+
+    def _is_due(self, trainer: pl.Trainer) -> bool:
+        return (trainer.current_epoch + 1) % self.every_n_epochs == 0
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,  # noqa: ARG002
+        dataloader_idx: int = 0,  # noqa: ARG002
+    ) -> None:
+        """Look for examples."""
+        if self._is_due(trainer):
+            self._set.add(batch, outputs["logits"])
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draw the panel of the epoch."""
+        if self._is_due(trainer):
+            epoch = trainer.current_epoch + 1
+            self._draw(trainer, pl_module, f"maps_epoch_{epoch:04d}", f"validation, epoch {epoch}")
+
+    def on_test_batch_end(
+        self,
+        trainer: pl.Trainer,  # noqa: ARG002
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,  # noqa: ARG002
+        dataloader_idx: int = 0,  # noqa: ARG002
+    ) -> None:
+        """Look for examples."""
+        self._set.add(batch, outputs["logits"])
+
+    def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draw the panel of the test."""
+        examples = self._draw(trainer, pl_module, "maps_test", "test")
+        log_examples(trainer.loggers, examples, trainer.current_epoch)
+
+    def _draw(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, name: str, title: str
+    ) -> list[Example]:
+        examples = self._set.explain(pl_module.network)  # type: ignore[arg-type]
+        if examples and trainer.is_global_zero:
+            figure = map_panel(examples, f"Class activation maps, {title}")
+            path = Path(trainer.default_root_dir, "figures", f"{name}.png")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(path, dpi=100)
+            log_figure(trainer.loggers, name.split("_epoch_")[0], figure, trainer.current_epoch)
+        return examples
+
+
+class TestPredictions(Callback):
+    """Keeps what a network said of each test sample.
+
+    Attributes:
+        t1: in units of t2, shape (n,).
+        labels: shape (n,).
+        predictions: shape (n,).
+    """
+
+    def on_test_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Forget an earlier test."""
+        self._parts: list[np.ndarray] = []
+
+    def on_test_batch_end(
+        self,
+        trainer: pl.Trainer,  # noqa: ARG002
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,  # noqa: ARG002
+        dataloader_idx: int = 0,  # noqa: ARG002
+    ) -> None:
+        """Keep a batch's answers."""
+        columns = (batch["t1"], batch["label"], outputs["logits"].argmax(dim=1))
+        self._parts.append(np.stack([column.cpu().double().numpy() for column in columns]))
+
+    def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Put the batches together."""
+        self.t1, labels, predictions = np.concatenate(self._parts, axis=1)
+        self.labels, self.predictions = labels.astype(int), predictions.astype(int)

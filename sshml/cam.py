@@ -1,0 +1,33 @@
+"""Class activation maps (Zhou et al., arXiv:1512.04150; thesis, Sec. 3.3). Needs torch only."""
+
+import torch
+from torch import Tensor
+
+
+def class_activation_maps(features: Tensor, weight: Tensor) -> Tensor:
+    """Raw maps of all classes, M_c(x, y) = sum_k w_k^c f_k(x, y).
+
+    The mean of M_c over (x, y) plus the bias of class c is the logit of class c, so the value of a
+    pixel is what it adds to the logit, times the number of pixels. Nothing is normalised or cut off.
+
+    Args:
+        features: last convolutional features, shape (n, K, h, w).
+        weight: weight of the linear head, shape (C, K).
+
+    Returns:
+        Shape (n, C, h, w).
+
+    Raises:
+        ValueError: if the shapes do not fit.
+
+    Example:
+        >>> features = torch.ones(1, 2, 3, 3)
+        >>> class_activation_maps(features, torch.tensor([[1.0, 2.0]]))[0, 0, 0].tolist()
+        [3.0, 3.0, 3.0]
+    """
+    if features.ndim != 4 or weight.ndim != 2 or features.shape[1] != weight.shape[1]:
+        raise ValueError(
+            "features must have shape (n, K, h, w) and weight (C, K), "
+            f"got {tuple(features.shape)} and {tuple(weight.shape)}"
+        )
+    return torch.einsum("nkhw,ck->nchw", features, weight)

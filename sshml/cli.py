@@ -1,0 +1,123 @@
+"""What the entry points share: run folders, resuming, one line for a user's mistake."""
+
+import contextlib
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+_RESUME_KEY = "ckpt_path"
+CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
+
+
+def run_folder_of(ckpt_path: str | Path) -> Path | None:
+    """The run folder that a checkpoint lies in, ``RUN/checkpoints/NAME.ckpt``; None if in none."""
+    folder = Path(ckpt_path).parent.parent
+    return folder if (folder / "manifest.json").is_file() else None
+
+
+def _run_folder(runs: str, ckpt_path: str | None, model: str) -> str:
+    """Folder of a run: that of the checkpoint it goes on from, or a new one."""
+    resumed = run_folder_of(ckpt_path) if ckpt_path else None
+    if resumed:
+        return str(resumed)
+    now = datetime.now()
+    return str(Path(runs, f"{now:%Y-%m-%d}", f"{model}_{now:%H-%M-%S-%f}"))
+
+
+# At import, and replacing: a second job in the same process would register it again. Cached, so that
+# the folder does not change within a run.
+OmegaConf.register_new_resolver("sshml.run_folder", _run_folder, use_cache=True, replace=True)
+
+
+def _key(override: str) -> str:
+    return override.split("=", maxsplit=1)[0].lstrip("+~").split("@")[0]
+
+
+def with_recorded_overrides(arguments: list[str]) -> list[str]:
+    """Put the overrides of the run to be resumed before those given now, which win.
+
+    Args:
+        arguments: of the command line, without the program's name.
+
+    Returns:
+        The arguments to run with; unchanged if no run is resumed.
+    """
+    given = [a for a in arguments if "=" in a and not a.startswith("-")]
+    paths = [a.split("=", maxsplit=1)[1] for a in given if _key(a) == _RESUME_KEY]
+    folder = run_folder_of(paths[-1]) if paths else None
+    if folder is None:
+        return arguments
+    recorded = json.loads((folder / "manifest.json").read_text())["overrides"]
+    taken = {_key(override) for override in given}
+    return [o for o in recorded if _key(o) not in taken] + arguments
+
+
+def _one_line(error: Exception, arguments: list[str]) -> str:
+    """What a user needs to know of a mistake in a command line or a configuration file."""
+    message = str(error)
+    unknown = re.match(r"Could not override '(?P<key>[^']+)'", message)
+    if unknown:
+        return _unknown_override(unknown["key"], arguments)
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(("object_type=", "reference_type="))]
+    return re.sub(r"([:,]);", r"\1", "; ".join(lines))
+
+
+def _unknown_override(key: str, arguments: list[str]) -> str:
+    """The line for a key that no configuration file has."""
+    from sshml.config import unknown_key  # noqa: PLC0415  # pydantic takes time, and is seldom needed here
+
+    parent, _, name = key.rpartition(".")
+    override = next((a for a in arguments if _key(a) == key), key)
+    groups = [a for a in arguments if "=" in a and "." not in _key(a) and a != override]
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        config = compose("train", [a for a in groups if not a.startswith("-")])
+    node = OmegaConf.select(config, parent) if parent else config
+    return f"{override}: {unknown_key(parent, name, map(str, node or ()))}"
+
+
+@contextlib.contextmanager
+def user_mistakes() -> Iterator[None]:
+    """Within a job: turns a user's mistake into one line and exit status 2."""
+    from sshml.checkpoint import CheckpointError  # noqa: PLC0415  # torch, which --help does without
+    from sshml.config import ConfigError  # noqa: PLC0415
+
+    try:
+        yield
+    except (ConfigError, CheckpointError, OmegaConfBaseException) as error:
+        print(f"error: {_one_line(error, sys.argv[1:])}", file=sys.stderr)
+        sys.exit(2)
+
+
+def run(main: Callable[[], object]) -> int:
+    """Run a Hydra entry point.
+
+    Args:
+        main: decorated with ``hydra.main``.
+
+    Returns:
+        Exit status: 0; 2 after a user's mistake, told in one line; 130 after Ctrl-C. Any other
+        exception is ours, and keeps its traceback.
+    """
+    # Hydra would print mistakes over several lines and hide the traceback of our own errors.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    try:
+        sys.argv[1:] = with_recorded_overrides(sys.argv[1:])
+        main()
+    except (HydraException, OmegaConfBaseException) as error:
+        print(f"error: {_one_line(error, sys.argv[1:])}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0

@@ -1,0 +1,184 @@
+"""Checks a configuration whole, before any work starts.
+
+The schema of a node with ``_target_`` is the signature of the class or function it names: its
+argument names, their annotations and the limits in them. So a network or data module of one's own is
+checked like those of this package.
+"""
+
+import difflib
+import inspect
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic.errors import PydanticSchemaGenerationError
+
+_TARGET = "_target_"
+_STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
+# Arguments that the program itself passes, and a configuration therefore need not.
+_PASSED = {"optimizer": {"params"}, "scheduler": {"optimizer"}}
+
+
+class ConfigError(ValueError):
+    """A mistake in the configuration; the message is one line: key, value, expected, way out."""
+
+
+class _Paths(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    runs: Annotated[str, Field(min_length=1)]
+    run: str
+
+
+class TrainConfig(BaseModel):
+    """Top level of train.py's configuration; nodes are checked one by one after it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
+    # torch takes seeds up to 2^64, numpy (which Lightning seeds too) up to 2^32.
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    ckpt_path: str | None
+    data: dict[str, Any]
+    model: dict[str, Any]
+    optimizer: dict[str, Any]
+    scheduler: dict[str, Any] | None
+    callbacks: dict[str, dict[str, Any]]
+    logger: dict[str, dict[str, Any]]
+    trainer: dict[str, Any]
+    paths: _Paths
+
+
+def plain_config(config: DictConfig) -> dict[str, Any]:
+    """Resolve and check a composed configuration.
+
+    Args:
+        config: what Hydra composed from ``conf/train.yaml``.
+
+    Returns:
+        The same as plain dictionaries, lists, numbers, strings and None.
+
+    Raises:
+        ConfigError: for the first unknown or missing key, wrong type or value out of range.
+    """
+    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    if not isinstance(plain, dict):
+        raise ConfigError(f"the configuration must be a mapping, got {type(plain).__name__}")
+    settings: dict[str, Any] = {str(key): value for key, value in plain.items()}
+    try:
+        TrainConfig.model_validate(settings)
+    except ValidationError as error:
+        raise _as_config_error("", settings, error) from error
+    for group in ("data", "model", "optimizer", "scheduler", "trainer"):
+        if settings[group] is not None:
+            _check_node(group, settings[group])
+    for group in ("callbacks", "logger"):
+        for name, node in settings[group].items():
+            _check_node(f"{group}.{name}", node)
+    return settings
+
+
+def _check_node(path: str, node: Mapping[str, Any]) -> None:
+    """Check a node against the signature of its target, and the nodes within it."""
+    signature, annotations = _signature(path, node)
+    parameters = signature.parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for name, value in node.items():
+        if name == _TARGET:
+            continue
+        key = f"{path}.{name}"
+        if name not in parameters:
+            if open_ended:
+                continue
+            raise ConfigError(f"{key}={value}: {unknown_key(path, name, parameters)}")
+        if isinstance(value, Mapping) and _TARGET in value:
+            _check_node(key, value)
+        elif name in annotations:
+            _check_value(key, value, annotations[name], parameters[name].default)
+    for name, parameter in parameters.items():
+        required = parameter.default is parameter.empty and parameter.kind not in (
+            parameter.VAR_KEYWORD,
+            parameter.VAR_POSITIONAL,
+        )
+        if required and name not in node and name not in _PASSED.get(path, ()):
+            raise ConfigError(f"{path}.{name}: missing; set it with +{path}.{name}=VALUE")
+
+
+def _signature(path: str, node: Mapping[str, Any]) -> tuple[inspect.Signature, dict[str, Any]]:
+    """Signature and resolved annotations of what a node builds."""
+    target = node.get(_TARGET)
+    if not isinstance(target, str):
+        raise ConfigError(
+            f"{path}.{_TARGET}={target}: expected the dotted name of a class or function"
+        )
+    try:
+        built = get_object(target)
+        annotated = built.__init__ if isinstance(built, type) else built
+        return inspect.signature(built), typing.get_type_hints(annotated, include_extras=True)
+    except (ImportError, AttributeError, ValueError, TypeError, NameError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path}.{_TARGET}={target}: cannot be used ({reason})") from error
+
+
+def _check_value(key: str, value: Any, annotation: Any, default: Any) -> None:
+    try:
+        adapter = TypeAdapter(annotation, config=_STRICT)
+    except (PydanticSchemaGenerationError, PydanticUserError):
+        return  # an annotation that only its own library understands
+    try:
+        adapter.validate_python(value)
+    except ValidationError as error:
+        has_default = default is not inspect.Parameter.empty and not isinstance(default, type)
+        way_out = f"; the default is {key}={_as_typed(default)}" if has_default else ""
+        raise ConfigError(f"{key}={_as_typed(value)}: {_expectation(error)}{way_out}") from error
+
+
+def _as_config_error(path: str, settings: Mapping[str, Any], error: ValidationError) -> ConfigError:
+    first = error.errors()[0]
+    location = [str(part) for part in first["loc"]]
+    key = ".".join(filter(None, [path, *location]))
+    if first["type"] == "extra_forbidden":
+        parent = ".".join(location[:-1])
+        fields = _Paths.model_fields if parent == "paths" else TrainConfig.model_fields
+        return ConfigError(f"{key}={first['input']}: {unknown_key(parent, location[-1], fields)}")
+    if first["type"] == "missing":
+        return ConfigError(f"{key}: missing; see conf/train.yaml")
+    return ConfigError(f"{key}={_as_typed(first['input'])}: {_expectation(error)}; see conf/train.yaml")
+
+
+def _expectation(error: ValidationError) -> str:
+    """What pydantic expected, all members of a union in one phrase."""
+    phrases = []
+    for problem in error.errors():
+        phrase = problem["msg"].removeprefix("Value error, ")
+        phrase = phrase.replace("Input should be ", "expected ")
+        if phrase not in phrases:
+            phrases.append(phrase if not phrases else phrase.removeprefix("expected "))
+    return " or ".join(phrases)
+
+
+def _as_typed(value: Any) -> str:
+    """A value as one would type it on Hydra's command line."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_as_typed, value)) + "]"
+    return str(value)
+
+
+def unknown_key(path: str, name: str, known: Iterable[str]) -> str:
+    """What to say of a key that does not exist: what does, and which was probably meant."""
+    names = sorted(n for n in known if n != "self" and n not in _PASSED.get(path, ()))
+    close = difflib.get_close_matches(name, names, n=1)
+    prefix = f"{path}." if path else ""
+    meant = f"; did you mean {prefix}{close[0]}?" if close else ""
+    return f"no such key; expected one of {', '.join(names)}{meant}"

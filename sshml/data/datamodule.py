@@ -1,0 +1,191 @@
+"""Density profiles made on the fly, as a Lightning data module."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, TypedDict
+
+import pytorch_lightning as pl
+import torch
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from sshml.data.ensemble import Ensemble, Label, RatioGrid, Realisations, Resample
+from sshml.data.strength import DisorderStrength
+from sshml.data.streams import Split
+from sshml.physics import Disorder, density_profiles
+
+
+class Batch(TypedDict):
+    """One batch of n samples.
+
+    ``profile`` float32 (n, 1, 2M, 2M); ``label`` int64 (n,), the kind that is trained on; ``ratio``,
+    ``sample``, ``thermodynamic`` int64 (n,), all kinds; ``t1``, ``W`` float32 (n,), in units of t2;
+    ``index`` int64 (n,), the sample's number in its split.
+    """
+
+    profile: Tensor
+    label: Tensor
+    ratio: Tensor
+    sample: Tensor
+    thermodynamic: Tensor
+    t1: Tensor
+    W: Tensor
+    index: Tensor
+
+
+class ProfileDataset(Dataset[Batch]):
+    """The samples of one split, computed when asked for, a batch at a time.
+
+    Args:
+        ensemble: where the chains come from.
+        split: which of its splits.
+        label: the kind of label to train on.
+    """
+
+    def __init__(self, ensemble: Ensemble, split: Split, label: Label = "ratio") -> None:
+        self.ensemble = ensemble
+        self.split = split
+        self.label = label
+
+    def __len__(self) -> int:
+        return self.ensemble.sizes[self.split]
+
+    def __getitems__(self, index: Sequence[int]) -> Batch:
+        """The samples with these numbers as one batch; a DataLoader's way to ask for it."""
+        chains = self.ensemble.chains(self.split, index)
+        labels = {kind: torch.from_numpy(values) for kind, values in chains.labels.items()}
+        profiles = density_profiles(chains.intracell, chains.intercell)
+        return Batch(
+            profile=torch.from_numpy(profiles).unsqueeze(1),
+            label=labels[self.label],
+            ratio=labels["ratio"],
+            sample=labels["sample"],
+            thermodynamic=labels["thermodynamic"],
+            t1=torch.from_numpy(chains.t1).float(),
+            W=torch.from_numpy(chains.W).float(),
+            index=torch.as_tensor(index),
+        )
+
+    def __getitem__(self, index: int) -> Batch:
+        """Sample ``index`` without the batch dimension."""
+        batch = self.__getitems__([index])
+        return Batch(**{name: value[0] for name, value in batch.items()})  # type: ignore[typeddict-item]
+
+
+class EpochSampler(Sampler[int]):
+    """Visits the training set in a seeded order that depends on the epoch alone.
+
+    So a resumed run goes on exactly as an uninterrupted one. Lightning calls :meth:`set_epoch`.
+
+    Args:
+        ensemble: whose training split to visit.
+    """
+
+    def __init__(self, ensemble: Ensemble) -> None:
+        self._ensemble = ensemble
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch of the next iteration."""
+        self._epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._ensemble.order(self._epoch).tolist())
+
+    def __len__(self) -> int:
+        return self._ensemble.sizes[Split.TRAIN]
+
+
+def _as_is(batch: Batch) -> Batch:
+    return batch
+
+
+def _checked_strength(W: object) -> object:
+    DisorderStrength.parse(W)  # type: ignore[arg-type]  # anything may come from a user
+    return W
+
+
+def _checked_range(limits: Sequence[float]) -> tuple[float, float]:
+    low, high = limits
+    if not 0 <= low < high < float("inf"):
+        raise ValueError("expected [low,high] with 0 <= low < high")
+    return low, high
+
+
+class SSHDataModule(pl.LightningDataModule):
+    """Training, validation and test sets of density profiles of SSH chains.
+
+    Nothing is stored: every batch is computed when it is needed, so memory does not grow with the
+    sizes. Sample i of a split has the same bits whatever the number of workers, the batch size and
+    the order of access; see :class:`sshml.data.ensemble.Ensemble` for the arguments not listed here.
+
+    Args:
+        label: what a network is trained on; the thesis labels by ``ratio`` always.
+        n_train: samples of the training set, an epoch.
+        n_val: samples of the validation set.
+        n_test: samples of the test set.
+        batch_size: samples a batch.
+        num_workers: processes that make batches; 0 makes them in the training process.
+    """
+
+    def __init__(
+        self,
+        *,
+        W: Annotated[float | str | Sequence[float], AfterValidator(_checked_strength)] = 0.0,
+        n_cells: Annotated[int, Field(ge=2)] = 30,
+        disorder: Disorder = "thesis",
+        label: Label = "ratio",
+        ratio_range: Annotated[
+            Sequence[float], Field(min_length=2, max_length=2), AfterValidator(_checked_range)
+        ] = (0.0, 2.0),
+        ratio_grid: RatioGrid = "even",
+        realisations: Realisations = "fresh",
+        resample: Resample = "never",
+        n_train: PositiveInt = 10_000,
+        n_val: PositiveInt = 4_000,
+        n_test: PositiveInt = 6_000,
+        batch_size: PositiveInt = 100,
+        num_workers: NonNegativeInt = 0,
+        seed: NonNegativeInt = 0,
+    ) -> None:
+        super().__init__()
+        self.ensemble = Ensemble(
+            {Split.TRAIN: n_train, Split.VAL: n_val, Split.TEST: n_test},
+            n_cells=n_cells,
+            W=W,
+            disorder=disorder,
+            ratio_range=(ratio_range[0], ratio_range[1]),
+            ratio_grid=ratio_grid,
+            realisations=realisations,
+            resample=resample,
+            seed=seed,
+        )
+        self.label = label
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+
+    def dataset(self, split: Split) -> ProfileDataset:
+        """The samples of one split."""
+        return ProfileDataset(self.ensemble, split, self.label)
+
+    def _loader(self, split: Split) -> DataLoader[Batch]:
+        return DataLoader(
+            self.dataset(split),
+            batch_size=self.batch_size,
+            sampler=EpochSampler(self.ensemble) if split is Split.TRAIN else None,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            collate_fn=_as_is,
+        )
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Batches of the training set, in a new order each epoch."""
+        return self._loader(Split.TRAIN)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Batches of the validation set, in order."""
+        return self._loader(Split.VAL)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """Batches of the test set, in order."""
+        return self._loader(Split.TEST)

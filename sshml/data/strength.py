@@ -1,0 +1,77 @@
+"""What ``data.W`` may be: a number, a list of numbers or an interval."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sshml.physics.hoppings import Floats
+
+EXPECTED = "a number >= 0, a list such as [0.25,0.5] or an interval such as 0.25..0.75"
+
+
+@dataclass(frozen=True)
+class DisorderStrength:
+    """A set of disorder strengths that chains draw theirs from.
+
+    Args:
+        values: strengths of a list, or the two ends of an interval.
+        is_interval: whether ``values`` are the ends of an interval.
+    """
+
+    values: tuple[float, ...]
+    is_interval: bool = False
+
+    @classmethod
+    def parse(cls, W: float | str | Sequence[float]) -> "DisorderStrength":
+        """Read ``data.W``.
+
+        Args:
+            W: ``0.5``, ``[0.25, 0.5]`` or ``"0.25..0.75"``.
+
+        Returns:
+            The strengths it stands for.
+
+        Raises:
+            ValueError: for anything else, negative or not finite numbers, an empty list, a value
+                twice, an empty or reversed interval.
+        """
+        if isinstance(W, str):
+            if ".." not in W:
+                raise ValueError(f"expected {EXPECTED}")
+            low, high = map(_strength, W.split("..", maxsplit=1))
+            if low >= high:
+                raise ValueError("expected an interval low..high with low < high")
+            return cls((low, high), is_interval=True)
+        values = tuple(map(_strength, W if isinstance(W, Sequence) else [W]))
+        if not values or len(set(values)) < len(values):
+            raise ValueError("expected a list of at least one strength, none of them twice")
+        return cls(values)
+
+    def of_samples(self, index: np.ndarray, uniform: Floats) -> Floats:
+        """Strengths of samples: the values of a list in turn, or uniform on the interval.
+
+        Args:
+            index: integers, shape (n,).
+            uniform: random numbers in [0, 1), shape (n,).
+
+        Returns:
+            Shape (n,).
+        """
+        if self.is_interval:
+            low, high = self.values
+            return low + (high - low) * uniform
+        return np.asarray(self.values)[index % len(self.values)]
+
+
+def _strength(value: object) -> float:
+    """One finite number >= 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"expected {EXPECTED}")
+    try:
+        strength = float(value)
+    except ValueError:
+        raise ValueError(f"expected {EXPECTED}") from None
+    if not (np.isfinite(strength) and strength >= 0):
+        raise ValueError(f"expected {EXPECTED}")
+    return strength

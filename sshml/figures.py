@@ -1,0 +1,246 @@
+"""The pictures of a run. Each function returns a matplotlib Figure and touches no global state."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from sshml.physics import profile_maxima
+
+PHASES = ("trivial", "topological")
+# Profiles are shown saturated, as in the thesis (0.03 to 0.1); a network sees them as they are.
+_SATURATED_AT = 0.1
+_PROFILE_STYLE = {"cmap": "afmhot", "vmin": 0.0, "vmax": _SATURATED_AT, "interpolation": "nearest"}
+_COLOURS = {"train": "tab:blue", "val": "tab:orange", "phase": ("tab:blue", "tab:red")}
+
+
+@dataclass(frozen=True)
+class Example:
+    """A sample, what a network says of it, and where it looks.
+
+    Attributes:
+        profile: shape (2M, 2M).
+        maps: raw class activation maps, shape (2, h, w).
+        t1: in units of t2.
+        W: disorder strength.
+        label: 0 trivial, 1 topological.
+        probability: of the topological phase, by the network.
+    """
+
+    profile: NDArray[np.float32]
+    maps: NDArray[np.float32]
+    t1: float
+    W: float
+    label: int
+    probability: float
+
+    @property
+    def prediction(self) -> int:
+        """0 trivial, 1 topological."""
+        return int(self.probability > 0.5)
+
+
+def _profile_axes(axes: Axes, image: NDArray[np.floating], **style: object) -> None:
+    size = len(image)
+    axes.set(xticks=[0, size // 2, size], yticks=[0, size // 2, size])
+    axes.imshow(image, extent=(0, size, size, 0), **{**_PROFILE_STYLE, **style})  # type: ignore[arg-type]
+
+
+def sample_profiles(
+    profiles: NDArray[np.float32], t1: Sequence[float], W: Sequence[float], labels: Sequence[int]
+) -> Figure:
+    """Density profiles side by side.
+
+    Args:
+        profiles: shape (n, 2M, 2M).
+        t1: of each, in units of t2.
+        W: of each.
+        labels: of each, 0 or 1.
+    """
+    columns = min(4, len(profiles))
+    rows = -(-len(profiles) // columns)
+    figure = Figure(figsize=(2.6 * columns + 1, 2.9 * rows + 0.3), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axes in grid.flat[len(profiles) :]:
+        axes.remove()
+    for axes, profile, ratio, strength, label in zip(
+        grid.flat, profiles, t1, W, labels, strict=False
+    ):
+        _profile_axes(axes, profile)
+        axes.set_title(f"$t_1/t_2$ = {ratio:.2f}, W = {strength:.3g}\n{PHASES[label]}", fontsize=9)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("site")
+    for axes in grid[-1]:
+        axes.set_xlabel("state, by energy")
+    image = grid[0, 0].images[0]
+    figure.colorbar(image, ax=grid, label=r"$|\psi|^2$", extend="max", shrink=0.8)
+    return figure
+
+
+def learning_curves(rows: Sequence[Mapping[str, float]], best_epoch: int) -> Figure:
+    """Loss and accuracy of training and validation against epochs.
+
+    Args:
+        rows: of ``metrics.csv``.
+        best_epoch: whose checkpoint was kept as the best.
+    """
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    for axes, (name, scale, unit) in zip(
+        figure.subplots(1, 2),
+        (("loss", 1, "cross-entropy loss"), ("accuracy", 100, "accuracy (%)")),
+        strict=True,
+    ):
+        for stage, title in (("train", "training"), ("val", "validation")):
+            points = [(r["epoch"] + 1, scale * r[f"{stage}/{name}"]) for r in rows if f"{stage}/{name}" in r]
+            marker = "o" if len(points) < 30 else None
+            axes.plot(*zip(*points, strict=True), color=_COLOURS[stage], label=title, marker=marker, ms=3)
+        axes.axvline(best_epoch + 1, color="0.6", ls=":", label="best checkpoint")
+        axes.set(xlabel="epoch", ylabel=unit)
+        axes.grid(alpha=0.3)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    figure.axes[0].set_yscale("log")
+    figure.axes[0].legend()
+    return figure
+
+
+def confusion_matrix(tp: int, fp: int, tn: int, fn: int) -> Figure:
+    """Counts of the test set; positive = topological."""
+    counts = np.array([[tn, fp], [fn, tp]])
+    figure = Figure(figsize=(4.4, 3.8), layout="constrained")
+    axes = figure.subplots()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100)
+    for (row, column), name in zip(np.ndindex(2, 2), ("TN", "FP", "FN", "TP"), strict=True):
+        share = shares[row, column]
+        axes.text(
+            column,
+            row,
+            f"{name}\n{counts[row, column]:,}\n{100 * share:.2f} %".replace(",", "\N{THIN SPACE}"),
+            ha="center",
+            va="center",
+            color="white" if share > 0.5 else "black",
+        )
+    axes.set(xticks=[0, 1], yticks=[0, 1], xlabel="predicted", ylabel="true")
+    axes.set_xticklabels(PHASES)
+    axes.set_yticklabels(PHASES, rotation=90, va="center")
+    figure.colorbar(image, label="share of the true phase (%)")
+    return figure
+
+
+def accuracy_by_ratio(
+    t1: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    predictions: NDArray[np.integer],
+    critical: float | None,
+    n_bins: int = 20,
+) -> Figure:
+    """Accuracy, and share called topological, against t1/t2.
+
+    Args:
+        t1: of each test sample, in units of t2, shape (n,).
+        labels: 0 or 1, shape (n,).
+        predictions: 0 or 1, shape (n,).
+        critical: (t1/t2)_c in the thermodynamic limit; None or NaN if there is not one.
+        n_bins: bins of equal width.
+    """
+    edges = np.linspace(t1.min(), t1.max(), n_bins + 1)
+    bins = np.clip(np.digitize(t1, edges) - 1, 0, n_bins - 1)
+    figure = Figure(figsize=(7, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for values, colour, title in (
+        (predictions == labels, "tab:green", "accuracy"),
+        (predictions == 1, "tab:purple", "share called topological"),
+    ):
+        points = []
+        for b in np.unique(bins):
+            inside = values[bins == b]
+            interval = binomtest(int(inside.sum()), len(inside)).proportion_ci(method="wilson")
+            centre = (edges[b] + edges[b + 1]) / 2
+            points.append(100 * np.array([centre / 100, inside.mean(), interval.low, interval.high]))
+        x, y, low, high = np.transpose(points)
+        axes.plot(x, y, "o-", ms=3, color=colour, label=title)
+        axes.fill_between(x, low, high, color=colour, alpha=0.2, lw=0)
+    if critical is not None and np.isfinite(critical):
+        label = rf"$(t_1/t_2)_c$ = {critical:.4f}"
+        axes.axvline(critical, color="0.5", ls="--", label=label)
+    axes.set(xlabel="$t_1/t_2$", ylabel="share of the test samples in the bin (%)", ylim=(-4, 104))
+    axes.grid(alpha=0.3)
+    axes.legend(title="bands: 95 % interval", fontsize=9)
+    return figure
+
+
+def map_panel(examples: Sequence[Example], title: str) -> Figure:
+    """Profile, maxima and the raw maps of both classes, a row an example, right ones first.
+
+    Args:
+        examples: at least one.
+        title: of the figure.
+    """
+    rows = sorted(examples, key=lambda e: (e.prediction != e.label, e.label))
+    figure = Figure(figsize=(11.5, 2.45 * len(rows) + 0.7), layout="constrained")
+    figure.suptitle(title)
+    grid = figure.subplots(len(rows), 4, squeeze=False)
+    heads = ("density profile", "maximum of each state", "map: trivial", "map: topological")
+    for axes, head in zip(grid[0], heads, strict=True):
+        axes.set_title(head, fontsize=10)
+    for row, example in zip(grid, rows, strict=True):
+        _profile_axes(row[0], example.profile)
+        _profile_axes(row[1], profile_maxima(example.profile), vmax=None)
+        row[0].set_ylabel("site")
+        limits = {"vmin": example.maps.min(), "vmax": example.maps.max()}
+        for axes, activation in zip(row[2:], example.maps, strict=True):
+            _profile_axes(axes, example.profile)
+            axes.images[0].remove()
+            size = len(example.profile)
+            axes.imshow(activation, cmap="viridis", extent=(0, size, size, 0), **limits)
+        for axes, what in zip(row[[0, 1, 3]], (r"$|\psi|^2$", r"$|\psi|^2$", r"$M_c$, raw"), strict=True):
+            saturated = axes is row[0]
+            figure.colorbar(axes.images[-1], ax=axes, label=what, extend="max" if saturated else "neither")
+        _describe(row[0], example)
+    for axes in grid[-1]:
+        axes.set_xlabel("state, by energy")
+    return figure
+
+
+def profile_picture(example: Example) -> Figure:
+    """The density profile alone, for a table."""
+    return _picture(example.profile, _PROFILE_STYLE)
+
+
+def map_picture(example: Example) -> Figure:
+    """The map of the predicted class alone, for a table."""
+    return _picture(example.maps[example.prediction], {"cmap": "viridis"})
+
+
+def _picture(image: NDArray[np.floating], style: Mapping[str, Any]) -> Figure:
+    figure = Figure(figsize=(1.6, 1.6))
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    axes.set_axis_off()
+    axes.imshow(image, aspect="auto", **style)
+    return figure
+
+
+def _describe(axes: Axes, example: Example) -> None:
+    right = example.prediction == example.label
+    text = (
+        f"{'right' if right else 'WRONG'}\n"
+        f"true: {PHASES[example.label]}\n"
+        f"predicted: {PHASES[example.prediction]}\n"
+        f"p(topological) = {example.probability:.3f}\n"
+        f"$t_1/t_2$ = {example.t1:.3f}\n"
+        f"W = {example.W:.3g}"
+    )
+    axes.annotate(
+        text,
+        xy=(-0.42, 0.5),
+        xycoords="axes fraction",
+        ha="right",
+        va="center",
+        fontsize=9,
+        color="black" if right else "tab:red",
+    )

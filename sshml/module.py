@@ -1,0 +1,106 @@
+"""The Lightning module: one classifier for every network."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from sshml.checkpoint import CHECKPOINT_KEY, checkpoint_origin
+from sshml.data.datamodule import Batch
+from sshml.metrics import STAGES, PhaseMetrics
+from sshml.networks import build_network
+
+
+def _key(stage: str) -> str:
+    """Key of a stage's metrics; ``train`` itself is a method of every module."""
+    return f"{stage}_metrics"
+
+
+class PhaseClassifier(pl.LightningModule):
+    """Trains a network by cross-entropy to tell trivial (0) from topological (1) profiles.
+
+    Logs ``{train,val,test}/`` loss, accuracy, tp, fp, tn, fn and ece, once an epoch. All arguments
+    are plain values, so a checkpoint is plain data and loads with ``weights_only=True``.
+
+    Args:
+        network: node of :func:`sshml.networks.build_network`.
+        optimizer: node with ``_target_``, a ``torch.optim`` class, and its arguments.
+        scheduler: likewise, stepped once an epoch; None for a constant learning rate.
+        data: settings of the data the network is trained on; not used here, they travel with it.
+    """
+
+    def __init__(
+        self,
+        network: dict[str, Any],
+        optimizer: dict[str, Any],
+        scheduler: dict[str, Any] | None = None,
+        data: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        # Channels-last convolutions are 1.4 times as fast on a CPU, and never slower on a GPU.
+        self.network = build_network(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.metrics = nn.ModuleDict({_key(stage): PhaseMetrics() for stage in STAGES})
+        self._optimizer = optimizer
+        self._scheduler = scheduler
+        self._data = data
+
+    def forward(self, profiles: Tensor) -> Tensor:
+        """Profiles (n, 1, 2M, 2M) to logits (n, 2)."""
+        logits: Tensor = self.network(profiles)
+        return logits
+
+    def _step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
+        logits = self(batch["profile"])
+        loss = cross_entropy(logits, batch["label"])
+        size = len(logits)
+        self.log(f"{stage}/loss", loss, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
+        self.metrics[_key(stage)].update(logits.detach(), batch["label"])  # type: ignore[operator]
+        return {"loss": loss, "logits": logits.detach()}
+
+    def _log_metrics(self, stage: str) -> None:
+        metrics: PhaseMetrics = self.metrics[_key(stage)]  # type: ignore[assignment]
+        # compute() already gathers the counts of all devices.
+        self.log_dict({f"{stage}/{name}": value for name, value in metrics.compute().items()})
+        metrics.reset()
+
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
+        """One step of training; returns loss and logits."""
+        return self._step(batch, "train")
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
+        """One batch of validation; returns loss and logits."""
+        return self._step(batch, "val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
+        """One batch of the test; returns loss and logits."""
+        return self._step(batch, "test")
+
+    def on_train_epoch_end(self) -> None:
+        """Log what the epoch of training measured, and the learning rate it used."""
+        self._log_metrics("train")
+        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+
+    def on_validation_epoch_end(self) -> None:
+        """Log what the validation measured."""
+        self._log_metrics("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log what the test measured."""
+        self._log_metrics("test")
+
+    def configure_optimizers(self) -> dict[str, Any]:  # type: ignore[override]
+        """The optimiser and scheduler that the configuration names."""
+        optimizer = instantiate(self._optimizer, self.network.parameters(), _convert_="all")
+        if self._scheduler is None:
+            return {"optimizer": optimizer}
+        scheduler = instantiate(self._scheduler, optimizer, _convert_="all")
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler}}
+
+    def on_save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+        """Write the format and the versions into the checkpoint."""
+        checkpoint[CHECKPOINT_KEY] = checkpoint_origin()  # type: ignore[index]

@@ -1,0 +1,38 @@
+"""Networks that tell the phases apart. Needs torch, and torchvision for ResNet18, only."""
+
+import pkgutil
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from sshml.networks.cnn import CNN
+from sshml.networks.gap import GlobalAveragePoolingNetwork
+from sshml.networks.resnet import ResNet18
+
+__all__ = ["CNN", "GlobalAveragePoolingNetwork", "ResNet18", "build_network"]
+
+
+def build_network(node: Mapping[str, Any]) -> nn.Module:
+    """Build the network that a configuration node names.
+
+    Args:
+        node: ``_target_``, the dotted name of a class derived from ``torch.nn.Module``, and the
+            arguments it takes; plain values only.
+
+    Returns:
+        The network, newly initialised from torch's global random numbers.
+
+    Raises:
+        ValueError: if there is no such class, or it is no ``nn.Module``. A checkpoint names its
+            network in this way, and must not be able to call anything else.
+    """
+    arguments = dict(node)
+    name = arguments.pop("_target_", None)
+    try:
+        network_class = pkgutil.resolve_name(str(name))
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"there is no network class {name!r}: {error}") from error
+    if not (isinstance(network_class, type) and issubclass(network_class, nn.Module)):
+        raise ValueError(f"{name} is not a torch.nn.Module")
+    return network_class(**arguments)

@@ -1,0 +1,39 @@
+"""Networks that end in global average pooling and one linear layer."""
+
+import torch
+from torch import Tensor, nn
+
+
+class GlobalAveragePoolingNetwork(nn.Module):
+    """A convolutional trunk, global average pooling, one linear head.
+
+    logit_c = b_c + mean over (x, y) of sum_k w_k^c f_k(x, y), which is what makes the class activation
+    maps of Zhou et al. (arXiv:1512.04150) exact. Every network of this package has this form, and
+    any trunk can be given it: ``GlobalAveragePoolingNetwork(my_trunk, n_features=64)``.
+
+    Args:
+        features: trunk, images (n, 1, H, W) to features (n, K, h, w).
+        n_features: K.
+        n_classes: number of classes C.
+
+    Attributes:
+        features: the trunk.
+        head: ``nn.Linear(K, C)``.
+    """
+
+    def __init__(self, features: nn.Module, n_features: int, n_classes: int = 2) -> None:
+        super().__init__()
+        self.features = features
+        self.head = nn.Linear(n_features, n_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (n, 1, H, W) float32 to logits (n, C)."""
+        features: Tensor = self.features(images)
+        logits: Tensor = self.head(features.mean(dim=(-2, -1)))
+        return logits
+
+    @torch.no_grad()
+    def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (n, K, h, w) and logits (n, C) of one forward pass, without gradients."""
+        features: Tensor = self.features(images)
+        return features, self.head(features.mean(dim=(-2, -1)))

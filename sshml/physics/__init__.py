@@ -1,0 +1,32 @@
+"""The SSH chain: hoppings, density profiles, invariants. Needs numpy and scipy only."""
+
+from sshml.physics.hoppings import (
+    DISORDER_CONVENTIONS,
+    Disorder,
+    disordered_hoppings,
+    sample_hoppings,
+)
+from sshml.physics.profiles import chiral_blocks, density_profiles, energies, profile_maxima
+from sshml.physics.topology import (
+    band_gap,
+    critical_ratio,
+    lyapunov_exponent,
+    sample_invariant,
+    winding_number,
+)
+
+__all__ = [
+    "DISORDER_CONVENTIONS",
+    "Disorder",
+    "band_gap",
+    "chiral_blocks",
+    "critical_ratio",
+    "density_profiles",
+    "disordered_hoppings",
+    "energies",
+    "lyapunov_exponent",
+    "profile_maxima",
+    "sample_hoppings",
+    "sample_invariant",
+    "winding_number",
+]

@@ -1,0 +1,120 @@
+"""Hopping amplitudes of the Su-Schrieffer-Heeger chain, clean and disordered.
+
+Energies are in units of the clean intercell hopping t2 = 1, so ``t1`` is the ratio t1/t2. ``omega``
+and ``omega'`` are independent and uniform on [-1/2, 1/2).
+
+================== ========================= ========================= =========================
+convention         intracell                 intercell                 source
+================== ========================= ========================= =========================
+``thesis``         t1 (1 + W/2 omega)        t2 (1 + W omega')         thesis, Eq. 6
+``additive``       t1 + W/2 omega            t2 + W omega'             original code of the thesis
+``mondragon_shem`` t1 + W omega              t2 + W/2 omega'           PRL 113, 046802 (2014)
+================== ========================= ========================= =========================
+"""
+
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Disorder = Literal["thesis", "additive", "mondragon_shem"]
+Floats = NDArray[np.float64]
+
+DISORDER_CONVENTIONS: tuple[Disorder, ...] = get_args(Disorder)
+
+
+def check_disorder(disorder: str) -> None:
+    """Raise ``ValueError`` unless ``disorder`` names one of the three conventions."""
+    if disorder not in DISORDER_CONVENTIONS:
+        raise ValueError(f"disorder must be one of {DISORDER_CONVENTIONS}, got {disorder!r}")
+
+
+def bond_disorder(W: ArrayLike, disorder: Disorder) -> tuple[Floats, Floats]:
+    """Disorder strengths (W1, W2) of the intracell and the intercell bonds.
+
+    Args:
+        W: disorder strength, any shape, W >= 0.
+        disorder: convention, see the module's table.
+
+    Returns:
+        (W1, W2), each of the shape of ``W``.
+
+    Raises:
+        ValueError: for a negative or not finite W, or an unknown convention.
+    """
+    check_disorder(disorder)
+    strength = np.asarray(W, dtype=np.float64)
+    if not np.all(np.isfinite(strength) & (strength >= 0)):
+        raise ValueError(f"W must be finite and >= 0, got {W!r}")
+    if disorder == "mondragon_shem":
+        return strength, strength / 2
+    return strength / 2, strength
+
+
+def disordered_hoppings(
+    t1: ArrayLike,
+    W: ArrayLike,
+    omega_intracell: Floats,
+    omega_intercell: Floats,
+    *,
+    disorder: Disorder = "thesis",
+) -> tuple[Floats, Floats]:
+    """Put given random numbers on the bonds of chains.
+
+    Args:
+        t1: clean intracell hopping in units of t2, scalar or shape (n,).
+        W: disorder strength, scalar or shape (n,), W >= 0.
+        omega_intracell: shape (n, M), values in [-1/2, 1/2).
+        omega_intercell: shape (n, M), values in [-1/2, 1/2).
+        disorder: convention, see the module's table.
+
+    Returns:
+        (intracell, intercell), each of shape (n, M).
+
+    Raises:
+        ValueError: for a bad W or an unknown convention.
+    """
+    W1, W2 = bond_disorder(W, disorder)
+    mean = np.asarray(t1, dtype=np.float64)[..., None]
+    intracell_noise = W1[..., None] * omega_intracell
+    intercell = 1 + W2[..., None] * omega_intercell
+    if disorder == "thesis":
+        return mean * (1 + intracell_noise), intercell
+    return mean + intracell_noise, intercell
+
+
+def sample_hoppings(
+    t1: ArrayLike,
+    W: ArrayLike,
+    n_cells: int,
+    *,
+    disorder: Disorder = "thesis",
+    rng: np.random.Generator,
+) -> tuple[Floats, Floats]:
+    """Draw disordered SSH chains, one independent realisation a chain.
+
+    Args:
+        t1: clean intracell hopping in units of t2, scalar or shape (n,).
+        W: disorder strength, scalar or shape (n,), W >= 0.
+        n_cells: number of unit cells M >= 1.
+        disorder: convention, see the module's table.
+        rng: source of the random numbers; 2 n M are drawn.
+
+    Returns:
+        (intracell, intercell), each of shape (n, M) with n = 1 for scalars. The last intercell bond
+        closes the ring for :func:`sample_invariant`; the open chain does not use it.
+
+    Raises:
+        ValueError: for a bad W, n_cells < 1 or an unknown convention.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> intracell, intercell = sample_hoppings([0.5, 1.5], 0.0, 3, rng=rng)
+        >>> intracell.tolist(), intercell[0].tolist()
+        ([[0.5, 0.5, 0.5], [1.5, 1.5, 1.5]], [1.0, 1.0, 1.0])
+    """
+    if n_cells < 1:
+        raise ValueError(f"n_cells must be >= 1, got {n_cells}")
+    t1, W = np.broadcast_arrays(np.atleast_1d(t1), W)
+    omega = rng.random((len(t1), 2, n_cells)) - 0.5
+    return disordered_hoppings(t1, W, omega[:, 0], omega[:, 1], disorder=disorder)

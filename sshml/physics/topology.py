@@ -1,0 +1,152 @@
+"""Topological invariants and critical lines of the SSH chain, clean and disordered.
+
+1 = topological, 0 = trivial. Eqs. 4-5 of the thesis as printed give winding number -1 for t2 > t1;
+its Fig. 1c shows +1, so the absolute value is what is returned here.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+from scipy.special import xlogy
+
+from sshml.physics.hoppings import Disorder, Floats, bond_disorder
+
+# Below this W/t the closed form of E ln|t + W omega| cancels to fewer digits than its series keeps.
+_SERIES_BELOW = 1e-2
+
+
+def winding_number(t1: ArrayLike, t2: ArrayLike) -> NDArray[np.int64]:
+    """Winding number of the clean bulk h(k) = t1 + t2 exp(-ik) (thesis, Eqs. 4-5).
+
+    Args:
+        t1: intracell hopping, any shape.
+        t2: intercell hopping, shape broadcastable with ``t1``.
+
+    Returns:
+        1 where abs(t2) > abs(t1), else 0 (also at equality, where the gap closes and it is undefined).
+    """
+    return (np.abs(t2) > np.abs(t1)).astype(np.int64)
+
+
+def band_gap(t1: ArrayLike, t2: ArrayLike) -> Floats:
+    """Gap between the two bulk bands of the clean chain, 2 abs(abs(t1) - abs(t2)).
+
+    Fig. 1b of the thesis plots half of it, the distance of a band from E = 0.
+
+    Args:
+        t1: intracell hopping, any shape.
+        t2: intercell hopping, shape broadcastable with ``t1``.
+
+    Returns:
+        The gap in the units of the hoppings.
+    """
+    return np.asarray(2 * np.abs(np.abs(t1) - np.abs(t2)), dtype=np.float64)
+
+
+def sample_invariant(intracell: ArrayLike, intercell: ArrayLike) -> NDArray[np.int64]:
+    """Exact invariant of disorder realisations: the winding number of the chain closed to a ring.
+
+    1 if sum ln|intercell| > sum ln|intracell| (Mondragon-Shem et al., PRL 113, 046802).
+
+    Args:
+        intracell: shape (n, M).
+        intercell: shape (n, M); the last bond closes the ring.
+
+    Returns:
+        Shape (n,), 0 or 1.
+
+    Raises:
+        ValueError: if the shapes differ; a ring has as many intercell as intracell bonds.
+    """
+    if np.shape(intracell) != np.shape(intercell):
+        raise ValueError(
+            f"a ring needs bonds of equal shape (n, M), got {np.shape(intracell)} "
+            f"and {np.shape(intercell)}"
+        )
+    with np.errstate(divide="ignore"):  # ln 0 = -inf decides the comparison as it should
+        decay = [np.log(np.abs(bonds)).sum(axis=-1) for bonds in (intercell, intracell)]
+    return (decay[0] > decay[1]).astype(np.int64)
+
+
+def mean_log_hopping(t: ArrayLike, W: ArrayLike) -> Floats:
+    """E ln|t + W omega| with omega uniform on [-1/2, 1/2].
+
+    [(t+a) ln|t+a| - (t-a) ln|t-a|]/(2a) - 1 with a = W/2.
+
+    Args:
+        t: mean hopping, any shape, t >= 0.
+        W: width of the distribution, shape broadcastable with ``t``, W >= 0.
+
+    Returns:
+        The mean logarithm; -inf where t = W = 0.
+    """
+    t, a = np.broadcast_arrays(np.asarray(t, np.float64), np.asarray(W, np.float64) / 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r2 = (a / t) ** 2
+        series = np.log(t) - r2 / 6 - r2**2 / 20
+        exact = (xlogy(t + a, np.abs(t + a)) - xlogy(t - a, np.abs(t - a))) / (2 * a) - 1
+    return np.where(2 * a <= _SERIES_BELOW * t, series, exact)
+
+
+def lyapunov_exponent(t1: ArrayLike, W: ArrayLike, disorder: Disorder = "thesis") -> Floats:
+    """Inverse localisation length of the zero mode, gamma = E ln|intercell| - E ln|intracell|.
+
+    gamma > 0 is topological in the thermodynamic limit; 1/abs(gamma) is the localisation length in
+    unit cells. Hoppings as in :mod:`sshml.physics.hoppings`, in units of t2.
+
+    Args:
+        t1: clean intracell hopping, any shape, t1 >= 0.
+        W: disorder strength, shape broadcastable with ``t1``, W >= 0.
+        disorder: convention.
+
+    Returns:
+        gamma; +inf where every intracell bond is 0.
+
+    Raises:
+        ValueError: for a bad W or an unknown convention.
+    """
+    W1, W2 = bond_disorder(W, disorder)
+    if disorder == "thesis":
+        with np.errstate(divide="ignore"):
+            intracell = np.log(np.asarray(t1, np.float64)) + mean_log_hopping(1, W1)
+    else:
+        intracell = mean_log_hopping(t1, W1)
+    return mean_log_hopping(1, W2) - intracell
+
+
+def critical_ratio(W: ArrayLike, disorder: Disorder = "thesis") -> Floats:
+    """Critical line (t1/t2)_c, where the Lyapunov exponent changes sign.
+
+    Topological below it, trivial above. ``thesis``: exp[g(W) - g(W/2)] with g(W) = E ln|1 + W omega|,
+    minimum 1/sqrt(2) at W = 4/sqrt(3). ``mondragon_shem``: ends at W = 4, beyond which every chain is
+    trivial.
+
+    Args:
+        W: disorder strength, any shape, W >= 0.
+        disorder: convention.
+
+    Returns:
+        The ratio, of the shape of ``W``; NaN where no ratio is critical.
+
+    Raises:
+        ValueError: for a bad W or an unknown convention.
+    """
+    W1, W2 = bond_disorder(W, disorder)
+    if disorder == "thesis":
+        return np.exp(mean_log_hopping(1, W2) - mean_log_hopping(1, W1))
+    roots = [_critical_mean(*widths) for widths in zip(W1.ravel(), W2.ravel(), strict=True)]
+    return np.reshape(np.array(roots, dtype=np.float64), W1.shape)
+
+
+def _critical_mean(W1: float, W2: float) -> float:
+    """Root t1 >= 0 of E ln|t1 + W1 omega| = E ln|1 + W2 omega|; the left side grows with t1."""
+    target = float(mean_log_hopping(1, W2))
+
+    def excess(t1: float) -> float:
+        return float(mean_log_hopping(t1, W1)) - target
+
+    if W1 == 0:
+        return float(np.exp(target))
+    if excess(0) > 0:
+        return np.nan
+    return float(brentq(excess, 0, 1 + W1 + W2, xtol=1e-14))

@@ -1,0 +1,48 @@
+"""Where a result comes from: versions, git revision, machine."""
+
+import functools
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+_PACKAGES = (
+    "sshml",
+    "torch",
+    "torchvision",
+    "pytorch-lightning",
+    "torchmetrics",
+    "hydra-core",
+    "omegaconf",
+    "numpy",
+    "scipy",
+    "wandb",
+)
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Versions of Python and of the installed packages that a result depends on."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@functools.cache
+def git_revision() -> str | None:
+    """Commit of the checkout this package runs from, with ``-dirty`` if tracked files have changed.
+
+    None outside a checkout or without git.
+    """
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,74 @@
+"""The folder that a run leaves behind."""
+
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sshml.provenance import git_revision, versions
+
+MANIFEST = "manifest.json"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that no reader, and no kill, ever meets half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(text)
+    part.replace(path)
+
+
+class RunFolder:
+    """Configuration, manifest, metrics, checkpoints and figures of one run.
+
+    Args:
+        path: the folder; made if it is not there.
+        settings: the resolved configuration.
+        overrides: what the command line changed of it.
+    """
+
+    def __init__(self, path: str | Path, settings: Mapping[str, Any], overrides: list[str]) -> None:
+        self.path = Path(path)
+        self.figures = self.path / "figures"
+        self._start = time.monotonic()
+        earlier = self._earlier_manifest()
+        self._manifest: dict[str, Any] = {
+            "status": "running",
+            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "overrides": [o for o in overrides if not o.startswith("ckpt_path=")],
+            "seed": settings["seed"],
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "wall_time_s": None,
+            "git_revision": git_revision(),
+            "versions": versions(),
+            "cpu_threads": os.cpu_count(),
+            "earlier": [*earlier.pop("earlier", []), earlier] if earlier else [],
+        }
+        write_atomically(self.path / "config.yaml", yaml.safe_dump(dict(settings), sort_keys=False))
+        self._write_manifest()
+
+    def _earlier_manifest(self) -> dict[str, Any]:
+        """The manifest of the run that is gone on with, if any."""
+        path = self.path / MANIFEST
+        manifest: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+        return manifest
+
+    def _write_manifest(self) -> None:
+        write_atomically(self.path / MANIFEST, json.dumps(self._manifest, indent=2) + "\n")
+
+    def finish(self, status: str) -> None:
+        """Record how the run ended: ``finished``, ``interrupted`` or ``failed``."""
+        self._manifest["status"] = status
+        self._manifest["wall_time_s"] = round(time.monotonic() - self._start, 1)
+        self._write_manifest()
+
+    def write_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Write the final values, ``metrics.json``."""
+        write_atomically(self.path / "metrics.json", json.dumps(dict(metrics), indent=2) + "\n")

@@ -1,0 +1,99 @@
+"""One run: train, test, explain, and leave a folder behind."""
+
+import logging
+import sys
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from pytorch_lightning.loggers import Logger
+
+from sshml.callbacks import TestPredictions
+from sshml.checkpoint import read_checkpoint
+from sshml.checks import check_run
+from sshml.data.datamodule import SSHDataModule
+from sshml.loggers import MetricsFile, closing
+from sshml.module import PhaseClassifier
+from sshml.report import draw_figures, log_results, print_summary
+from sshml.run_folder import RunFolder
+
+
+def train(settings: Mapping[str, Any]) -> dict[str, float]:
+    """Train, test and explain.
+
+    Args:
+        settings: from :func:`sshml.config.plain_config`.
+
+    Returns:
+        The final values, as in ``metrics.json``: ``epoch``, counted from 0, and ``train/…`` and
+        ``val/…`` of the best checkpoint; ``test/…``.
+
+    Raises:
+        ConfigError: before any work, if the parts do not fit together.
+        CheckpointError: likewise, for ``ckpt_path``.
+    """
+    _quieten_libraries()
+    check_run(settings)
+    run = RunFolder(settings["paths"]["run"], settings, list(HydraConfig.get().overrides.task))
+    status = "failed"
+    try:
+        metrics = _train(settings, run)
+        status = "finished"
+    except (KeyboardInterrupt, SystemExit):  # Lightning turns Ctrl-C into the latter
+        status = "interrupted"
+        raise
+    finally:
+        run.finish(status)
+    print_summary(run, metrics)
+    return metrics
+
+
+def _quieten_libraries() -> None:
+    """Silence what Lightning says of every run here; its other warnings stay."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for said_of_every_run in (
+        ".*does not have many workers.*",  # profiles are made faster than they are trained on
+        ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run's own
+        ".*treespec, LeafSpec.*",  # Lightning 2.6 on torch 2.15
+        ".*number of training batches .* is smaller than the logging interval.*",
+    ):
+        warnings.filterwarnings("ignore", message=said_of_every_run)
+
+
+def _train(settings: Mapping[str, Any], run: RunFolder) -> dict[str, float]:
+    pl.seed_everything(settings["seed"], workers=True, verbose=False)
+    datamodule: SSHDataModule = instantiate(settings["data"], _convert_="all")
+    module = PhaseClassifier(
+        network=settings["model"],
+        optimizer=settings["optimizer"],
+        scheduler=settings["scheduler"],
+        data=settings["data"],
+    )
+    on_terminal = sys.stdout.isatty()
+    history = MetricsFile(run.path / "metrics.csv", echo=not on_terminal)
+    loggers: list[Logger] = [history]  # the others join it within, so that they get closed
+    with closing(loggers):
+        loggers += [instantiate(node, _convert_="all") for node in settings["logger"].values()]
+        for logger in loggers:
+            logger.log_hyperparams(dict(settings))
+        callbacks = [instantiate(node, _convert_="all") for node in settings["callbacks"].values()]
+        predictions = TestPredictions()
+        trainer: pl.Trainer = instantiate(
+            settings["trainer"],
+            logger=loggers,
+            callbacks=[*callbacks, predictions],
+            enable_progress_bar=on_terminal,
+            _convert_="all",
+        )
+        trainer.fit(module, datamodule, ckpt_path=settings["ckpt_path"], weights_only=True)
+        best = trainer.checkpoint_callback.best_model_path or None  # type: ignore[union-attr]
+        trainer.test(module, datamodule, ckpt_path=best, verbose=False, weights_only=True)
+        epoch = read_checkpoint(best)["epoch"] if best else max(history.rows)
+        metrics = {**history.rows[epoch], **history.test}
+        run.write_metrics(metrics)
+        drawn = draw_figures(run, settings, datamodule, history, predictions, epoch)
+        log_results(loggers, drawn, predictions, epoch)
+    return metrics
