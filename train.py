@@ -5,10 +5,10 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from sshml.cli import run, user_mistakes
+from sshml.cli import CONF_DIR, run, user_mistakes
 
 
-@hydra.main(version_base="1.3", config_path="conf", config_name="train")
+@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="train")
 def main(config: DictConfig) -> float:
     """Run one training; returns the validation accuracy of the best checkpoint, for sweeps."""
     # torch and Lightning take seconds to import, which `--help` and a typo need not wait for.

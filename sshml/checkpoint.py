@@ -8,16 +8,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from sshml.errors import CheckpointError
 from sshml.networks import build_network
 from sshml.provenance import git_revision, versions
 
 CHECKPOINT_KEY = "sshml"
 CHECKPOINT_FORMAT = 1
 _NETWORK_PREFIX = "network."
-
-
-class CheckpointError(ValueError):
-    """A file that is no checkpoint of this package, or does not fit; the message is one line."""
 
 
 def checkpoint_origin() -> dict[str, Any]:

@@ -10,8 +10,8 @@ from hydra.utils import instantiate
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
-from sshml.checkpoint import CheckpointError, load_network_state, read_checkpoint
-from sshml.config import ConfigError
+from sshml.checkpoint import load_network_state, read_checkpoint
+from sshml.errors import CheckpointError, ConfigError
 from sshml.metrics import LOGGED
 from sshml.networks import build_network
 
@@ -30,12 +30,18 @@ def check_run(settings: Mapping[str, Any]) -> None:
     _check_forward(settings, network)
     if settings["ckpt_path"]:
         _check_checkpoint(settings, network)
-    with _named("optimizer"):
+    with _named("optimizer", settings["optimizer"]):
         optimizer = instantiate(settings["optimizer"], [nn.Parameter(torch.zeros(1))])
     if settings["scheduler"]:
-        with _named("scheduler"):
+        with _named("scheduler", settings["scheduler"]):
             instantiate(settings["scheduler"], optimizer)
-    with _named("trainer"):
+    epochs = settings["trainer"]["max_epochs"]
+    if epochs is None or epochs == 0 or epochs < -1:
+        raise ConfigError(
+            f"trainer.max_epochs={epochs}: expected at least 1, or -1 for an end that only "
+            "callbacks=early_stopping sets"
+        )
+    with _named("trainer", settings["trainer"]):
         instantiate(settings["trainer"], logger=False)
     for name, node in settings["callbacks"].items():
         monitor = node.get("monitor")
@@ -44,18 +50,20 @@ def check_run(settings: Mapping[str, Any]) -> None:
                 f"callbacks.{name}.monitor={monitor}: no such value; expected one of "
                 f"{', '.join(LOGGED)}"
             )
-        with _named(f"callbacks.{name}"):
+        with _named(f"callbacks.{name}", node):
             instantiate(node, _convert_="all")
 
 
 @contextmanager
-def _named(path: str) -> Iterator[None]:
+def _named(path: str, node: Mapping[str, Any]) -> Iterator[None]:
     """Turns what a constructor says of its arguments into an error of their node."""
     try:
         yield
     except (InstantiationException, MisconfigurationException, ValueError) as error:
         cause = error.__cause__ if isinstance(error, InstantiationException) else error
-        raise ConfigError(f"{path}: {' '.join(str(cause or error).split())}") from error
+        reason = " ".join(str(cause or error).split()).rstrip(".!")
+        given = " ".join(f"{path}.{name}={value}" for name, value in node.items() if name[0] != "_")
+        raise ConfigError(f"{path}: {reason}; change one of {given}") from error
 
 
 def _meta_network(node: Mapping[str, Any]) -> nn.Module:
@@ -95,7 +103,10 @@ def _check_forward(settings: Mapping[str, Any], network: nn.Module) -> None:
 
 def _check_checkpoint(settings: Mapping[str, Any], network: nn.Module) -> None:
     path = settings["ckpt_path"]
-    checkpoint = read_checkpoint(path)
+    try:
+        checkpoint = read_checkpoint(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"ckpt_path={error}") from error
     try:
         load_network_state(network, checkpoint)
     except CheckpointError as error:

@@ -11,9 +11,12 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
+from sshml.errors import CheckpointError, ConfigError, unknown_key
 
 _RESUME_KEY = "ckpt_path"
 CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
@@ -68,15 +71,18 @@ def _one_line(error: Exception, arguments: list[str]) -> str:
     unknown = re.match(r"Could not override '(?P<key>[^']+)'", message)
     if unknown:
         return _unknown_override(unknown["key"], arguments)
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        return _unknown_option(error.missing_cfg_file, arguments)
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith(("object_type=", "reference_type="))]
-    return re.sub(r"([:,]);", r"\1", "; ".join(lines))
+    text = re.sub(r"([:,]);", r"\1", "; ".join(lines))
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: expected KEY=VALUE in Hydra's grammar ({text})"
+    return text
 
 
 def _unknown_override(key: str, arguments: list[str]) -> str:
     """The line for a key that no configuration file has."""
-    from sshml.config import unknown_key  # noqa: PLC0415  # pydantic takes time, and is seldom needed here
-
     parent, _, name = key.rpartition(".")
     override = next((a for a in arguments if _key(a) == key), key)
     groups = [a for a in arguments if "=" in a and "." not in _key(a) and a != override]
@@ -84,19 +90,30 @@ def _unknown_override(key: str, arguments: list[str]) -> str:
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         config = compose("train", [a for a in groups if not a.startswith("-")])
     node = OmegaConf.select(config, parent) if parent else config
-    return f"{override}: {unknown_key(parent, name, map(str, node or ()))}"
+    known = {str(name) for name in node or () if name != "_target_"}
+    if not parent:
+        known |= {path.name for path in CONF_DIR.iterdir() if path.is_dir()}
+    return f"{override}: {unknown_key(parent, name, known)}"
+
+
+def _unknown_option(missing: str, arguments: list[str]) -> str:
+    """The line for a file that a configuration group does not have."""
+    group, _, name = missing.partition("/")
+    folder = CONF_DIR / group
+    options = sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
+    override = next((a for a in arguments if a.endswith(f"={name}")), f"{group}={name}")
+    return f"{override}: {unknown_key(group, name, options, sign='=')}"
 
 
 @contextlib.contextmanager
 def user_mistakes() -> Iterator[None]:
     """Within a job: turns a user's mistake into one line and exit status 2."""
-    from sshml.checkpoint import CheckpointError  # noqa: PLC0415  # torch, which --help does without
-    from sshml.config import ConfigError  # noqa: PLC0415
-
     try:
         yield
     except (ConfigError, CheckpointError, OmegaConfBaseException) as error:
         print(f"error: {_one_line(error, sys.argv[1:])}", file=sys.stderr)
+        with contextlib.suppress(OSError):  # Hydra has made a folder; keep it only if it was in use
+            Path(HydraConfig.get().runtime.output_dir).rmdir()
         sys.exit(2)
 
 

@@ -5,10 +5,9 @@ argument names, their annotations and the limits in them. So a network or data m
 checked like those of this package.
 """
 
-import difflib
 import inspect
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from hydra.utils import get_object
@@ -23,14 +22,12 @@ from pydantic import (
 )
 from pydantic.errors import PydanticSchemaGenerationError
 
+from sshml.errors import ConfigError, unknown_key
+
 _TARGET = "_target_"
 _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
 # Arguments that the program itself passes, and a configuration therefore need not.
 _PASSED = {"optimizer": {"params"}, "scheduler": {"optimizer"}}
-
-
-class ConfigError(ValueError):
-    """A mistake in the configuration; the message is one line: key, value, expected, way out."""
 
 
 class _Paths(BaseModel):
@@ -97,7 +94,8 @@ def _check_node(path: str, node: Mapping[str, Any]) -> None:
         if name not in parameters:
             if open_ended:
                 continue
-            raise ConfigError(f"{key}={value}: {unknown_key(path, name, parameters)}")
+            known = parameters.keys() - _PASSED.get(path, set())
+            raise ConfigError(f"{key}={_as_typed(value)}: {unknown_key(path, name, known)}")
         if isinstance(value, Mapping) and _TARGET in value:
             _check_node(key, value)
         elif name in annotations:
@@ -173,12 +171,3 @@ def _as_typed(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(_as_typed, value)) + "]"
     return str(value)
-
-
-def unknown_key(path: str, name: str, known: Iterable[str]) -> str:
-    """What to say of a key that does not exist: what does, and which was probably meant."""
-    names = sorted(n for n in known if n != "self" and n not in _PASSED.get(path, ()))
-    close = difflib.get_close_matches(name, names, n=1)
-    prefix = f"{path}." if path else ""
-    meant = f"; did you mean {prefix}{close[0]}?" if close else ""
-    return f"no such key; expected one of {', '.join(names)}{meant}"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
@@ -16,7 +17,8 @@ PHASES = ("trivial", "topological")
 # Profiles are shown saturated, as in the thesis (0.03 to 0.1); a network sees them as they are.
 _SATURATED_AT = 0.1
 _PROFILE_STYLE = {"cmap": "afmhot", "vmin": 0.0, "vmax": _SATURATED_AT, "interpolation": "nearest"}
-_COLOURS = {"train": "tab:blue", "val": "tab:orange", "phase": ("tab:blue", "tab:red")}
+_COLOURS = {"train": "tab:blue", "val": "tab:orange"}
+_BAR: dict[str, Any] = {"fraction": 0.05, "pad": 0.03}
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,11 @@ class Example:
         return int(self.probability > 0.5)
 
 
-def _profile_axes(axes: Axes, image: NDArray[np.floating], **style: object) -> None:
-    size = len(image)
+def _profile_axes(
+    axes: Axes, image: NDArray[np.floating], size: int | None = None, **style: object
+) -> None:
+    """Show a profile, or a map stretched over a profile of ``size`` sites."""
+    size = size or len(image)
     axes.set(xticks=[0, size // 2, size], yticks=[0, size // 2, size])
     axes.imshow(image, extent=(0, size, size, 0), **{**_PROFILE_STYLE, **style})  # type: ignore[arg-type]
 
@@ -64,7 +69,7 @@ def sample_profiles(
     """
     columns = min(4, len(profiles))
     rows = -(-len(profiles) // columns)
-    figure = Figure(figsize=(2.6 * columns + 1, 2.9 * rows + 0.3), layout="constrained")
+    figure = Figure(figsize=(2.6 * columns + 1, 2.9 * rows + 0.3), layout="compressed")
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for axes in grid.flat[len(profiles) :]:
         axes.remove()
@@ -100,9 +105,9 @@ def learning_curves(rows: Sequence[Mapping[str, float]], best_epoch: int) -> Fig
             marker = "o" if len(points) < 30 else None
             axes.plot(*zip(*points, strict=True), color=_COLOURS[stage], label=title, marker=marker, ms=3)
         axes.axvline(best_epoch + 1, color="0.6", ls=":", label="best checkpoint")
-        axes.set(xlabel="epoch", ylabel=unit)
+        axes.set(xlabel="epoch", ylabel=unit, xlim=(0, max(r["epoch"] for r in rows) + 2))
         axes.grid(alpha=0.3)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.axes[0].set_yscale("log")
     figure.axes[0].legend()
     return figure
@@ -182,7 +187,7 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
         title: of the figure.
     """
     rows = sorted(examples, key=lambda e: (e.prediction != e.label, e.label))
-    figure = Figure(figsize=(11.5, 2.45 * len(rows) + 0.7), layout="constrained")
+    figure = Figure(figsize=(11, 1.8 * len(rows) + 0.8), layout="compressed")
     figure.suptitle(title)
     grid = figure.subplots(len(rows), 4, squeeze=False)
     heads = ("density profile", "maximum of each state", "map: trivial", "map: topological")
@@ -190,17 +195,14 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
         axes.set_title(head, fontsize=10)
     for row, example in zip(grid, rows, strict=True):
         _profile_axes(row[0], example.profile)
-        _profile_axes(row[1], profile_maxima(example.profile), vmax=None)
+        _profile_axes(row[1], profile_maxima(example.profile))
         row[0].set_ylabel("site")
-        limits = {"vmin": example.maps.min(), "vmax": example.maps.max()}
+        # One scale for both classes: only the difference of their logits matters.
+        limits = {"vmin": example.maps.min(), "vmax": example.maps.max(), "cmap": "viridis"}
         for axes, activation in zip(row[2:], example.maps, strict=True):
-            _profile_axes(axes, example.profile)
-            axes.images[0].remove()
-            size = len(example.profile)
-            axes.imshow(activation, cmap="viridis", extent=(0, size, size, 0), **limits)
-        for axes, what in zip(row[[0, 1, 3]], (r"$|\psi|^2$", r"$|\psi|^2$", r"$M_c$, raw"), strict=True):
-            saturated = axes is row[0]
-            figure.colorbar(axes.images[-1], ax=axes, label=what, extend="max" if saturated else "neither")
+            _profile_axes(axes, activation, size=len(example.profile), **limits)
+        figure.colorbar(row[1].images[0], ax=row[1], label=r"$|\psi|^2$", extend="max", **_BAR)
+        figure.colorbar(row[3].images[0], ax=row[3], label="$M_c$", **_BAR)
         _describe(row[0], example)
     for axes in grid[-1]:
         axes.set_xlabel("state, by energy")

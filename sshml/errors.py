@@ -1,0 +1,29 @@
+"""How a user's mistake is told: one line with key, value, what is expected, and the way out."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class ConfigError(ValueError):
+    """A mistake in the configuration; the message is one line."""
+
+
+class CheckpointError(ValueError):
+    """A file that is no checkpoint of this package, or does not fit; the message is one line."""
+
+
+def unknown_key(parent: str, name: str, known: Iterable[str], sign: str = ".") -> str:
+    """What to say of a name that does not exist: which do, and which was probably meant.
+
+    Args:
+        parent: the key it was looked for in; empty at the top.
+        name: what was asked for.
+        known: the names there are.
+        sign: between parent and name: ``.`` for a key, ``=`` for an option of a group.
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    prefix = f"{parent}{sign}" if parent else ""
+    meant = f"; did you mean {prefix}{close[0]}?" if close else ""
+    what = "key" if sign == "." else "option"
+    return f"no such {what}; expected one of {', '.join(names)}{meant}"
