@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sshml.errors import CheckpointError
 from sshml.networks import build_network
@@ -56,12 +56,15 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return checkpoint
 
 
-def load_network_state(network: nn.Module, checkpoint: dict[str, Any]) -> None:
-    """Put the weights of a checkpoint into a network.
+def network_state(network: nn.Module, checkpoint: dict[str, Any]) -> dict[str, Tensor]:
+    """The weights of a checkpoint, which are to fit a network.
 
     Args:
         network: of the class and size that the checkpoint was made with.
         checkpoint: from :func:`read_checkpoint`.
+
+    Returns:
+        A ``state_dict`` for the network.
 
     Raises:
         CheckpointError: naming the first weight that is missing, surplus or of another shape.
@@ -80,7 +83,7 @@ def load_network_state(network: nn.Module, checkpoint: dict[str, Any]) -> None:
                 f"{checkpoint['hyper_parameters']['network']['_target_']}, "
                 f"but {type(network).__name__} expects {shapes[1]}"
             )
-    network.load_state_dict(state)
+    return state
 
 
 def load_classifier(checkpoint: str | Path) -> nn.Module:
@@ -101,5 +104,5 @@ def load_classifier(checkpoint: str | Path) -> nn.Module:
     if "pretrained" in node:  # its weights are about to be replaced, and need no download
         node["pretrained"] = False
     network = build_network(node)
-    load_network_state(network, content)
+    network.load_state_dict(network_state(network, content))
     return network.eval()

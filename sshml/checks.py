@@ -10,7 +10,7 @@ from hydra.utils import instantiate
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 
-from sshml.checkpoint import load_network_state, read_checkpoint
+from sshml.checkpoint import network_state, read_checkpoint
 from sshml.errors import CheckpointError, ConfigError
 from sshml.metrics import LOGGED
 from sshml.networks import build_network
@@ -108,7 +108,7 @@ def _check_checkpoint(settings: Mapping[str, Any], network: nn.Module) -> None:
     except CheckpointError as error:
         raise CheckpointError(f"ckpt_path={error}") from error
     try:
-        load_network_state(network, checkpoint)
+        network_state(network, checkpoint)
     except CheckpointError as error:
         raise CheckpointError(
             f"ckpt_path={path}: does not fit the network ({error}); choose the model it was "

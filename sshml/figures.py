@@ -18,7 +18,6 @@ PHASES = ("trivial", "topological")
 _SATURATED_AT = 0.1
 _PROFILE_STYLE = {"cmap": "afmhot", "vmin": 0.0, "vmax": _SATURATED_AT, "interpolation": "nearest"}
 _COLOURS = {"train": "tab:blue", "val": "tab:orange"}
-_BAR: dict[str, Any] = {"fraction": 0.05, "pad": 0.03}
 
 
 @dataclass(frozen=True)
@@ -187,9 +186,13 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
         title: of the figure.
     """
     rows = sorted(examples, key=lambda e: (e.prediction != e.label, e.label))
-    figure = Figure(figsize=(11, 1.8 * len(rows) + 0.8), layout="compressed")
-    figure.suptitle(title)
-    grid = figure.subplots(len(rows), 4, squeeze=False)
+    height = 1.75 * len(rows) + 1.2
+    figure = Figure(figsize=(10, height))
+    figure.suptitle(title, y=1 - 0.15 / height)
+    # Fixed margins, in inches: a layout engine takes seconds for so many axes.
+    margins = {"left": 0.22, "right": 0.92, "bottom": 0.5 / height, "top": 1 - 0.7 / height}
+    layout = figure.add_gridspec(len(rows), 5, width_ratios=(1, 1, 0.4, 1, 1), **margins)
+    grid = np.array([[figure.add_subplot(layout[r, c]) for c in (0, 1, 3, 4)] for r in range(len(rows))])
     heads = ("density profile", "maximum of each state", "map: trivial", "map: topological")
     for axes, head in zip(grid[0], heads, strict=True):
         axes.set_title(head, fontsize=10)
@@ -201,8 +204,12 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
         limits = {"vmin": example.maps.min(), "vmax": example.maps.max(), "cmap": "viridis"}
         for axes, activation in zip(row[2:], example.maps, strict=True):
             _profile_axes(axes, activation, size=len(example.profile), **limits)
-        figure.colorbar(row[1].images[0], ax=row[1], label=r"$|\psi|^2$", extend="max", **_BAR)
-        figure.colorbar(row[3].images[0], ax=row[3], label="$M_c$", **_BAR)
+        for axes in row[1:]:
+            axes.tick_params(labelleft=False)
+        for axes, what, extend in ((row[1], r"$|\psi|^2$", "max"), (row[3], "$M_c$", "neither")):
+            bar = axes.inset_axes((1.05, 0.0, 0.05, 1.0))
+            figure.colorbar(axes.images[0], cax=bar, label=what, extend=extend)
+            bar.yaxis.set_major_locator(MaxNLocator(4))
         _describe(row[0], example)
     for axes in grid[-1]:
         axes.set_xlabel("state, by energy")

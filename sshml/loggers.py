@@ -43,8 +43,9 @@ class MetricsFile(Logger):
         if path.is_file():
             with path.open(newline="") as file:
                 for row in csv.DictReader(file):
+                    epoch = int(row.pop("epoch"))
                     values = {name: float(value) for name, value in row.items() if value}
-                    self.rows[int(values["epoch"])] = values
+                    self.rows[epoch] = {"epoch": epoch, **values}
 
     @property
     def name(self) -> str:

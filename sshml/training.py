@@ -44,7 +44,8 @@ def train(settings: Mapping[str, Any]) -> dict[str, float]:
         status = "finished"
     except (KeyboardInterrupt, SystemExit):  # Lightning turns Ctrl-C into the latter
         status = "interrupted"
-        raise
+        _say_how_to_go_on(run)
+        raise KeyboardInterrupt from None
     finally:
         run.finish(status)
     print_summary(run, metrics)
@@ -61,6 +62,12 @@ def _quieten_libraries() -> None:
         ".*number of training batches .* is smaller than the logging interval.*",
     ):
         warnings.filterwarnings("ignore", message=said_of_every_run)
+
+
+def _say_how_to_go_on(run: RunFolder) -> None:
+    last = run.path / "checkpoints" / "last.ckpt"
+    way = f"go on with: python train.py ckpt_path={last}" if last.is_file() else "no epoch was done"
+    print(f"interrupted; {way}", file=sys.stderr)
 
 
 def _train(settings: Mapping[str, Any], run: RunFolder) -> dict[str, float]:

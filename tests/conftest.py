@@ -1,0 +1,74 @@
+"""Running train.py as a user does, but in this process."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import train
+
+from sshml.cli import run
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# The smallest run that still has right and wrong answers, several batches and a last partial one.
+TINY = (
+    "data.n_cells=8",
+    "data.n_train=50",
+    "data.n_val=20",
+    "data.n_test=20",
+    "data.batch_size=20",
+    "trainer.max_epochs=1",
+    "model.widths=[4,4]",
+    "model.pool_after=[1]",
+    "callbacks.maps.every_n_epochs=1",
+    "callbacks.maps.examples=1",
+    "trainer.accelerator=cpu",
+    "logger=csv",
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did."""
+
+    status: int
+    out: str
+    err: str
+    folder: Path
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        return json.loads((self.folder / "manifest.json").read_text())
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        return json.loads((self.folder / "metrics.json").read_text())
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Command:
+    """Runs train.py with these overrides in an empty directory; the folder is the newest run's."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*overrides: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["train.py", *overrides])
+        capfd.readouterr()
+        try:
+            status = run(train.main)
+        except SystemExit as exit_:
+            status = int(exit_.code or 0)
+        manifests = sorted(tmp_path.glob("runs/**/manifest.json"), key=lambda p: p.stat().st_mtime)
+        captured = capfd.readouterr()
+        folder = manifests[-1].parent if manifests else tmp_path
+        return Outcome(status, captured.out, captured.err, folder)
+
+    return command

@@ -1,0 +1,100 @@
+"""Batches: the same bits however they are asked for, and little memory."""
+
+import hashlib
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from sshml.data.datamodule import Batch, SSHDataModule
+from sshml.data.streams import Split
+from sshml.physics import density_profiles
+
+
+def small(**settings: object) -> SSHDataModule:
+    sizes = {"n_train": 30, "n_val": 12, "n_test": 10, "batch_size": 8}
+    return SSHDataModule(**{"n_cells": 30, "W": 0.5, **sizes, **settings})
+
+
+def hashes(loader: DataLoader[Batch]) -> dict[int, str]:
+    """Digest of every sample of a loader, by its number."""
+    found = {}
+    for batch in loader:
+        for i, index in enumerate(batch["index"].tolist()):
+            content = b"".join(batch[name][i].numpy().tobytes() for name in sorted(batch))
+            found[index] = hashlib.sha256(content).hexdigest()
+    return found
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_samples_are_the_same_bits_for_any_workers_and_batch_size(split: str) -> None:
+    loaders = [
+        getattr(small(num_workers=workers, batch_size=size), f"{split}_dataloader")()
+        for workers, size in ((0, 8), (1, 8), (2, 8), (0, 3), (2, 64))
+    ]
+    expected, *others = map(hashes, loaders)
+    assert len(set(expected.values())) == len(expected) == {"train": 30, "val": 12, "test": 10}[split]
+    assert all(other == expected for other in others)
+
+
+def test_samples_are_the_same_bits_in_a_fresh_process_with_other_threads() -> None:
+    script = textwrap.dedent("""
+        import hashlib
+        from sshml.data.datamodule import SSHDataModule
+        from sshml.data.streams import Split
+        data = SSHDataModule(n_cells=122, W=0.5, n_train=4, seed=11)
+        batch = data.dataset(Split.TRAIN).__getitems__(range(4))
+        print(hashlib.sha256(batch["profile"].numpy().tobytes()).hexdigest())
+    """)
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for threads in ("1", "2")
+    }  # fmt: skip
+    assert len(digests) == 1
+
+
+def test_a_batch_carries_its_parameters() -> None:
+    data = small(W=[0.0, 2.0], label="sample")
+    batch = next(iter(data.val_dataloader()))
+    assert batch["profile"].shape == (8, 1, 60, 60)
+    assert batch["profile"].dtype == torch.float32
+    assert torch.equal(batch["label"], batch["sample"])
+    assert torch.equal(batch["ratio"], (batch["t1"] < 1).long())
+    assert batch["W"].tolist() == [0, 2] * 4
+    chains = data.ensemble.chains(Split.VAL, range(8))
+    expected = torch.from_numpy(density_profiles(chains.intracell, chains.intercell))
+    assert torch.equal(batch["profile"][:, 0], expected)
+
+
+def test_one_sample_is_its_row_of_the_batch() -> None:
+    dataset = small().dataset(Split.TEST)
+    single, batch = dataset[3], dataset.__getitems__([1, 3])
+    assert all(torch.equal(single[name], batch[name][1]) for name in batch)
+
+
+def test_memory_at_the_thesis_sizes_is_bounded() -> None:
+    # A whole process, since memory that others have freed would hide what this one takes.
+    script = textwrap.dedent("""
+        import itertools, resource
+        import torch
+        from sshml.data.datamodule import SSHDataModule
+        peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        fixed_batch = torch.rand(100, 1, 244, 244)
+        before = peak()
+        data = SSHDataModule(n_cells=122, W=0.5, resample="epoch")
+        for loader in (data.train_dataloader(), data.val_dataloader()):
+            for batch in itertools.islice(loader, 6):
+                assert batch["profile"].shape == fixed_batch.shape
+        print(peak() - before)
+    """)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout) < 700
