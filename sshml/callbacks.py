@@ -37,7 +37,7 @@ class ExampleSet:
                 found = self._found.setdefault((label, prediction), [])
                 of_kind = (labels == label) & (predictions == prediction)
                 for i in of_kind.nonzero()[: self._per_kind - len(found), 0].tolist():
-                    sample = {name: batch[name][i].cpu() for name in ("profile", "t1", "W", "label")}  # type: ignore[literal-required]
+                    sample = {name: batch[name][i].cpu() for name in ("profile", "t1", "W", "label")}
                     found.append((sample, float(probability[i])))
 
     def explain(self, network: torch.nn.Module) -> list[Example]:
@@ -144,7 +144,9 @@ class MapPanels(Callback):
             path = Path(trainer.default_root_dir, "figures", f"{name}.png")
             path.parent.mkdir(parents=True, exist_ok=True)
             figure.savefig(path, dpi=100)
-            log_figure(trainer.loggers, name.split("_epoch_")[0], figure, trainer.current_epoch)
+            log_figure(
+                trainer.loggers, name.split("_epoch_", maxsplit=1)[0], figure, trainer.current_epoch
+            )
         return examples
 
 

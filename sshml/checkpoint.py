@@ -42,9 +42,11 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not Path(path).is_file():
         raise CheckpointError(f"{path}: there is no such file; expected a .ckpt that train.py wrote")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path}: not a checkpoint, or cut short; expected a .ckpt that train.py wrote") from error
+        raise CheckpointError(
+            f"{path}: not a checkpoint, or cut short; expected a .ckpt that train.py wrote"
+        ) from error
     origin = checkpoint.get(CHECKPOINT_KEY) if isinstance(checkpoint, dict) else None
     if not isinstance(origin, dict):
         raise CheckpointError(f"{path}: not written by sshml; expected a .ckpt that train.py wrote")

@@ -26,6 +26,13 @@ from sshml.errors import ConfigError, unknown_key
 
 _TARGET = "_target_"
 _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
+# What the targets of some groups have to be derived from.
+_BASES = {
+    "data": "pytorch_lightning.LightningDataModule",
+    "model": "torch.nn.Module",
+    "optimizer": "torch.optim.Optimizer",
+    "trainer": "pytorch_lightning.Trainer",
+}
 # Arguments that the program itself passes, and a configuration therefore need not.
 _PASSED = {"optimizer": {"params"}, "scheduler": {"optimizer"}}
 
@@ -72,7 +79,7 @@ def plain_config(config: DictConfig) -> dict[str, Any]:
     try:
         TrainConfig.model_validate(settings)
     except ValidationError as error:
-        raise _as_config_error("", settings, error) from error
+        raise _as_config_error(error) from error
     for group in ("data", "model", "optimizer", "scheduler", "trainer"):
         if settings[group] is not None:
             _check_node(group, settings[group])
@@ -113,12 +120,13 @@ def _signature(path: str, node: Mapping[str, Any]) -> tuple[inspect.Signature, d
     """Signature and resolved annotations of what a node builds."""
     target = node.get(_TARGET)
     if not isinstance(target, str):
-        raise ConfigError(
-            f"{path}.{_TARGET}={target}: expected the dotted name of a class or function"
-        )
+        raise ConfigError(f"{path}.{_TARGET}={target}: expected the dotted name of a class or function")
     try:
         built = get_object(target)
-        annotated = built.__init__ if isinstance(built, type) else built
+        base = _BASES.get(path)
+        if base and not (isinstance(built, type) and issubclass(built, get_object(base))):
+            raise TypeError(f"expected a class derived from {base}")
+        annotated = built.__init__ if isinstance(built, type) else built  # type: ignore[misc]
         return inspect.signature(built), typing.get_type_hints(annotated, include_extras=True)
     except (ImportError, AttributeError, ValueError, TypeError, NameError) as error:
         reason = " ".join(str(error).split())
@@ -138,10 +146,10 @@ def _check_value(key: str, value: Any, annotation: Any, default: Any) -> None:
         raise ConfigError(f"{key}={_as_typed(value)}: {_expectation(error)}{way_out}") from error
 
 
-def _as_config_error(path: str, settings: Mapping[str, Any], error: ValidationError) -> ConfigError:
+def _as_config_error(error: ValidationError) -> ConfigError:
     first = error.errors()[0]
     location = [str(part) for part in first["loc"]]
-    key = ".".join(filter(None, [path, *location]))
+    key = ".".join(location)
     if first["type"] == "extra_forbidden":
         parent = ".".join(location[:-1])
         fields = _Paths.model_fields if parent == "paths" else TrainConfig.model_fields
@@ -153,7 +161,7 @@ def _as_config_error(path: str, settings: Mapping[str, Any], error: ValidationEr
 
 def _expectation(error: ValidationError) -> str:
     """What pydantic expected, all members of a union in one phrase."""
-    phrases = []
+    phrases: list[str] = []
     for problem in error.errors():
         phrase = problem["msg"].removeprefix("Value error, ")
         phrase = phrase.replace("Input should be ", "expected ")

@@ -72,9 +72,7 @@ def sample_profiles(
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for axes in grid.flat[len(profiles) :]:
         axes.remove()
-    for axes, profile, ratio, strength, label in zip(
-        grid.flat, profiles, t1, W, labels, strict=False
-    ):
+    for axes, profile, ratio, strength, label in zip(grid.flat, profiles, t1, W, labels, strict=False):
         _profile_axes(axes, profile)
         axes.set_title(f"$t_1/t_2$ = {ratio:.2f}, W = {strength:.3g}\n{PHASES[label]}", fontsize=9)
     for axes in grid[:, 0]:
@@ -100,9 +98,13 @@ def learning_curves(rows: Sequence[Mapping[str, float]], best_epoch: int) -> Fig
         strict=True,
     ):
         for stage, title in (("train", "training"), ("val", "validation")):
-            points = [(r["epoch"] + 1, scale * r[f"{stage}/{name}"]) for r in rows if f"{stage}/{name}" in r]
+            points = [
+                (r["epoch"] + 1, scale * r[f"{stage}/{name}"]) for r in rows if f"{stage}/{name}" in r
+            ]
             marker = "o" if len(points) < 30 else None
-            axes.plot(*zip(*points, strict=True), color=_COLOURS[stage], label=title, marker=marker, ms=3)
+            axes.plot(
+                *zip(*points, strict=True), color=_COLOURS[stage], label=title, marker=marker, ms=3
+            )
         axes.axvline(best_epoch + 1, color="0.6", ls=":", label="best checkpoint")
         axes.set(xlabel="epoch", ylabel=unit, xlim=(0, max(r["epoch"] for r in rows) + 2))
         axes.grid(alpha=0.3)
@@ -192,7 +194,9 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
     # Fixed margins, in inches: a layout engine takes seconds for so many axes.
     margins = {"left": 0.22, "right": 0.92, "bottom": 0.5 / height, "top": 1 - 0.7 / height}
     layout = figure.add_gridspec(len(rows), 5, width_ratios=(1, 1, 0.4, 1, 1), **margins)
-    grid = np.array([[figure.add_subplot(layout[r, c]) for c in (0, 1, 3, 4)] for r in range(len(rows))])
+    grid = np.array(
+        [[figure.add_subplot(layout[r, c]) for c in (0, 1, 3, 4)] for r in range(len(rows))]
+    )
     heads = ("density profile", "maximum of each state", "map: trivial", "map: topological")
     for axes, head in zip(grid[0], heads, strict=True):
         axes.set_title(head, fontsize=10)

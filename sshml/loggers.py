@@ -86,7 +86,10 @@ class MetricsFile(Logger):
         self._last_echo = now
 
     def _write(self) -> None:
-        columns = ["epoch", *sorted({name for row in self.rows.values() for name in row} - {"epoch"})]
+        columns = [
+            "epoch",
+            *sorted({name for row in self.rows.values() for name in row} - {"epoch"}),
+        ]
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()

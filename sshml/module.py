@@ -43,7 +43,7 @@ class PhaseClassifier(pl.LightningModule):
         super().__init__()
         self.save_hyperparameters()
         # Channels-last convolutions are 1.4 times as fast on a CPU, and never slower on a GPU.
-        self.network = build_network(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = build_network(network).to(memory_format=torch.channels_last)
         self.metrics = nn.ModuleDict({_key(stage): PhaseMetrics() for stage in STAGES})
         self._optimizer = optimizer
         self._scheduler = scheduler

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
+from omegaconf import OmegaConf
 
 from sshml.provenance import git_revision, versions
 
@@ -51,7 +51,7 @@ class RunFolder:
             "cpu_threads": os.cpu_count(),
             "earlier": [*earlier.pop("earlier", []), earlier] if earlier else [],
         }
-        write_atomically(self.path / "config.yaml", yaml.safe_dump(dict(settings), sort_keys=False))
+        write_atomically(self.path / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(settings))))
         self._write_manifest()
 
     def _earlier_manifest(self) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import train
 
+import train
 from sshml.cli import run
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -20,9 +20,7 @@ def _seed():
 
 
 @pytest.mark.usefixtures("_seed")
-@pytest.mark.parametrize(
-    ("build", "size"), [(CNN, (60, 60)), (ResNet18, (64, 64)), (custom, (21, 30))]
-)
+@pytest.mark.parametrize(("build", "size"), [(CNN, (60, 60)), (ResNet18, (64, 64)), (custom, (21, 30))])
 def test_mean_of_a_map_and_bias_is_the_logit(build, size):
     net = build().eval().double()
     features, logits = net.features_and_logits(torch.rand(2, 1, *size, dtype=torch.float64))

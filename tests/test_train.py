@@ -89,9 +89,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(run_train: Command, resample
     assert resumed.status == 0, resumed.err
     assert resumed.folder == part.folder != whole.folder
     assert resumed.metrics == whole.metrics
-    assert (resumed.folder / "metrics.csv").read_text() == (
-        whole.folder / "metrics.csv"
-    ).read_text()
+    assert (resumed.folder / "metrics.csv").read_text() == (whole.folder / "metrics.csv").read_text()
     assert [entry["status"] for entry in resumed.manifest["earlier"]] == ["finished"]
 
 
@@ -113,9 +111,7 @@ def test_resampled_training_sees_new_chains_each_epoch(run_train: Command) -> No
     assert fixed[1]["train/loss"] != fresh[1]["train/loss"]
 
 
-def test_a_sweep_runs_every_job_in_a_folder_of_its_own(
-    run_train: Command, tmp_path: Path
-) -> None:
+def test_a_sweep_runs_every_job_in_a_folder_of_its_own(run_train: Command, tmp_path: Path) -> None:
     done = run_train("-m", *TINY, "model=cnn", "data.W=0,0.25,0.5")
     assert done.status == 0, done.err
     configs = [yaml.safe_load(p.read_text()) for p in tmp_path.glob("runs/sweeps/*/*/config.yaml")]

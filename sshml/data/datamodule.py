@@ -1,7 +1,7 @@
 """Density profiles made on the fly, as a Lightning data module."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, TypedDict
+from typing import Annotated, Any, TypedDict, cast
 
 import pytorch_lightning as pl
 import torch
@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from sshml.data.ensemble import Ensemble, Label, RatioGrid, Realisations, Resample
-from sshml.data.strength import DisorderStrength
 from sshml.data.streams import Split
+from sshml.data.strength import DisorderStrength
 from sshml.physics import Disorder, density_profiles
 
 
@@ -68,8 +68,8 @@ class ProfileDataset(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         """Sample ``index`` without the batch dimension."""
-        batch = self.__getitems__([index])
-        return Batch(**{name: value[0] for name, value in batch.items()})  # type: ignore[typeddict-item]
+        batch: dict[str, Tensor] = dict(self.__getitems__([index]))  # type: ignore[arg-type]
+        return cast("Batch", {name: value[0] for name, value in batch.items()})
 
 
 class EpochSampler(Sampler[int]):
@@ -96,7 +96,8 @@ class EpochSampler(Sampler[int]):
         return self._ensemble.sizes[Split.TRAIN]
 
 
-def _as_is(batch: Batch) -> Batch:
+def _as_is(batch: Any) -> Any:
+    """Collate nothing: a dataset with ``__getitems__`` hands over whole batches."""
     return batch
 
 

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sshml.data.strength import DisorderStrength
 from sshml.data.streams import Purpose, Split, Streams
+from sshml.data.strength import DisorderStrength
 from sshml.physics import (
     Disorder,
     disordered_hoppings,
@@ -136,9 +136,7 @@ class Ensemble:
         }
         return Chains(t1, W, intracell, intercell, labels)
 
-    def _ratios(
-        self, split: Split, epoch: int, position: NDArray[np.int64], uniform: Floats
-    ) -> Floats:
+    def _ratios(self, split: Split, epoch: int, position: NDArray[np.int64], uniform: Floats) -> Floats:
         low, high = self._ratio_range
         if self._ratio_grid == "uniform":
             return low + (high - low) * uniform

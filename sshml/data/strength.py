@@ -61,7 +61,8 @@ class DisorderStrength:
         if self.is_interval:
             low, high = self.values
             return low + (high - low) * uniform
-        return np.asarray(self.values)[index % len(self.values)]
+        values: Floats = np.asarray(self.values)
+        return values.take(index % len(values))
 
 
 def _strength(value: object) -> float:

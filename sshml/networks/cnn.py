@@ -38,9 +38,7 @@ class CNN(GlobalAveragePoolingNetwork):
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd and positive, got {kernel_size}")
         if not set(pool_after) <= set(range(1, len(widths) + 1)):
-            raise ValueError(
-                f"pool_after must name blocks 1 to {len(widths)}, got {list(pool_after)}"
-            )
+            raise ValueError(f"pool_after must name blocks 1 to {len(widths)}, got {list(pool_after)}")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {dropout}")
         layers: list[nn.Module] = []

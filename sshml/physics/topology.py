@@ -25,7 +25,7 @@ def winding_number(t1: ArrayLike, t2: ArrayLike) -> NDArray[np.int64]:
     Returns:
         1 where abs(t2) > abs(t1), else 0 (also at equality, where the gap closes and it is undefined).
     """
-    return (np.abs(t2) > np.abs(t1)).astype(np.int64)
+    return np.asarray(np.abs(t2) > np.abs(t1), dtype=np.int64)
 
 
 def band_gap(t1: ArrayLike, t2: ArrayLike) -> Floats:
@@ -65,7 +65,7 @@ def sample_invariant(intracell: ArrayLike, intercell: ArrayLike) -> NDArray[np.i
         )
     with np.errstate(divide="ignore"):  # ln 0 = -inf decides the comparison as it should
         decay = [np.log(np.abs(bonds)).sum(axis=-1) for bonds in (intercell, intracell)]
-    return (decay[0] > decay[1]).astype(np.int64)
+    return np.asarray(decay[0] > decay[1], dtype=np.int64)
 
 
 def mean_log_hopping(t: ArrayLike, W: ArrayLike) -> Floats:
@@ -85,7 +85,7 @@ def mean_log_hopping(t: ArrayLike, W: ArrayLike) -> Floats:
         r2 = (a / t) ** 2
         series = np.log(t) - r2 / 6 - r2**2 / 20
         exact = (xlogy(t + a, np.abs(t + a)) - xlogy(t - a, np.abs(t - a))) / (2 * a) - 1
-    return np.where(2 * a <= _SERIES_BELOW * t, series, exact)
+    return np.asarray(np.where(2 * a <= _SERIES_BELOW * t, series, exact), dtype=np.float64)
 
 
 def lyapunov_exponent(t1: ArrayLike, W: ArrayLike, disorder: Disorder = "thesis") -> Floats:

@@ -48,9 +48,7 @@ def test_streams_are_philox_with_the_names_as_its_counter() -> None:
     philox = np.random.Philox(key=key, counter=[0, 7, 3, 4 * Split.TEST + Purpose.SAMPLE])
     expected = np.random.Generator(philox).random(9)
     assert_array_equal(Streams(5).sample_uniforms(Split.TEST, 3, np.array([7]), 9)[0], expected)
-    assert_array_equal(
-        Streams(5).generator(Split.TEST, Purpose.SAMPLE, 3, 7).random(9), expected
-    )
+    assert_array_equal(Streams(5).generator(Split.TEST, Purpose.SAMPLE, 3, 7).random(9), expected)
 
 
 def test_the_even_grid_is_even_shuffled_and_off_the_critical_point() -> None:
@@ -90,7 +88,9 @@ def test_frozen_disorder_is_one_realisation_for_all_splits() -> None:
     for intracell, intercell in noise:
         assert_allclose(intracell, np.broadcast_to(noise[0][0][0], intracell.shape))
         assert_array_equal(intercell, np.broadcast_to(noise[0][1][0], intercell.shape))
-    assert not np.allclose(noise[0][0][0], everything(make(realisations="frozen", seed=1), Split.TRAIN).intracell[0])
+    assert not np.allclose(
+        noise[0][0][0], everything(make(realisations="frozen", seed=1), Split.TRAIN).intracell[0]
+    )
 
 
 def test_each_epoch_of_a_resampled_training_set_is_new() -> None:

@@ -64,7 +64,11 @@ def test_cnn_is_the_network_of_the_thesis(training):
     # The blocks as the thesis has them, ReLU before the max-pool: the order must not matter.
     layers, n_in = [], 1
     for number, width in enumerate((16, 32, 32, 32, 32), start=1):
-        layers += [nn.Conv2d(n_in, width, 5, padding=2, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+        layers += [
+            nn.Conv2d(n_in, width, 5, padding=2, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+        ]
         layers += [nn.MaxPool2d(2)] if number in {1, 3, 5} else []
         n_in = width
     net, expected = shake_batch_norms(CNN()), nn.Sequential(*layers)
@@ -147,7 +151,10 @@ def test_build_network_builds_what_the_node_names():
     assert isinstance(net, CNN)
     assert net.head.in_features == 6
     assert "_target_" in node
-    assert isinstance(build_network({"_target_": "torch.nn.Linear", "in_features": 1, "out_features": 1}), nn.Linear)
+    assert isinstance(
+        build_network({"_target_": "torch.nn.Linear", "in_features": 1, "out_features": 1}),
+        nn.Linear,
+    )
 
 
 @pytest.mark.parametrize(

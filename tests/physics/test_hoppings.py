@@ -48,9 +48,7 @@ def test_sampled_bonds_are_uniform_within_the_bounds(disorder, t1):
 
 @pytest.mark.parametrize("disorder", CONVENTIONS)
 def test_all_bonds_are_independent(disorder):
-    intracell, intercell = sample_hoppings(
-        np.full(500, 0.9), 1.0, 20, disorder=disorder, rng=rng(1)
-    )
+    intracell, intercell = sample_hoppings(np.full(500, 0.9), 1.0, 20, disorder=disorder, rng=rng(1))
     correlations = np.corrcoef(np.hstack([intracell, intercell]), rowvar=False)
     assert np.abs(correlations - np.eye(40)).max() < 5.5 / np.sqrt(500)
 

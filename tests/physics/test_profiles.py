@@ -1,3 +1,7 @@
+"""Oracles: dense diagonalisation, pythtb, and closed forms of clean chains."""
+
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -111,9 +115,7 @@ def test_given_bonds_agree_with_pythtb():
 def test_uniform_chain_is_a_particle_in_a_box(M):
     N = 2 * M
     k = np.arange(1, N + 1)
-    np.testing.assert_allclose(
-        energies(*clean(1, M))[0], -2 * np.cos(np.pi * k / (N + 1)), atol=1e-12
-    )
+    np.testing.assert_allclose(energies(*clean(1, M))[0], -2 * np.cos(np.pi * k / (N + 1)), atol=1e-12)
     box = 2 / (N + 1) * np.sin(np.pi * np.outer(k, k) / (N + 1)) ** 2
     image = density_profiles(*clean(1, M), dtype=np.float64)[0]
     np.testing.assert_allclose(image, box, atol=1e-11)
@@ -136,9 +138,7 @@ def test_edge_pair_exists_below_m_over_m_plus_1(M, offset, n_edge):
     assert np.sum(np.abs(energies(*clean(t1, M))) < abs(1 - t1)) == n_edge
 
 
-@pytest.mark.parametrize(
-    ("t1", "t2", "M"), [(0.8, 1, 30), (0.5, 1, 20), (0.6, 1.2, 20), (0.9, 1, 60)]
-)
+@pytest.mark.parametrize(("t1", "t2", "M"), [(0.8, 1, 30), (0.5, 1, 20), (0.6, 1.2, 20), (0.9, 1, 60)])
 def test_splitting_of_the_edge_pair(t1, t2, M):
     splitting = energies(*clean(t1, M, t2))[0, M]
     assert splitting == pytest.approx((t2 - t1**2 / t2) * (t1 / t2) ** M, rel=1e-3)
@@ -181,6 +181,15 @@ def test_bits_do_not_depend_on_blas_threads():
         with threadpool_limits(n_threads, user_api="blas"):
             images.append(density_profiles(*bonds, dtype=np.float64))
     assert np.array_equal(*images)
+
+
+def test_bits_do_not_depend_on_python_threads():
+    # A caller's own limit must not switch off the package's, whatever thread computes.
+    bonds = disordered(2, 122)
+    expected = density_profiles(*bonds, dtype=np.float64)
+    with threadpool_limits(2, user_api="blas"), ThreadPoolExecutor(1) as pool:
+        image = pool.submit(density_profiles, *bonds, dtype=np.float64).result()
+    assert np.array_equal(image, expected)
 
 
 def test_dtype_rounds_and_does_not_change_the_computation():

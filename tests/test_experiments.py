@@ -1,0 +1,85 @@
+"""Every configuration file composes, and runs one fast step."""
+
+import pytest
+import torch
+from conftest import ROOT, TINY, Command
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from sshml.cli import CONF_DIR
+
+EXPERIMENTS = sorted(
+    str(path.relative_to(CONF_DIR / "experiment").with_suffix(""))
+    for path in (CONF_DIR / "experiment").rglob("*.yaml")
+)
+SMALL = [override for override in TINY if not override.startswith("model.")]
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_runs(run_train: Command, experiment: str) -> None:
+    widths = ["model.widths=[4,4]", "model.pool_after=[1]"] if "cnn" in experiment else []
+    done = run_train(f"experiment={experiment}", *SMALL, *widths)
+    assert done.status == 0, done.err
+    assert 0 <= done.metrics["test/accuracy"] <= 1
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_thesis_experiments_have_the_settings_of_the_thesis(experiment: str) -> None:
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        config = compose("train", [f"experiment={experiment}"])
+    node = OmegaConf.to_container(config.optimizer)
+    assert node == {
+        "_target_": "torch.optim.SGD", "lr": 0.001, "momentum": 0.9, "weight_decay": 0.01
+    }  # fmt: skip
+    assert config.trainer.max_epochs == 100
+    assert (config.data.n_train, config.data.n_val, config.data.n_test) == (10000, 4000, 6000)
+    assert config.data.batch_size == 100
+    assert config.data.n_cells == (122 if "resnet18" in experiment else 30)
+    assert (0 if "clean" in experiment else float(experiment.split("W")[1])) == config.data.W
+
+
+@pytest.mark.parametrize(
+    "choice",
+    ["debug=fast", "debug=overfit", "debug=profile", "optimizer=adamw", "scheduler=step",
+     "scheduler=cosine", "callbacks=early_stopping", "logger=tensorboard", "trainer=cpu"],
+)  # fmt: skip
+def test_every_choice_of_a_group_runs(run_train: Command, choice: str) -> None:
+    if choice.startswith("logger"):
+        pytest.importorskip("tensorboard")
+    small = [o for o in TINY if not o.startswith(choice.split("=", maxsplit=1)[0])]
+    done = run_train(choice, *small)
+    assert done.status == 0, done.err
+    if choice == "logger=tensorboard":
+        assert list(done.folder.glob("tensorboard/events.*"))
+
+
+@pytest.mark.parametrize("W", ["0.5", "[0.25,0.5]", "0.25..0.75", "0..1"])
+def test_every_form_of_W_works_as_typed(run_train: Command, W: str) -> None:
+    assert run_train(*TINY, f"data.W={W}").status == 0
+
+
+def test_the_model_sets_n_cells_and_the_command_line_overrides_it() -> None:
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        assert compose("train", ["model=resnet18"]).data.n_cells == 122
+        assert compose("train", ["data.n_cells=40", "model=resnet18"]).data.n_cells == 40
+        assert compose("train", []).data.n_cells == 30
+
+
+def test_top_level_is_as_small_as_it_is_meant_to_be() -> None:
+    allowed = {"conf", "sshml", "train.py", "transfer.py", "tests", "docs", "pyproject.toml"}
+    tracked = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+    assert tracked - allowed <= {"README.md", "runs", "sshml.egg-info", "build", "__pycache__"}
+
+
+def test_physics_networks_and_maps_import_without_the_rim() -> None:
+    import subprocess
+    import sys
+
+    script = (
+        "import sys, sshml.physics; assert 'torch' not in sys.modules\n"
+        "import sshml.cam, sshml.networks, sshml.checkpoint\n"
+        "heavy = {'pytorch_lightning', 'hydra', 'omegaconf', 'wandb'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert torch  # this process has them, which is why another one is asked

@@ -1,0 +1,29 @@
+import numpy as np
+import pytest
+import torch
+
+from sshml.metrics import NAMES, PhaseMetrics
+
+
+def test_counts_accuracy_and_calibration_against_their_definitions() -> None:
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(500, 2)), rng.integers(0, 2, 500)
+    metrics = PhaseMetrics()
+    for part in np.array_split(np.arange(500), 3):
+        metrics.update(torch.tensor(logits[part]), torch.tensor(labels[part]))
+    values = {name: float(value) for name, value in metrics.compute().items()}
+    predicted = logits.argmax(axis=1)
+    assert values["tp"] == ((predicted == 1) & (labels == 1)).sum()
+    assert values["fp"] == ((predicted == 1) & (labels == 0)).sum()
+    assert values["tn"] == ((predicted == 0) & (labels == 0)).sum()
+    assert values["fn"] == ((predicted == 0) & (labels == 1)).sum()
+    assert values["accuracy"] == pytest.approx((predicted == labels).mean())
+    # Guo et al. 2017: bins of confidence, mean |accuracy - confidence| weighted by their share.
+    confidence = 1 / (1 + np.exp(-np.abs(logits[:, 0] - logits[:, 1])))
+    bins = np.minimum((confidence * 15).astype(int), 14)
+    ece = sum(
+        abs((predicted == labels)[bins == b].mean() - confidence[bins == b].mean()) * (bins == b).mean()
+        for b in np.unique(bins)
+    )
+    assert values["ece"] == pytest.approx(ece, abs=1e-6)
+    assert {*values, "loss"} == set(NAMES)

@@ -1,0 +1,106 @@
+"""A mistake costs one line, before any work, and leaves nothing behind."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import TINY, Command
+
+# What was typed, and what the line has to say of it.
+MISTAKES = {
+    "data.n_cell=40": ["no such key", "did you mean data.n_cells?"],
+    "modle=cnn": ["no such key", "did you mean model?"],
+    "model=resnet19": ["expected one of cnn, resnet18", "did you mean model=resnet18?"],
+    "experiment=thesis/cnn_clear": ["did you mean experiment=thesis/cnn_clean?"],
+    "data.n_cells=1": ["expected greater than or equal to 2", "default is data.n_cells=30"],
+    "data.n_cells=thirty": ["expected a valid integer"],
+    "data.n_cells=30.5": ["expected a valid integer"],
+    "data.W=-1": ["expected a number >= 0", "0.25..0.75"],
+    "data.W=nan": ["expected a number >= 0"],
+    "data.W=strong": ["expected a number >= 0"],
+    "data.W=[]": ["at least one"],
+    "data.W=0.75..0.25": ["low < high"],
+    "data.W=[0.1": ["expected KEY=VALUE"],
+    "data.ratio_range=[2,1]": ["0 <= low < high"],
+    "data.ratio_range=[1]": ["at least 2 items"],
+    "data.batch_size=0": ["expected greater than 0"],
+    "data.n_train=0": ["expected greater than 0"],
+    "data.n_test=0": ["expected greater than 0"],
+    "data.num_workers=-1": ["expected greater than or equal to 0"],
+    "data.disorder=onsite": ["'thesis', 'additive' or 'mondragon_shem'"],
+    "data.label=phase": ["'ratio', 'sample' or 'thermodynamic'"],
+    "data.resample=always": ["'never' or 'epoch'"],
+    "seed=-1": ["expected greater than or equal to 0"],
+    "seed=null": ["expected a valid integer"],
+    "trainer.max_epochs=0": ["expected at least 1"],
+    "trainer.max_epoch=3": ["did you mean trainer.max_epochs?"],
+    "trainer.precision=8": ["'bf16-mixed'"],
+    "optimizer.lr=-1": ["Invalid learning rate: -1"],
+    "optimizer.lr=fast": ["expected a valid number"],
+    "logger.wandb.mode=onlin": ["expected 'online', 'offline' or 'disabled'"],
+    "callbacks.checkpoint.monitor=val/acc": ["expected one of", "val/accuracy"],
+    "model.widths=[]": ["one positive number a block"],
+    "model.kernel_size=4": ["odd"],
+    "model._target_=os.system": ["expected a class derived from torch.nn.Module"],
+    "model._target_=sshml.networks.CN": ["cannot be used"],
+    "data._target_=sshml.networks.CNN": ["derived from pytorch_lightning.LightningDataModule"],
+    "+model.depth=3": ["no such key"],
+    "+data.n_cels=3": ["did you mean data.n_cells?"],
+    "data.n_cells=2": ["too small", "choose a larger data.n_cells"],
+    "ckpt_path=nowhere.ckpt": ["there is no such file"],
+}
+
+
+@pytest.mark.parametrize("override", MISTAKES)
+def test_a_mistake_is_told_in_one_line(run_train: Command, tmp_path: Path, override: str) -> None:
+    done = run_train(override)
+    assert done.status == 2
+    assert done.out == ""
+    (line,) = done.err.strip().splitlines()
+    key, _, value = override.lstrip("+").partition("=")
+    assert line.startswith(f"error: {key}") or line.startswith(f"error: {key.split('.')[0]}: ")
+    assert value.strip("[") in line
+    assert all(words in line for words in MISTAKES[override])
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not list(tmp_path.glob("runs/*/*"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
+def test_a_gpu_that_is_not_there(run_train: Command) -> None:
+    done = run_train("trainer=gpu")
+    assert done.status == 2
+    (line,) = done.err.strip().splitlines()
+    assert "trainer.accelerator=gpu" in line
+
+
+def test_a_checkpoint_that_does_not_fit(run_train: Command, tmp_path: Path) -> None:
+    run = run_train(*TINY)
+    best = run.folder / "checkpoints" / "best.ckpt"
+    moved = tmp_path / "moved.ckpt"  # beside no manifest, so that no settings come with it
+    moved.write_bytes(best.read_bytes())
+    truncated, foreign = tmp_path / "cut.ckpt", tmp_path / "foreign.ckpt"
+    truncated.write_bytes(best.read_bytes()[:1000])
+    torch.save({"state_dict": {}}, foreign)
+    for path, overrides, said in (
+        (moved, [], "does not fit the network"),
+        (moved, [*TINY, "data.n_cells=10"], "expected 8"),
+        (truncated, TINY, "cut short"),
+        (foreign, TINY, "not written by sshml"),
+        (best, ["model.widths=[8,4]"], "does not fit the network"),
+    ):
+        done = run_train(*overrides, f"ckpt_path={path}")
+        assert done.status == 2, path
+        (line,) = done.err.strip().splitlines()
+        assert said in line
+    assert run.manifest["status"] == "finished"
+
+
+def test_our_own_errors_keep_their_traceback(
+    run_train: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("sshml.training.draw_figures", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        run_train(*TINY)
