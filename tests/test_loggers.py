@@ -48,7 +48,7 @@ def test_wandb_gets_scalars_figures_confusion_and_examples(
     run_train: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("WANDB_MODE", raising=False)
-    done = run_train(*WANDB, "trainer.max_epochs=2")
+    done = run_train(*WANDB, "trainer.max_epochs=2", "callbacks.maps.every_n_epochs=1")
     assert done.status == 0, done.err
     (path,) = done.folder.glob("wandb/offline-run-*/run-*.wandb")
     rows = history(path)

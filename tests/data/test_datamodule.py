@@ -43,11 +43,13 @@ def test_samples_are_the_same_bits_for_any_workers_and_batch_size(split: str) ->
 def test_samples_are_the_same_bits_in_a_fresh_process_with_other_threads() -> None:
     script = textwrap.dedent("""
         import hashlib
-        from sshml.data.datamodule import SSHDataModule
+        from sshml.data.ensemble import Ensemble
         from sshml.data.streams import Split
-        data = SSHDataModule(n_cells=122, W=0.5, n_train=4, seed=11)
-        batch = data.dataset(Split.TRAIN).__getitems__(range(4))
-        print(hashlib.sha256(batch["profile"].numpy().tobytes()).hexdigest())
+        from sshml.physics import density_profiles
+        ensemble = Ensemble({Split.TRAIN: 4}, n_cells=122, W=0.5, seed=11)
+        chains = ensemble.chains(Split.TRAIN, range(4))
+        profiles = density_profiles(chains.intracell, chains.intercell)
+        print(hashlib.sha256(profiles.tobytes()).hexdigest())
     """)
     digests = {
         subprocess.run(

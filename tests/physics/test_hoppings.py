@@ -8,8 +8,8 @@ from sshml.physics import DISORDER_CONVENTIONS, disordered_hoppings, sample_hopp
 # (width of the intracell bonds, width of the intercell bonds) at t2 = 1; the means are t1 and 1.
 WIDTHS = {
     "thesis": lambda t1, W: (t1 * W / 2, W),
-    "additive": lambda t1, W: (W / 2, W),
-    "mondragon_shem": lambda t1, W: (W, W / 2),
+    "additive": lambda _t1, W: (W / 2, W),
+    "mondragon_shem": lambda _t1, W: (W, W / 2),
 }
 CONVENTIONS = list(WIDTHS)
 

@@ -1,0 +1,54 @@
+"""Every command of the README works as it is written, here on few and small chains."""
+
+import re
+import shlex
+
+import pytest
+from conftest import ROOT, TINY, Command
+
+README = (ROOT / "README.md").read_text()
+FENCES = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
+COMMANDS = [
+    line.split("&&")[-1].strip()
+    for language, text in FENCES
+    if language == "bash"
+    for line in text.splitlines()
+    if "train.py" in line
+]
+SIZES = [o for o in TINY if o.startswith(("data.n_t", "data.n_v", "data.batch", "callbacks.maps"))]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_works(run_train: Command, command: str) -> None:
+    overrides = shlex.split(command, comments=True)[2:]
+    small = [*SIZES, "trainer.max_epochs=1"]
+    # 16×16 images, or the smallest that five blocks with three pools take.
+    small += [] if any("n_cells" in o for o in overrides) else ["data.n_cells=8"]
+    if not any(o.startswith("logger") for o in overrides):
+        small.append("logger=csv")
+    if "logger=tensorboard" in overrides:
+        pytest.importorskip("tensorboard")
+    if any("RUN" in o for o in overrides):
+        run = run_train(*small).folder
+        overrides = [o.replace("RUN", str(run)) for o in overrides]
+        small = ["trainer.max_epochs=2"] * ("trainer.max_epochs" not in command)
+    if "logger.wandb.mode=online" in overrides:  # no account here: only that it is a choice
+        overrides, small = ["--cfg", "job", *overrides], []
+    elif any(o.startswith(("experiment=", "debug=")) for o in overrides):
+        small += ["trainer.max_epochs=1"]
+    done = run_train(*overrides, *[o for o in small if o.split("=")[0] not in command])
+    assert done.status == 0, done.err
+
+
+def test_the_notebook_example_works(run_train: Command, capfd: pytest.CaptureFixture[str]) -> None:
+    run = run_train(*SIZES, "trainer.max_epochs=1", "logger=csv").folder
+    (example,) = [text for language, text in FENCES if language == "python"]
+    exec(example.replace("RUN", str(run)), {})
+    assert capfd.readouterr().out.strip().endswith("[1 0]")
+
+
+def test_pictures_and_files_it_names_are_there() -> None:
+    for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
+        assert (ROOT / path).stat().st_size < 200_000
+    for path in re.findall(r"`(sshml/[\w/]+\.py)`", README):
+        assert (ROOT / path).is_file()
