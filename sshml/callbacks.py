@@ -177,6 +177,8 @@ class TestPredictions(Callback):
         self._parts.append(np.stack([column.cpu().double().numpy() for column in columns]))
 
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Put the batches together."""
-        self.t1, labels, predictions = np.concatenate(self._parts, axis=1)
+        """Put the batches of all processes together."""
+        own = torch.from_numpy(np.concatenate(self._parts, axis=1))
+        gathered = pl_module.all_gather(own).cpu().numpy()  # (3, n), or (processes, 3, n)
+        self.t1, labels, predictions = np.concatenate(gathered.reshape(-1, *own.shape), axis=1)
         self.labels, self.predictions = labels.astype(int), predictions.astype(int)

@@ -57,11 +57,9 @@ class MetricsFile(Logger):
         """Not used; the run folder is the version."""
         return ""
 
-    @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
         """Nothing to do: the run folder has ``config.yaml``."""
 
-    @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:  # noqa: ARG002
         """Add values to the row of their epoch, or to those of the test."""
         epoch = int(metrics["epoch"])
@@ -75,6 +73,7 @@ class MetricsFile(Logger):
         if self._echo and "train/loss" in row:  # training is logged last, after validation
             self._print(epoch)
 
+    @rank_zero_only
     def _print(self, epoch: int) -> None:
         row, now = self.rows[epoch], time.monotonic()
         stages = [
@@ -119,6 +118,8 @@ def wandb_logger(
     """
     import wandb  # noqa: PLC0415  # takes a second that other loggers need not wait for
 
+    if rank_zero_only.rank:  # of several processes the first one logs
+        return WandbLogger(offline=True)
     # The mode belongs to this run alone; WandbLogger(offline=True) would set it for the process.
     run = wandb.init(
         dir=folder,

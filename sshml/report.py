@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 from rich.table import Table
 
@@ -92,6 +93,7 @@ def log_results(
     log_confusion(loggers, predictions.labels, predictions.predictions, epoch)
 
 
+@rank_zero_only
 def print_summary(run: RunFolder, metrics: Mapping[str, float]) -> None:
     """Print a short table of the final values, and where everything is."""
     table = Table(title=f"best checkpoint: epoch {int(metrics['epoch']) + 1}")

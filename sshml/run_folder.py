@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from pytorch_lightning.utilities import rank_zero_only
 
 from sshml.provenance import git_revision, versions
 
 MANIFEST = "manifest.json"
 
 
+@rank_zero_only
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that no reader, and no kill, ever meets half of it."""
+    """Write a file so that no reader, and no kill, ever meets half of it; in one process only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     part.write_text(text)

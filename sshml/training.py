@@ -58,6 +58,7 @@ def _quieten_libraries() -> None:
     for said_of_every_run in (
         ".*does not have many workers.*",  # profiles are made faster than they are trained on
         ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run's own
+        ".*when logging on epoch level in distributed setting.*",  # computed over all devices
         ".*treespec, LeafSpec.*",  # Lightning 2.6 on torch 2.15
         ".*number of training batches .* is smaller than the logging interval.*",
     ):
@@ -101,6 +102,7 @@ def _train(settings: Mapping[str, Any], run: RunFolder) -> dict[str, float]:
         epoch = read_checkpoint(best)["epoch"] if best else max(history.rows)
         metrics = {**history.rows[epoch], **history.test}
         run.write_metrics(metrics)
-        drawn = draw_figures(run, settings, datamodule, history, predictions, epoch)
-        log_results(loggers, drawn, predictions, epoch)
+        if trainer.is_global_zero:
+            drawn = draw_figures(run, settings, datamodule, history, predictions, epoch)
+            log_results(loggers, drawn, predictions, epoch)
     return metrics
