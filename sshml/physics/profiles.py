@@ -9,8 +9,8 @@ so one singular value decomposition ``h = U S V.T`` gives the whole spectrum: en
 ``(u, ±v)/sqrt(2)`` (Golub & Kahan 1965; Asboth, Oroszlany & Palyi, LNP 919, ch. 1).
 """
 
+import functools
 import threading
-from contextlib import AbstractContextManager
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -21,15 +21,36 @@ from sshml.physics.hoppings import Floats
 # Chains decomposed at a time: bounds the workspace (3 float64 M×M blocks a chain) to 12 MB at M = 122.
 _CHAINS_AT_A_TIME = 32
 
-_blas = threading.local()
+
+class _OneBlasThread:
+    """Context in which BLAS has one thread: how a product is split decides its last bits.
+
+    The limit is the process's, so threads of Python that are within share it, and the last one out
+    lifts it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    @functools.cached_property
+    def _blas(self) -> ThreadpoolController:
+        return ThreadpoolController()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._limit = self._blas.limit(limits=1, user_api="blas")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._limit.restore_original_limits()
 
 
-def _one_blas_thread() -> AbstractContextManager[object]:
-    """One BLAS thread: how a product is split over threads decides its last bits, and M is small."""
-    if not hasattr(_blas, "controller"):
-        _blas.controller = ThreadpoolController()
-    limit: AbstractContextManager[object] = _blas.controller.limit(limits=1, user_api="blas")
-    return limit
+_one_blas_thread = _OneBlasThread()
 
 
 def _check_bonds(intracell: ArrayLike, intercell: ArrayLike) -> tuple[Floats, Floats]:
@@ -84,7 +105,7 @@ def energies(intracell: ArrayLike, intercell: ArrayLike) -> Floats:
     Raises:
         ValueError: as :func:`chiral_blocks`.
     """
-    with _one_blas_thread():
+    with _one_blas_thread:
         values = np.linalg.svd(chiral_blocks(intracell, intercell), compute_uv=False)
     return np.concatenate([-values, values[:, ::-1]], axis=1)
 
@@ -118,7 +139,7 @@ def density_profiles(
     intra, inter = _check_bonds(intracell, intercell)
     n_chains, n_cells = intra.shape
     images = np.empty((n_chains, 2 * n_cells, 2 * n_cells), dtype=dtype)
-    with _one_blas_thread():
+    with _one_blas_thread:
         for start in range(0, n_chains, _CHAINS_AT_A_TIME):
             part = slice(start, start + _CHAINS_AT_A_TIME)
             u, _, vt = np.linalg.svd(chiral_blocks(intra[part], inter[part]))

@@ -24,6 +24,8 @@ CLEAN = [
     (1.0, 2.0),
     (-0.4, 1.0),
     (1.5, -1.0),
+    (-1.5, 1.0),
+    (0.5, -1.0),
 ]
 CONVENTIONS = ["thesis", "additive", "mondragon_shem"]
 TABLE_W = [0.25, 0.5, 0.75, 1, 2]
