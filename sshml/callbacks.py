@@ -10,7 +10,7 @@ from pydantic import Field
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
-from sshml.cam import class_activation_maps
+from sshml.cam import network_maps
 from sshml.data.datamodule import Batch
 from sshml.figures import Example, map_panel
 from sshml.loggers import log_examples, log_figure
@@ -59,25 +59,6 @@ class ExampleSet:
             )
             for (sample, probability), activation in zip(kept, maps, strict=True)
         ]
-
-
-@torch.no_grad()
-def network_maps(network: torch.nn.Module, profiles: Tensor) -> Tensor:
-    """Raw class activation maps of a network with ``features`` and a linear ``head``.
-
-    Args:
-        network: as :class:`sshml.networks.GlobalAveragePoolingNetwork`.
-        profiles: shape (n, 1, 2M, 2M).
-
-    Returns:
-        Shape (n, C, h, w), float32, on the CPU.
-    """
-    weight = network.head.weight  # type: ignore[union-attr]
-    was_training = network.training
-    network.eval()
-    features = network.features(profiles.to(weight.device))  # type: ignore[operator, arg-type]
-    network.train(was_training)
-    return class_activation_maps(features, weight).float().cpu()  # type: ignore[arg-type]
 
 
 class MapPanels(Callback):
@@ -179,6 +160,7 @@ class TestPredictions(Callback):
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Put the batches of all processes together."""
         own = torch.from_numpy(np.concatenate(self._parts, axis=1))
-        gathered = pl_module.all_gather(own).cpu().numpy()  # (3, n), or (processes, 3, n)
-        self.t1, labels, predictions = np.concatenate(gathered.reshape(-1, *own.shape), axis=1)
+        everyones = torch.as_tensor(pl_module.all_gather(own))  # (3, n), or (processes, 3, n)
+        parts = everyones.cpu().numpy().reshape(-1, *own.shape)
+        self.t1, labels, predictions = np.concatenate(parts, axis=1)
         self.labels, self.predictions = labels.astype(int), predictions.astype(int)

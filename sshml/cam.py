@@ -1,7 +1,7 @@
 """Class activation maps (Zhou et al., arXiv:1512.04150; thesis, Sec. 3.3). Needs torch only."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def class_activation_maps(features: Tensor, weight: Tensor) -> Tensor:
@@ -31,3 +31,23 @@ def class_activation_maps(features: Tensor, weight: Tensor) -> Tensor:
             f"got {tuple(features.shape)} and {tuple(weight.shape)}"
         )
     return torch.einsum("nkhw,ck->nchw", features, weight)
+
+
+@torch.no_grad()
+def network_maps(network: nn.Module, images: Tensor) -> Tensor:
+    """Raw class activation maps of a network for images, in eval mode.
+
+    Args:
+        network: with ``features`` and a linear ``head``, as
+            :class:`sshml.networks.GlobalAveragePoolingNetwork`.
+        images: shape (n, 1, H, W).
+
+    Returns:
+        Shape (n, C, h, w), float32, on the CPU.
+    """
+    weight: Tensor = network.head.weight  # type: ignore[assignment, union-attr]
+    was_training = network.training
+    network.eval()
+    features: Tensor = network.features(images.to(weight.device))  # type: ignore[operator]
+    network.train(was_training)
+    return class_activation_maps(features, weight).float().cpu()

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import time
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -118,7 +119,7 @@ def wandb_logger(
     """
     import wandb  # noqa: PLC0415  # takes a second that other loggers need not wait for
 
-    if rank_zero_only.rank:  # of several processes the first one logs
+    if int(os.environ.get("LOCAL_RANK", "0")):  # of several processes the first one logs
         return WandbLogger(offline=True)
     # The mode belongs to this run alone; WandbLogger(offline=True) would set it for the process.
     run = wandb.init(

@@ -1,6 +1,5 @@
 """Networks that end in global average pooling and one linear layer."""
 
-import torch
 from torch import Tensor, nn
 
 
@@ -31,9 +30,3 @@ class GlobalAveragePoolingNetwork(nn.Module):
         features: Tensor = self.features(images)
         logits: Tensor = self.head(features.mean(dim=(-2, -1)))
         return logits
-
-    @torch.no_grad()
-    def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (n, K, h, w) and logits (n, C) of one forward pass, without gradients."""
-        features: Tensor = self.features(images)
-        return features, self.head(features.mean(dim=(-2, -1)))
