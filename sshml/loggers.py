@@ -16,8 +16,12 @@ from numpy.typing import NDArray
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
+from sshml.errors import ConfigError
 from sshml.figures import PHASES, Example, map_picture, profile_picture
 from sshml.run_folder import write_atomically
+
+
+_COUNTS = ("/tp", "/fp", "/tn", "/fn")
 
 
 class MetricsFile(Logger):
@@ -44,9 +48,7 @@ class MetricsFile(Logger):
         if path.is_file():
             with path.open(newline="") as file:
                 for row in csv.DictReader(file):
-                    epoch = int(row.pop("epoch"))
-                    values = {name: float(value) for name, value in row.items() if value}
-                    self.rows[epoch] = {"epoch": epoch, **values}
+                    self._add({name: float(value) for name, value in row.items() if value})
 
     @property
     def name(self) -> str:
@@ -63,16 +65,26 @@ class MetricsFile(Logger):
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:  # noqa: ARG002
         """Add values to the row of their epoch, or to those of the test."""
+        row = self._add(metrics)
+        if row:
+            self._write()
+        if self._echo and "train/loss" in row:  # training is logged last, after validation
+            self._print(int(metrics["epoch"]))
+
+    def _add(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """Sort values in; returns those that belong to an epoch."""
         epoch = int(metrics["epoch"])
-        values = {name: float(value) for name, value in metrics.items() if name != "epoch"}
+        values = {
+            name: int(value) if name.endswith(_COUNTS) else float(value)
+            for name, value in metrics.items()
+            if name != "epoch"
+        }
         tested = {name: value for name, value in values.items() if name.startswith("test/")}
         self.test.update(tested)
         row = {name: value for name, value in values.items() if name not in tested}
         if row:
             self.rows.setdefault(epoch, {"epoch": epoch}).update(row)
-            self._write()
-        if self._echo and "train/loss" in row:  # training is logged last, after validation
-            self._print(epoch)
+        return row
 
     @rank_zero_only
     def _print(self, epoch: int) -> None:
@@ -116,23 +128,33 @@ def wandb_logger(
         name: of the run; None lets W&B choose.
         group: that runs of one study share.
         tags: to find runs by.
+
+    Raises:
+        ConfigError: if W&B refuses, as it does online without an account.
     """
     import wandb  # noqa: PLC0415  # takes a second that other loggers need not wait for
 
     if int(os.environ.get("LOCAL_RANK", "0")):  # of several processes the first one logs
         return WandbLogger(offline=True)
     # The mode belongs to this run alone; WandbLogger(offline=True) would set it for the process.
-    run = wandb.init(
-        dir=folder,
-        mode=mode,
-        project=project,
-        entity=entity,
-        name=name,
-        group=group,
-        tags=list(tags),
-        reinit="create_new",
-        settings=wandb.Settings(silent=True, console="off"),
-    )
+    try:
+        run = wandb.init(
+            dir=folder,
+            mode=mode,
+            project=project,
+            entity=entity,
+            name=name,
+            group=group,
+            tags=list(tags),
+            reinit="create_new",
+            settings=wandb.Settings(silent=True, console="off"),
+        )
+    except wandb.Error as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(
+            f"logger.wandb.mode={mode}: W&B did not begin a run ({reason}); log in with `wandb login`, "
+            "or choose logger.wandb.mode=offline"
+        ) from error
     run.define_metric("epoch", hidden=True)
     run.define_metric("*", step_metric="epoch")
     return WandbLogger(experiment=run)

@@ -83,7 +83,8 @@ class PhaseClassifier(pl.LightningModule):
     def on_train_epoch_end(self) -> None:
         """Log what the epoch of training measured, and the learning rate it used."""
         self._log_metrics("train")
-        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+        lr = self.trainer.optimizers[0].param_groups[0]["lr"]
+        self.log("lr", torch.tensor(lr, dtype=torch.float64))
 
     def on_validation_epoch_end(self) -> None:
         """Log what the validation measured."""

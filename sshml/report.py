@@ -110,11 +110,14 @@ def print_summary(run: RunFolder, metrics: Mapping[str, float]) -> None:
         table.add_row(name, *values)
     console = Console()
     console.print(table)
-    paths = {
+    paths: dict[str, object] = {
         "run folder": run.path,
         "metrics": run.path / "metrics.json",
         "figures": run.figures,
         "best network": run.path / "checkpoints" / "best.ckpt",
     }
+    offline = sorted(run.path.glob("wandb/offline-run-*"))
+    if offline:
+        paths["upload with"] = f"wandb sync {offline[-1]}"
     for name, path in paths.items():
         console.print(f"{name + ':':<14}{path}", soft_wrap=True, highlight=False)
