@@ -46,8 +46,11 @@ def network_maps(network: nn.Module, images: Tensor) -> Tensor:
         Shape (n, C, h, w), float32, on the CPU.
     """
     weight: Tensor = network.head.weight  # type: ignore[assignment, union-attr]
-    was_training = network.training
+    modes = {module: module.training for module in network.modules()}
     network.eval()
-    features: Tensor = network.features(images.to(weight.device))  # type: ignore[operator]
-    network.train(was_training)
+    try:
+        features: Tensor = network.features(images.to(weight.device))  # type: ignore[operator]
+    finally:  # each as it was: parts of a network may be frozen in eval mode
+        for module, training in modes.items():
+            module.training = training
     return class_activation_maps(features, weight).float().cpu()

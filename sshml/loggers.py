@@ -20,7 +20,6 @@ from sshml.errors import ConfigError
 from sshml.figures import PHASES, Example, map_picture, profile_picture
 from sshml.run_folder import write_atomically
 
-
 _COUNTS = ("/tp", "/fp", "/tn", "/fn")
 
 

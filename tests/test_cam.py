@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from sshml.cam import class_activation_maps
+from sshml.cam import class_activation_maps, network_maps
 from sshml.networks import CNN, GlobalAveragePoolingNetwork, ResNet18
 
 
@@ -23,10 +23,36 @@ def _seed():
 @pytest.mark.parametrize(("build", "size"), [(CNN, (60, 60)), (ResNet18, (64, 64)), (custom, (21, 30))])
 def test_mean_of_a_map_and_bias_is_the_logit(build, size):
     net = build().eval().double()
-    features, logits = net.features_and_logits(torch.rand(2, 1, *size, dtype=torch.float64))
+    images = torch.rand(2, 1, *size, dtype=torch.float64)
+    features = net.features(images)
     maps = class_activation_maps(features, net.head.weight)
     assert maps.shape == (2, net.head.out_features, *features.shape[2:])
-    torch.testing.assert_close(maps.mean(dim=(2, 3)) + net.head.bias, logits)
+    torch.testing.assert_close(maps.mean(dim=(2, 3)) + net.head.bias, net(images))
+
+
+@pytest.mark.usefixtures("_seed")
+@pytest.mark.parametrize("training", [False, True])
+def test_maps_of_a_network_are_those_in_eval_mode(training):
+    # In training mode the batch norms would use, and change, the statistics of the images.
+    net = CNN(dropout=0.5).train(training)
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    images = torch.rand(3, 1, 60, 60)
+    maps = network_maps(net, images)
+    assert (maps.dtype, maps.device.type, maps.requires_grad) == (torch.float32, "cpu", False)
+    assert all(module.training == training for module in net.modules())
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+    torch.testing.assert_close(maps.mean(dim=(2, 3)) + net.head.bias, net.eval()(images))
+
+
+def test_maps_leave_the_modes_of_a_network_as_they_were():
+    net = CNN().train()
+    net.features[1].eval()  # a frozen batch norm
+    modes = [module.training for module in net.modules()]
+    network_maps(net, torch.rand(1, 1, 60, 60))
+    assert [module.training for module in net.modules()] == modes
+    with pytest.raises(RuntimeError):
+        network_maps(net, torch.rand(1, 2, 60, 60))
+    assert [module.training for module in net.modules()] == modes
 
 
 def test_case_by_hand():

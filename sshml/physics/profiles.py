@@ -59,9 +59,15 @@ def _check_bonds(intracell: ArrayLike, intercell: ArrayLike) -> tuple[Floats, Fl
     inter = np.asarray(intercell, dtype=np.float64)
     n_cells = intra.shape[-1] if intra.ndim else 0
     lengths = (n_cells, n_cells - 1)
-    if intra.ndim != 2 or inter.ndim != 2 or len(inter) != len(intra) or inter.shape[1] not in lengths:
+    if (
+        n_cells < 1
+        or intra.ndim != 2
+        or inter.ndim != 2
+        or len(inter) != len(intra)
+        or inter.shape[1] not in lengths
+    ):
         raise ValueError(
-            "intracell must have shape (n, M) and intercell (n, M) or (n, M - 1), "
+            "intracell must have shape (n, M), M >= 1, and intercell (n, M) or (n, M - 1), "
             f"got {intra.shape} and {inter.shape}"
         )
     if not (np.isfinite(intra).all() and np.isfinite(inter).all()):

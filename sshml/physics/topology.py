@@ -82,7 +82,7 @@ def mean_log_hopping(t: ArrayLike, W: ArrayLike) -> Floats:
     """
     t, a = np.broadcast_arrays(np.asarray(t, np.float64), np.asarray(W, np.float64) / 2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        r2 = (a / t) ** 2
+        r2 = np.where(t > 0, (a / t) ** 2, 0)
         series = np.log(t) - r2 / 6 - r2**2 / 20
         exact = (xlogy(t + a, np.abs(t + a)) - xlogy(t - a, np.abs(t - a))) / (2 * a) - 1
     return np.asarray(np.where(2 * a <= _SERIES_BELOW * t, series, exact), dtype=np.float64)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from sshml.physics import (
     chiral_blocks,
@@ -184,12 +184,18 @@ def test_bits_do_not_depend_on_blas_threads():
 
 
 def test_bits_do_not_depend_on_python_threads():
-    # A caller's own limit must not switch off the package's, whatever thread computes.
-    bonds = disordered(2, 122)
-    expected = density_profiles(*bonds, dtype=np.float64)
-    with threadpool_limits(2, user_api="blas"), ThreadPoolExecutor(1) as pool:
-        image = pool.submit(density_profiles, *bonds, dtype=np.float64).result()
-    assert np.array_equal(image, expected)
+    # The number of BLAS threads is the process's: whoever set it, and whoever computes at the same
+    # time, an image is computed with one, and the caller's number is there again afterwards.
+    intracell, intercell = disordered(8, 122)
+    expected = density_profiles(intracell, intercell, dtype=np.float64)
+    with threadpool_limits(2, user_api="blas"):
+        before = threadpool_info()
+        with ThreadPoolExecutor(4) as pool:
+            one_by_one = pool.map(
+                lambda i: density_profiles(intracell[[i]], intercell[[i]], dtype=np.float64), range(8)
+            )
+            assert np.array_equal(np.concatenate(list(one_by_one)), expected)
+        assert threadpool_info() == before
 
 
 def test_dtype_rounds_and_does_not_change_the_computation():
