@@ -67,7 +67,7 @@ def _check_bonds(intracell: ArrayLike, intercell: ArrayLike) -> tuple[Floats, Fl
         or inter.shape[1] not in lengths
     ):
         raise ValueError(
-            "intracell must have shape (n, M), M >= 1, and intercell (n, M) or (n, M - 1), "
+            "intracell must have shape (n, M) and intercell (n, M) or (n, M - 1), "
             f"got {intra.shape} and {inter.shape}"
         )
     if not (np.isfinite(intra).all() and np.isfinite(inter).all()):
