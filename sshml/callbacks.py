@@ -7,7 +7,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from pydantic import Field
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from torch import Tensor
 
 from sshml.cam import network_maps
@@ -37,7 +37,9 @@ class ExampleSet:
                 found = self._found.setdefault((label, prediction), [])
                 of_kind = (labels == label) & (predictions == prediction)
                 for i in of_kind.nonzero()[: self._per_kind - len(found), 0].tolist():
-                    sample = {name: batch[name][i].cpu() for name in ("profile", "t1", "W", "label")}
+                    sample = {
+                        name: batch[name][i].float().cpu() for name in ("profile", "t1", "W", "label")
+                    }
                     found.append((sample, float(probability[i])))
 
     def explain(self, network: torch.nn.Module) -> list[Example]:
@@ -59,6 +61,21 @@ class ExampleSet:
             )
             for (sample, probability), activation in zip(kept, maps, strict=True)
         ]
+
+
+class RunCheckpoint(ModelCheckpoint):
+    """Lightning's ModelCheckpoint, which also finds its files in a run folder that has been moved."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the state of an earlier run, its files looked for where this one's are."""
+        before, now = str(state_dict["dirpath"]), str(self.dirpath)
+
+        def moved(value: Any) -> Any:
+            return value.replace(before, now) if isinstance(value, str) else value
+
+        state = {name: moved(value) for name, value in state_dict.items()}
+        best = {moved(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict({**state, "best_k_models": best})
 
 
 class MapPanels(Callback):

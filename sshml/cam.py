@@ -49,7 +49,7 @@ def network_maps(network: nn.Module, images: Tensor) -> Tensor:
     modes = {module: module.training for module in network.modules()}
     network.eval()
     try:
-        features: Tensor = network.features(images.to(weight.device))  # type: ignore[operator]
+        features: Tensor = network.features(images.to(weight))  # type: ignore[operator]
     finally:  # each as it was: parts of a network may be frozen in eval mode
         for module, training in modes.items():
             module.training = training

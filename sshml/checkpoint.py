@@ -102,9 +102,6 @@ def load_classifier(checkpoint: str | Path) -> nn.Module:
         CheckpointError: if the file is not there, cut short or not ours.
     """
     content = read_checkpoint(checkpoint)
-    node = dict(content["hyper_parameters"]["network"])
-    if "pretrained" in node:  # its weights are about to be replaced, and need no download
-        node["pretrained"] = False
-    network = build_network(node)
+    network = build_network(content["hyper_parameters"]["network"], download=False)
     network.load_state_dict(network_state(network, content))
     return network.eval()

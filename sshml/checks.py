@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,20 @@ from sshml.checkpoint import network_state, read_checkpoint
 from sshml.errors import CheckpointError, ConfigError
 from sshml.metrics import LOGGED
 from sshml.networks import build_network
+
+# Arguments of the Trainer that would take away what the end of a run reports.
+_OURS = {
+    "barebones",
+    "callbacks",
+    "check_val_every_n_epoch",
+    "enable_checkpointing",
+    "enable_progress_bar",
+    "fast_dev_run",
+    "limit_val_batches",
+    "logger",
+    "max_steps",
+    "val_check_interval",
+}
 
 
 def check_run(settings: Mapping[str, Any]) -> None:
@@ -28,13 +43,20 @@ def check_run(settings: Mapping[str, Any]) -> None:
     """
     network = _meta_network(settings["model"])
     _check_forward(settings, network)
-    if settings["ckpt_path"]:
+    if settings["ckpt_path"] is not None:
         _check_checkpoint(settings, network)
     with _named("optimizer", settings["optimizer"]):
         optimizer = instantiate(settings["optimizer"], [nn.Parameter(torch.zeros(1))])
     if settings["scheduler"]:
         with _named("scheduler", settings["scheduler"]):
-            instantiate(settings["scheduler"], optimizer)
+            scheduler = instantiate(settings["scheduler"], optimizer)
+            optimizer.step()
+            scheduler.step()  # some find a period of 0 only now
+    for key in _OURS & settings["trainer"].keys():
+        raise ConfigError(
+            f"trainer.{key}={settings['trainer'][key]}: a run validates, logs and keeps checkpoints "
+            "every epoch, and sees to this itself; leave it away (for a quick try: debug=fast)"
+        )
     epochs = settings["trainer"]["max_epochs"]
     if epochs is None or epochs == 0 or epochs < -1:
         raise ConfigError(
@@ -50,6 +72,13 @@ def check_run(settings: Mapping[str, Any]) -> None:
                 f"callbacks.{name}.monitor={monitor}: no such value; expected one of "
                 f"{', '.join(LOGGED)}"
             )
+        if monitor is not None and "mode" in node:
+            mode = "max" if monitor.endswith(("accuracy", "tp", "tn")) else "min"
+            if node["mode"] != mode:
+                raise ConfigError(
+                    f"callbacks.{name}.mode={node['mode']}: would keep the worst {monitor}; "
+                    f"expected callbacks.{name}.mode={mode}"
+                )
         with _named(f"callbacks.{name}", node):
             instantiate(node, _convert_="all")
 
@@ -59,7 +88,7 @@ def _named(path: str, node: Mapping[str, Any]) -> Iterator[None]:
     """Turns what a constructor says of its arguments into an error of their node."""
     try:
         yield
-    except (InstantiationException, MisconfigurationException, ValueError) as error:
+    except (InstantiationException, MisconfigurationException, ArithmeticError, ValueError) as error:
         cause = error.__cause__ if isinstance(error, InstantiationException) else error
         reason = " ".join(str(cause or error).split()).rstrip(".!")
         given = " ".join(f"{path}.{name}={value}" for name, value in node.items() if name[0] != "_")
@@ -70,8 +99,8 @@ def _meta_network(node: Mapping[str, Any]) -> nn.Module:
     """The network without memory or downloads."""
     try:
         with torch.device("meta"):
-            network = build_network({**node, **({"pretrained": False} if "pretrained" in node else {})})
-    except (TypeError, ValueError) as error:
+            network = build_network(node, download=False)
+    except (TypeError, ValueError, RuntimeError) as error:
         raise ConfigError(f"model: {error}") from error
     if hasattr(network, "features") and isinstance(getattr(network, "head", None), nn.Linear):
         return network
@@ -120,3 +149,25 @@ def _check_checkpoint(settings: Mapping[str, Any], network: nn.Module) -> None:
             f"data.n_cells={wanted}: expected {trained}, the size that ckpt_path={path} was "
             f"trained at; leave it away, or set data.n_cells={trained}"
         )
+    for group in ("optimizer", "scheduler"):
+        _check_unchanged(group, checkpoint["hyper_parameters"][group], settings[group])
+    epochs, done = settings["trainer"]["max_epochs"], checkpoint["epoch"] + 1
+    in_its_run = Path(path).resolve().is_relative_to(Path(settings["paths"]["run"]).resolve())
+    if 0 <= epochs < done + (not in_its_run):
+        raise ConfigError(
+            f"trainer.max_epochs={epochs}: ckpt_path={path} has done {done} epochs already; expected "
+            f"more, such as trainer.max_epochs={done + 10}"
+        )
+
+
+def _check_unchanged(
+    group: str, before: Mapping[str, Any] | None, now: Mapping[str, Any] | None
+) -> None:
+    """A checkpoint brings the state of its optimiser and scheduler, over any new settings."""
+    before, now = before or {}, now or {}
+    for name in [*before, *now]:
+        if before.get(name) != now.get(name):
+            raise ConfigError(
+                f"{group}.{name}={now.get(name)}: a run that is gone on with keeps its {group}, which "
+                f"has {group}.{name}={before.get(name)}; set it to that, or start a new run"
+            )

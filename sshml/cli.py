@@ -12,7 +12,12 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import (
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -30,7 +35,7 @@ def run_folder_of(ckpt_path: str | Path) -> Path | None:
 
 def _run_folder(runs: str, ckpt_path: str | None, model: str) -> str:
     """Folder of a run: that of the checkpoint it goes on from, or a new one."""
-    resumed = run_folder_of(ckpt_path) if ckpt_path else None
+    resumed = run_folder_of(str(ckpt_path)) if ckpt_path else None
     if resumed:
         return str(resumed)
     now = datetime.now()
@@ -56,13 +61,15 @@ def with_recorded_overrides(arguments: list[str]) -> list[str]:
         The arguments to run with; unchanged if no run is resumed.
     """
     given = [a for a in arguments if "=" in a and not a.startswith("-")]
-    paths = [a.split("=", maxsplit=1)[1] for a in given if _key(a) == _RESUME_KEY]
+    paths = [a.split("=", maxsplit=1)[1].strip("'\"") for a in given if _key(a) == _RESUME_KEY]
     folder = run_folder_of(paths[-1]) if paths else None
     if folder is None:
         return arguments
     recorded = json.loads((folder / "manifest.json").read_text())["overrides"]
     taken = {_key(override) for override in given}
-    return [o for o in recorded if _key(o) not in taken] + arguments
+    # Another choice of a group takes the place of its recorded keys too.
+    kept = [o for o in recorded if not {_key(o), _key(o).split(".")[0]} & taken]
+    return kept + arguments
 
 
 def _one_line(error: Exception, arguments: list[str]) -> str:
@@ -88,7 +95,10 @@ def _unknown_override(key: str, arguments: list[str]) -> str:
     groups = [a for a in arguments if "=" in a and "." not in _key(a) and a != override]
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        config = compose("train", [a for a in groups if not a.startswith("-")])
+        try:
+            config = compose("train", [a for a in groups if not a.startswith("-")])
+        except HydraException:  # another mistake, or a sweep: the defaults will do
+            config = compose("train")
     node = OmegaConf.select(config, parent) if parent else config
     known = {str(name) for name in node or () if name != "_target_"}
     if not parent:
@@ -110,6 +120,11 @@ def user_mistakes() -> Iterator[None]:
     """Within a job: turns a user's mistake into one line and exit status 2."""
     try:
         yield
+    except InstantiationException as error:
+        if not isinstance(error.__cause__, ConfigError | ImportError):
+            raise
+        print(f"error: {_one_line(error.__cause__, [])}", file=sys.stderr)
+        sys.exit(2)
     except (ConfigError, CheckpointError, OmegaConfBaseException) as error:
         print(f"error: {_one_line(error, sys.argv[1:])}", file=sys.stderr)
         with contextlib.suppress(OSError):  # Hydra has made a folder; keep it only if it was in use
@@ -132,6 +147,8 @@ def run(main: Callable[[], object]) -> int:
     try:
         sys.argv[1:] = with_recorded_overrides(sys.argv[1:])
         main()
+    except InstantiationException:
+        raise  # not of the command line, but of what it names
     except (HydraException, OmegaConfBaseException) as error:
         print(f"error: {_one_line(error, sys.argv[1:])}", file=sys.stderr)
         return 2

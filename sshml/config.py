@@ -6,6 +6,7 @@ checked like those of this package.
 """
 
 import inspect
+import math
 import typing
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -28,7 +29,7 @@ _TARGET = "_target_"
 _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
 # What the targets of some groups have to be derived from.
 _BASES = {
-    "data": "pytorch_lightning.LightningDataModule",
+    "data": "sshml.data.datamodule.SSHDataModule",
     "model": "torch.nn.Module",
     "optimizer": "torch.optim.Optimizer",
     "trainer": "pytorch_lightning.Trainer",
@@ -107,6 +108,8 @@ def _check_node(path: str, node: Mapping[str, Any]) -> None:
             _check_node(key, value)
         elif name in annotations:
             _check_value(key, value, annotations[name], parameters[name].default)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{key}={value}: expected a finite number")
     for name, parameter in parameters.items():
         required = parameter.default is parameter.empty and parameter.kind not in (
             parameter.VAR_KEYWORD,

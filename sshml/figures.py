@@ -109,7 +109,9 @@ def learning_curves(rows: Sequence[Mapping[str, float]], best_epoch: int) -> Fig
         axes.set(xlabel="epoch", ylabel=unit, xlim=(0, max(r["epoch"] for r in rows) + 2))
         axes.grid(alpha=0.3)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.axes[0].set_yscale("log")
+    losses = [value for row in rows for name, value in row.items() if name.endswith("loss")]
+    if any(0 < loss < np.inf for loss in losses):  # not so in a run that diverged
+        figure.axes[0].set_yscale("log")
     figure.axes[0].legend()
     return figure
 
@@ -143,7 +145,6 @@ def accuracy_by_ratio(
     labels: NDArray[np.integer],
     predictions: NDArray[np.integer],
     critical: float | None,
-    n_bins: int = 20,
 ) -> Figure:
     """Accuracy, and share called topological, against t1/t2.
 
@@ -152,8 +153,8 @@ def accuracy_by_ratio(
         labels: 0 or 1, shape (n,).
         predictions: 0 or 1, shape (n,).
         critical: (t1/t2)_c in the thermodynamic limit; None or NaN if there is not one.
-        n_bins: bins of equal width.
     """
+    n_bins = int(np.clip(len(t1) / 25, 1, 20))  # enough samples in each for a share to mean something
     edges = np.linspace(t1.min(), t1.max(), n_bins + 1)
     bins = np.clip(np.digitize(t1, edges) - 1, 0, n_bins - 1)
     figure = Figure(figsize=(7, 3.8), layout="constrained")

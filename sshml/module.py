@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
@@ -31,6 +32,7 @@ class PhaseClassifier(pl.LightningModule):
         optimizer: node with ``_target_``, a ``torch.optim`` class, and its arguments.
         scheduler: likewise, stepped once an epoch; None for a constant learning rate.
         data: settings of the data the network is trained on; not used here, they travel with it.
+        seed: of the random numbers of training, such as those of dropout.
     """
 
     def __init__(
@@ -38,7 +40,8 @@ class PhaseClassifier(pl.LightningModule):
         network: dict[str, Any],
         optimizer: dict[str, Any],
         scheduler: dict[str, Any] | None = None,
-        data: dict[str, Any] | None = None,
+        data: dict[str, Any] | None = None,  # noqa: ARG002  # saved with the others
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -47,7 +50,7 @@ class PhaseClassifier(pl.LightningModule):
         self.metrics = nn.ModuleDict({_key(stage): PhaseMetrics() for stage in STAGES})
         self._optimizer = optimizer
         self._scheduler = scheduler
-        self._data = data
+        self._seed = seed
 
     def forward(self, profiles: Tensor) -> Tensor:
         """Profiles (n, 1, 2M, 2M) to logits (n, 2)."""
@@ -80,11 +83,17 @@ class PhaseClassifier(pl.LightningModule):
         """One batch of the test; returns loss and logits."""
         return self._step(batch, "test")
 
-    def on_train_epoch_end(self) -> None:
-        """Log what the epoch of training measured, and the learning rate it used."""
-        self._log_metrics("train")
+    def on_train_epoch_start(self) -> None:
+        """Log the learning rate; let chance depend on the epoch alone, for resumed runs."""
+        # Lightning's epoch-end comes after the scheduler's step, when the rate is the next epoch's.
         lr = self.trainer.optimizers[0].param_groups[0]["lr"]
-        self.log("lr", torch.tensor(lr, dtype=torch.float64))
+        self.log("lr", torch.tensor(lr, dtype=torch.float64), on_step=False, on_epoch=True)
+        entropy = (self._seed, self.current_epoch, self.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]))
+
+    def on_train_epoch_end(self) -> None:
+        """Log what the epoch of training measured."""
+        self._log_metrics("train")
 
     def on_validation_epoch_end(self) -> None:
         """Log what the validation measured."""

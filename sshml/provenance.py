@@ -1,10 +1,14 @@
 """Where a result comes from: versions, git revision, machine."""
 
 import functools
+import os
 import platform
 import subprocess
 from importlib import metadata
 from pathlib import Path
+from typing import Any
+
+import torch
 
 _PACKAGES = (
     "sshml",
@@ -30,6 +34,17 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def machine() -> dict[str, Any]:
+    """The machine: the last bits of an image and of a training depend on it."""
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return {
+        "system": platform.platform(),
+        "cpus": os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),
+        "gpus": gpus,
+    }
 
 
 @functools.cache

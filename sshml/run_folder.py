@@ -1,7 +1,7 @@
 """The folder that a run leaves behind."""
 
 import json
-import os
+import math
 import shlex
 import sys
 import time
@@ -13,7 +13,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
-from sshml.provenance import git_revision, versions
+from sshml.provenance import git_revision, machine, versions
 
 MANIFEST = "manifest.json"
 
@@ -43,14 +43,14 @@ class RunFolder:
         earlier = self._earlier_manifest()
         self._manifest: dict[str, Any] = {
             "status": "running",
-            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "command": shlex.join(sys.orig_argv),  # as typed; sys.argv has a resumed run's settings too
             "overrides": [o for o in overrides if not o.startswith("ckpt_path=")],
             "seed": settings["seed"],
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "wall_time_s": None,
             "git_revision": git_revision(),
             "versions": versions(),
-            "cpu_threads": os.cpu_count(),
+            "machine": machine(),
             "earlier": [*earlier.pop("earlier", []), earlier] if earlier else [],
         }
         write_atomically(self.path / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(settings))))
@@ -72,5 +72,6 @@ class RunFolder:
         self._write_manifest()
 
     def write_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Write the final values, ``metrics.json``."""
-        write_atomically(self.path / "metrics.json", json.dumps(dict(metrics), indent=2) + "\n")
+        """Write the final values, ``metrics.json``; null for one that is not finite."""
+        values = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+        write_atomically(self.path / "metrics.json", json.dumps(values, indent=2) + "\n")

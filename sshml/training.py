@@ -79,6 +79,7 @@ def _train(settings: Mapping[str, Any], run: RunFolder) -> dict[str, float]:
         optimizer=settings["optimizer"],
         scheduler=settings["scheduler"],
         data=settings["data"],
+        seed=settings["seed"],
     )
     on_terminal = sys.stdout.isatty()
     history = MetricsFile(run.path / "metrics.csv", echo=not on_terminal)

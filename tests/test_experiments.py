@@ -1,7 +1,9 @@
 """Every configuration file composes, and runs one fast step."""
 
+import subprocess
+import sys
+
 import pytest
-import torch
 from conftest import ROOT, TINY, Command
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
@@ -20,7 +22,7 @@ def test_every_experiment_runs(run_train: Command, experiment: str) -> None:
     widths = ["model.widths=[4,4]", "model.pool_after=[1]"] if "cnn" in experiment else []
     done = run_train(f"experiment={experiment}", *SMALL, *widths)
     assert done.status == 0, done.err
-    assert 0 <= done.metrics["test/accuracy"] <= 1
+    assert done.manifest["status"] == "finished"
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -49,13 +51,16 @@ def test_every_choice_of_a_group_runs(run_train: Command, choice: str) -> None:
     small = [o for o in TINY if not o.startswith(choice.split("=", maxsplit=1)[0])]
     done = run_train(choice, *small)
     assert done.status == 0, done.err
-    if choice == "logger=tensorboard":
-        assert list(done.folder.glob("tensorboard/events.*"))
+    left = {"logger=tensorboard": "tensorboard/events.*", "debug=profile": "*profile*.txt"}
+    assert list(done.folder.glob(left.get(choice, "metrics.json")))
 
 
 @pytest.mark.parametrize("W", ["0.5", "[0.25,0.5]", "0.25..0.75", "0..1"])
 def test_every_form_of_W_works_as_typed(run_train: Command, W: str) -> None:
-    assert run_train(*TINY, f"data.W={W}").status == 0
+    done = run_train(*TINY, f"data.W={W}")
+    config = OmegaConf.load(done.folder / "config.yaml")
+    expected = {"0.5": 0.5, "[0.25,0.5]": [0.25, 0.5]}.get(W, W)
+    assert expected == config.data.W
 
 
 def test_the_model_sets_n_cells_and_the_command_line_overrides_it() -> None:
@@ -67,14 +72,14 @@ def test_the_model_sets_n_cells_and_the_command_line_overrides_it() -> None:
 
 def test_top_level_is_as_small_as_it_is_meant_to_be() -> None:
     allowed = {"conf", "sshml", "train.py", "transfer.py", "tests", "docs", "pyproject.toml"}
-    tracked = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
-    assert tracked - allowed <= {"README.md", "runs", "sshml.egg-info", "build", "__pycache__"}
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    top = {path.split("/", maxsplit=1)[0] for path in listed.stdout.splitlines()}
+    assert {name for name in top if not name.startswith(".")} <= allowed | {"README.md"}
 
 
 def test_physics_networks_and_maps_import_without_the_rim() -> None:
-    import subprocess
-    import sys
-
     script = (
         "import sys, sshml.physics; assert 'torch' not in sys.modules\n"
         "import sshml.cam, sshml.networks, sshml.checkpoint\n"
@@ -82,4 +87,3 @@ def test_physics_networks_and_maps_import_without_the_rim() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
-    assert torch  # this process has them, which is why another one is asked

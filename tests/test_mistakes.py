@@ -36,6 +36,12 @@ MISTAKES = {
     "trainer.max_epoch=3": ["did you mean trainer.max_epochs?"],
     "trainer.precision=8": ["'bf16-mixed'"],
     "optimizer.lr=-1": ["Invalid learning rate: -1"],
+    "optimizer.lr=nan": ["expected a finite number"],
+    "scheduler=cosine scheduler.T_max=0": ["division"],
+    "callbacks.checkpoint.mode=max": ["would keep the worst val/loss"],
+    "+trainer.fast_dev_run=true": ["debug=fast"],
+    "ckpt_path=5": ["there is no such file"],
+    "ckpt_path=''": ["there is no such file"],
     "optimizer.lr=fast": ["expected a valid number"],
     "logger.wandb.mode=onlin": ["expected 'online', 'offline' or 'disabled'"],
     "callbacks.checkpoint.monitor=val/acc": ["expected one of", "val/accuracy"],
@@ -43,7 +49,7 @@ MISTAKES = {
     "model.kernel_size=4": ["odd"],
     "model._target_=os.system": ["expected a class derived from torch.nn.Module"],
     "model._target_=sshml.networks.CN": ["cannot be used"],
-    "data._target_=sshml.networks.CNN": ["derived from pytorch_lightning.LightningDataModule"],
+    "data._target_=sshml.networks.CNN": ["derived from sshml.data.datamodule.SSHDataModule"],
     "+model.depth=3": ["no such key"],
     "+data.n_cels=3": ["did you mean data.n_cells?"],
     "data.n_cells=2": ["too small", "choose a larger data.n_cells"],
@@ -53,16 +59,39 @@ MISTAKES = {
 
 @pytest.mark.parametrize("override", MISTAKES)
 def test_a_mistake_is_told_in_one_line(run_train: Command, tmp_path: Path, override: str) -> None:
-    done = run_train(override)
+    done = run_train(*override.split())
     assert done.status == 2
     assert done.out == ""
     (line,) = done.err.strip().splitlines()
-    key, _, value = override.lstrip("+").partition("=")
+    key, _, value = override.rsplit(maxsplit=1)[-1].lstrip("+").partition("=")
     assert line.startswith(f"error: {key}") or line.startswith(f"error: {key.split('.')[0]}: ")
-    assert value.strip("[") in line
+    assert value.strip("[").strip("'").lower() in line.lower()
     assert all(words in line for words in MISTAKES[override])
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not list(tmp_path.glob("runs/*/*"))
+
+
+@pytest.mark.parametrize(
+    "overrides", [["data.n_cel=4", "seeed=3"], ["-m", "model=cnn,resnet18", "data.n_cel=4"]]
+)
+def test_a_mistake_among_others_is_still_one_line(run_train: Command, overrides: list[str]) -> None:
+    done = run_train(*overrides)
+    assert done.status == 2
+    (line,) = done.err.strip().splitlines()
+    assert "data.n_cel=4: no such key" in line
+
+
+def test_wandb_online_without_an_account(
+    run_train: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))  # where W&B would find a login
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    online = [o for o in TINY if o != "logger=csv"] + ["logger.wandb.mode=online"]
+    done = run_train(*online)
+    assert done.status == 2
+    assert "choose logger.wandb.mode=offline" in done.err
+    assert "Traceback" not in done.err
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
@@ -87,6 +116,10 @@ def test_a_checkpoint_that_does_not_fit(run_train: Command, tmp_path: Path) -> N
         (truncated, TINY, "cut short"),
         (foreign, TINY, "not written by sshml"),
         (best, ["model.widths=[8,4]"], "does not fit the network"),
+        (best, ["optimizer.lr=0.1"], "has optimizer.lr=0.001"),
+        (best, ["optimizer=adamw"], "optimizer._target_"),
+        (best, ["scheduler=step"], "scheduler._target_"),
+        (moved, TINY, "has done 1 epochs already"),
     ):
         done = run_train(*overrides, f"ckpt_path={path}")
         assert done.status == 2, path

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -80,7 +81,7 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(run_train: Co
 
 @pytest.mark.parametrize("resample", ["never", "epoch"])
 def test_a_resumed_run_ends_as_an_uninterrupted_one(run_train: Command, resample: str) -> None:
-    settings = (*TINY, f"data.resample={resample}", "model.dropout=0.0", "scheduler=cosine")
+    settings = (*TINY, f"data.resample={resample}", "model.dropout=0.5", "scheduler=cosine")
     whole = run_train(*settings, "trainer.max_epochs=3", "scheduler.T_max=3")
     part = run_train(*settings, "trainer.max_epochs=1", "scheduler.T_max=3")
     # Its own settings come back by themselves; only what changes is said.
@@ -91,6 +92,50 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(run_train: Command, resample
     assert resumed.metrics == whole.metrics
     assert (resumed.folder / "metrics.csv").read_text() == (whole.folder / "metrics.csv").read_text()
     assert [entry["status"] for entry in resumed.manifest["earlier"]] == ["finished"]
+
+
+def test_a_run_folder_can_be_moved_and_gone_on_with(run_train: Command, tmp_path: Path) -> None:
+    settings = (*TINY, "optimizer.lr=0.5")  # so high that the first epoch stays the best
+    run = run_train(*settings, "trainer.max_epochs=2")
+    moved = run.folder.rename(tmp_path / "runs" / "moved")
+    resumed = run_train(f"ckpt_path={moved}/checkpoints/last.ckpt", "trainer.max_epochs=3")
+    assert resumed.status == 0, resumed.err
+    assert resumed.folder == moved
+    with (moved / "metrics.csv").open() as file:
+        losses = [float(row["val/loss"]) for row in csv.DictReader(file)]
+    assert len(losses) == 3
+    assert resumed.metrics["val/loss"] == pytest.approx(min(losses))
+    assert torch.load(moved / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] == (
+        losses.index(min(losses))
+    )
+
+
+def test_the_logged_learning_rate_is_the_one_used(run_train: Command) -> None:
+    steps = ("scheduler=step", "scheduler.step_size=1", "scheduler.gamma=0.1")
+    done = run_train(*TINY, *steps, "trainer.max_epochs=2")
+    with (done.folder / "metrics.csv").open() as file:
+        rates = [float(row["lr"]) for row in csv.DictReader(file)]
+    assert rates == pytest.approx([1e-3, 1e-4])
+
+
+def test_a_run_that_diverges_still_ends_with_valid_files(run_train: Command) -> None:
+    done = run_train(*TINY, "optimizer.lr=1e20", "trainer.max_epochs=2")
+    assert done.manifest["status"] == "finished"
+    assert {path.stem for path in (done.folder / "figures").glob("*.png")} >= FIGURES
+    assert not any(np.isnan(value) for value in done.metrics.values() if value is not None)
+
+
+def test_several_processes_write_one_run(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "train.py"), *TINY, "trainer=ddp"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (folder,) = tmp_path.glob("runs/*/*")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert sum(metrics[f"test/{name}"] for name in ("tp", "fp", "tn", "fn")) == 20
+    assert json.loads((folder / "manifest.json").read_text())["status"] == "finished"
 
 
 def test_a_checkpoint_is_plain_data(run_train: Command) -> None:

@@ -48,9 +48,9 @@ class Chains:
 class Ensemble:
     """An endless, seeded ensemble of chains, of which any sample can be had at once.
 
-    Sample i of a split is a function of (seed, split, i) alone. Splits never share a chain: their
-    random numbers come from streams that cannot overlap, and their grids of t1 are shifted against
-    each other.
+    With the same settings, sample i of a split is a function of (seed, split, i) alone. Splits never
+    share a chain: their random numbers come from streams that cannot overlap, and their grids of t1
+    are shifted against each other.
 
     Args:
         sizes: number of samples of each split.

@@ -13,12 +13,14 @@ from sshml.networks.resnet import ResNet18
 __all__ = ["CNN", "GlobalAveragePoolingNetwork", "ResNet18", "build_network"]
 
 
-def build_network(node: Mapping[str, Any]) -> nn.Module:
+def build_network(node: Mapping[str, Any], *, download: bool = True) -> nn.Module:
     """Build the network that a configuration node names.
 
     Args:
         node: ``_target_``, the dotted name of a class derived from ``torch.nn.Module``, and the
             arguments it takes; plain values only.
+        download: False where the weights are replaced or not needed: a ``pretrained`` network then
+            begins at random.
 
     Returns:
         The network, newly initialised from torch's global random numbers.
@@ -29,6 +31,8 @@ def build_network(node: Mapping[str, Any]) -> nn.Module:
     """
     arguments = dict(node)
     name = arguments.pop("_target_", None)
+    if not download and "pretrained" in arguments:
+        arguments["pretrained"] = False
     try:
         network_class = pkgutil.resolve_name(str(name))
     except (ImportError, AttributeError, ValueError) as error:
