@@ -84,11 +84,14 @@ class PhaseClassifier(pl.LightningModule):
         return self._step(batch, "test")
 
     def on_train_epoch_start(self) -> None:
-        """Log the learning rate; let chance depend on the epoch alone, for resumed runs."""
+        """Log the learning rate that the epoch uses."""
         # Lightning's epoch-end comes after the scheduler's step, when the rate is the next epoch's.
         lr = self.trainer.optimizers[0].param_groups[0]["lr"]
         self.log("lr", torch.tensor(lr, dtype=torch.float64), on_step=False, on_epoch=True)
-        entropy = (self._seed, self.current_epoch, self.global_rank)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        """Let chance depend on the step alone, so that a resumed run goes on as it would have."""
+        entropy = (self._seed, self.global_step, self.global_rank)
         torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]))
 
     def on_train_epoch_end(self) -> None:
