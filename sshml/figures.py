@@ -190,14 +190,13 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
     """
     rows = sorted(examples, key=lambda e: (e.prediction != e.label, e.label))
     height = 1.75 * len(rows) + 1.2
-    figure = Figure(figsize=(10, height))
+    figure = Figure(figsize=(10.5, height))
     figure.suptitle(title, y=1 - 0.15 / height)
     # Fixed margins, in inches: a layout engine takes seconds for so many axes.
-    margins = {"left": 0.22, "right": 0.92, "bottom": 0.5 / height, "top": 1 - 0.7 / height}
-    layout = figure.add_gridspec(len(rows), 5, width_ratios=(1, 1, 0.4, 1, 1), **margins)
-    grid = np.array(
-        [[figure.add_subplot(layout[r, c]) for c in (0, 1, 3, 4)] for r in range(len(rows))]
-    )
+    margins = {"left": 0.21, "right": 0.94, "bottom": 0.5 / height, "top": 1 - 0.7 / height}
+    layout = figure.add_gridspec(len(rows), 6, width_ratios=(1, 1, 0.35, 1, 0.35, 1), **margins)
+    columns = (0, 1, 3, 5)
+    grid = np.array([[figure.add_subplot(layout[r, c]) for c in columns] for r in range(len(rows))])
     heads = ("density profile", "maximum of each state", "map: trivial", "map: topological")
     for axes, head in zip(grid[0], heads, strict=True):
         axes.set_title(head, fontsize=10)
@@ -205,15 +204,17 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
         _profile_axes(row[0], example.profile)
         _profile_axes(row[1], profile_maxima(example.profile))
         row[0].set_ylabel("site")
-        # One scale for both classes: only the difference of their logits matters.
-        limits = {"vmin": example.maps.min(), "vmax": example.maps.max(), "cmap": "viridis"}
         for axes, activation in zip(row[2:], example.maps, strict=True):
+            # A scale of its own: the classes differ by more than the places within a class.
+            limits = {"vmin": activation.min(), "vmax": activation.max(), "cmap": "viridis"}
             _profile_axes(axes, activation, size=len(example.profile), **limits)
         for axes in row[1:]:
             axes.tick_params(labelleft=False)
-        for axes, what, extend in ((row[1], r"$|\psi|^2$", "max"), (row[3], "$M_c$", "neither")):
             bar = axes.inset_axes((1.05, 0.0, 0.05, 1.0))
-            figure.colorbar(axes.images[0], cax=bar, label=what, extend=extend)
+            saturated = axes is row[1]
+            figure.colorbar(axes.images[0], cax=bar, extend="max" if saturated else "neither")
+            bar.set_title(r"$|\psi|^2$" if saturated else "$M_c$", fontsize=9)
+            bar.tick_params(labelsize=8)
             bar.yaxis.set_major_locator(MaxNLocator(4))
         _describe(row[0], example)
     for axes in grid[-1]:
