@@ -197,7 +197,7 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
     layout = figure.add_gridspec(len(rows), 6, width_ratios=(1, 1, 0.35, 1, 0.35, 1), **margins)
     columns = (0, 1, 3, 5)
     grid = np.array([[figure.add_subplot(layout[r, c]) for c in columns] for r in range(len(rows))])
-    heads = ("density profile", "maximum of each state", "map: trivial", "map: topological")
+    heads = ("density profile", "maxima of states", "map: trivial", "map: topological")
     for axes, head in zip(grid[0], heads, strict=True):
         axes.set_title(head, fontsize=10)
     for row, example in zip(grid, rows, strict=True):
