@@ -165,6 +165,8 @@ def test_a_sweep_runs_every_job_in_a_folder_of_its_own(run_train: Command, tmp_p
 
 def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "train.py"), *TINY, "trainer.max_epochs=100000"]
+    # A shell has its background jobs ignore SIGINT; if these tests are one, the child would too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
