@@ -217,6 +217,8 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
             bar.tick_params(labelsize=8)
             bar.yaxis.set_major_locator(MaxNLocator(4))
         _describe(row[0], example)
+    for axes in grid[:-1].flat:
+        axes.tick_params(labelbottom=False)
     for axes in grid[-1]:
         axes.set_xlabel("state, by energy")
     return figure

@@ -45,7 +45,7 @@ class PhaseClassifier(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        # Channels-last convolutions are 1.4 times as fast on a CPU, and never slower on a GPU.
+        # Channels-last trained the CNN 1.4 times as fast as the default layout on a two-core CPU.
         self.network = build_network(network).to(memory_format=torch.channels_last)
         self.metrics = nn.ModuleDict({_key(stage): PhaseMetrics() for stage in STAGES})
         self._optimizer = optimizer
