@@ -1,4 +1,4 @@
-"""The SSH chain: hoppings, density profiles, invariants. Needs numpy and scipy only."""
+"""The SSH chain: hoppings, density profiles, invariants. Needs numpy, scipy and numba only."""
 
 from sshml.physics.hoppings import (
     DISORDER_CONVENTIONS,
@@ -6,7 +6,13 @@ from sshml.physics.hoppings import (
     disordered_hoppings,
     sample_hoppings,
 )
-from sshml.physics.profiles import chiral_blocks, density_profiles, energies, profile_maxima
+from sshml.physics.profiles import (
+    chiral_blocks,
+    density_profiles,
+    energies,
+    profile_maxima,
+    solve_profiles,
+)
 from sshml.physics.topology import (
     band_gap,
     critical_ratio,
@@ -28,5 +34,6 @@ __all__ = [
     "profile_maxima",
     "sample_hoppings",
     "sample_invariant",
+    "solve_profiles",
     "winding_number",
 ]

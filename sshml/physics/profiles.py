@@ -6,11 +6,15 @@ Hamiltonian is chiral, ``H = [[0, h], [h.T, 0]]`` with the lower bidiagonal bloc
     h = diag(intracell) + subdiagonal(intercell),
 
 so one singular value decomposition ``h = U S V.T`` gives the whole spectrum: energies ±s with states
-``(u, ±v)/sqrt(2)`` (Golub & Kahan 1965; Asboth, Oroszlany & Palyi, LNP 919, ch. 1).
+``(u, ±v)/sqrt(2)`` (Golub & Kahan 1965; Asboth, Oroszlany & Palyi, LNP 919, ch. 1). Profiles come from
+kernels of O(M²) operations (:mod:`sshml.physics.kernels.states`); where these find that states are too
+close in energy to be told apart with certainty, they come from LAPACK's decomposition of h instead.
 """
 
 import functools
+import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -18,8 +22,12 @@ from threadpoolctl import ThreadpoolController
 
 from sshml.physics.hoppings import Floats
 
-# Chains decomposed at a time: bounds the workspace (3 float64 M×M blocks a chain) to 12 MB at M = 122.
-_CHAINS_AT_A_TIME = 32
+Images = NDArray[np.floating]
+
+# Pixels that a thread makes at a time: enough work to be worth its start.
+_PIXELS_AT_A_TIME = 2_000_000
+# Sine of the angle by which a state may be off. A pixel is then off by less than a few times that.
+_TOLERANCE = {np.dtype(np.float32): 1e-7, np.dtype(np.float64): 1e-9}
 
 
 class _OneBlasThread:
@@ -117,8 +125,12 @@ def energies(intracell: ArrayLike, intercell: ArrayLike) -> Floats:
 
 
 def density_profiles(
-    intracell: ArrayLike, intercell: ArrayLike, dtype: DTypeLike = np.float32
-) -> NDArray[np.floating]:
+    intracell: ArrayLike,
+    intercell: ArrayLike,
+    dtype: DTypeLike = np.float32,
+    *,
+    threads: int | None = None,
+) -> Images:
     r"""Density profiles \|psi_state(site)\|² of open chains, in the chiral gauge.
 
     Column k and its mirror 2M-1-k are equal: u²/2 on A sites, v²/2 on B sites. This is unique as long
@@ -127,33 +139,90 @@ def density_profiles(
     Args:
         intracell: shape (n, M), bonds A-B within each cell.
         intercell: shape (n, M) or (n, M - 1); a last bond that would close the ring is not used.
-        dtype: floating type of the images; the decomposition itself is always float64.
+        dtype: float32 or float64, of the images; the work itself is always float64.
+        threads: how many threads to use; None for as many as the process has cores.
 
     Returns:
-        Shape (n, 2M, 2M): rows are sites, columns are states in order of energy, lowest first. The
-        bits of an image do not depend on the other chains of the call nor on threads; between
-        machines they are those of the LAPACK in use.
+        Shape (n, 2M, 2M): rows are sites, columns are states in order of energy, lowest first. Pixels
+        are exact to 1e-6 (float32) or 1e-8 (float64) and usually to rounding. The bits of an image
+        depend neither on the other chains of the call nor on threads nor, except where LAPACK had to
+        help (:func:`solve_profiles` says where), on the machine.
 
     Raises:
-        ValueError: as :func:`chiral_blocks`.
+        ValueError: as :func:`chiral_blocks`, or for another dtype.
 
     Example:
         >>> profile = density_profiles([[0.5] * 4], [[1.0] * 4])
         >>> profile.shape, bool(np.allclose(profile.sum(axis=1), 1))
         ((1, 8, 8), True)
     """
-    intra, inter = _check_bonds(intracell, intercell)
+    return solve_profiles(intracell, intercell, dtype, threads=threads)[0]
+
+
+def solve_profiles(
+    intracell: ArrayLike,
+    intercell: ArrayLike,
+    dtype: DTypeLike = np.float32,
+    *,
+    threads: int | None = None,
+) -> tuple[Images, NDArray[np.bool_]]:
+    """Density profiles, and which of them needed LAPACK's singular value decomposition.
+
+    Args:
+        intracell: as for :func:`density_profiles`.
+        intercell: likewise.
+        dtype: likewise.
+        threads: likewise.
+
+    Returns:
+        The images, shape (n, 2M, 2M), and, shape (n,), whether states of the chain were too close in
+        energy for the fast kernel. Where they are degenerate the profile itself is not unique, and
+        what LAPACK takes is what one gets.
+
+    Raises:
+        ValueError: as :func:`density_profiles`.
+    """
+    # Numba takes half a second to import, which `--help` and a typo need not wait for.
+    from sshml.physics.kernels.states import draw_profiles  # noqa: PLC0415
+
+    intra, inter = map(np.ascontiguousarray, _check_bonds(intracell, intercell))
+    pixel = np.dtype(dtype)
+    if pixel not in _TOLERANCE:
+        raise ValueError(f"dtype must be float32 or float64, got {pixel}")
     n_chains, n_cells = intra.shape
-    images = np.empty((n_chains, 2 * n_cells, 2 * n_cells), dtype=dtype)
+    images = np.empty((n_chains, 2 * n_cells, 2 * n_cells), dtype=pixel)
+    drawn = np.zeros(n_chains, dtype=np.bool_)
+
+    at_a_time = max(16, _PIXELS_AT_A_TIME // (4 * n_cells**2))
+
+    def draw(start: int) -> None:
+        part = slice(start, start + at_a_time)
+        drawn[part] = draw_profiles(intra[part], inter[part], images[part], _TOLERANCE[pixel])
+
+    starts = range(0, n_chains, at_a_time)
+    workers = min(threads or len(os.sched_getaffinity(0)), len(starts))
+    if workers > 1:
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(draw, starts))
+    else:
+        for start in starts:
+            draw(start)
+    for chain in np.flatnonzero(~drawn):
+        images[chain] = _profile_by_svd(intra[chain], inter[chain])
+    return images, ~drawn
+
+
+def _profile_by_svd(intracell: Floats, intercell: Floats) -> Floats:
+    """Density profile of one chain, shape (2M, 2M), from bonds of shapes (M,) and (M - 1,)."""
     with _one_blas_thread:
-        for start in range(0, n_chains, _CHAINS_AT_A_TIME):
-            part = slice(start, start + _CHAINS_AT_A_TIME)
-            u, _, vt = np.linalg.svd(chiral_blocks(intra[part], inter[part]))
-            # Singular values come largest first, and the lowest energy is minus the largest.
-            images[part, 0::2, :n_cells] = u**2 / 2
-            images[part, 1::2, :n_cells] = vt.transpose(0, 2, 1) ** 2 / 2
-    images[:, :, n_cells:] = images[:, :, n_cells - 1 :: -1]
-    return images
+        u, _, vt = np.linalg.svd(chiral_blocks(intracell[None], intercell[None])[0])
+    n_cells = len(u)
+    image = np.empty((2 * n_cells, 2 * n_cells))
+    # Singular values come largest first, and the lowest energy is minus the largest.
+    image[0::2, :n_cells] = u**2 / 2
+    image[1::2, :n_cells] = vt.T**2 / 2
+    image[:, n_cells:] = image[:, n_cells - 1 :: -1]
+    return image
 
 
 def profile_maxima(profiles: NDArray[np.floating]) -> NDArray[np.floating]:

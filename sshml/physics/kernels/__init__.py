@@ -1,0 +1,1 @@
+"""Compiled kernels (Numba) behind :mod:`sshml.physics.profiles`."""
