@@ -3,6 +3,7 @@
 import sys
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from sshml.cli import CONF_DIR, run, user_mistakes
@@ -16,7 +17,7 @@ def main(config: DictConfig) -> float:
     from sshml.training import train  # noqa: PLC0415
 
     with user_mistakes():
-        return train(plain_config(config))["val/accuracy"]
+        return train(plain_config(config), HydraConfig.get().overrides.task)["val/accuracy"]
 
 
 if __name__ == "__main__":

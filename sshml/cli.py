@@ -22,6 +22,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sshml.errors import CheckpointError, ConfigError, unknown_key
+from sshml.hardware import fastest_precision
 
 _RESUME_KEY = "ckpt_path"
 CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
@@ -45,6 +46,7 @@ def _run_folder(runs: str, ckpt_path: str | None, model: str) -> str:
 # At import, and replacing: a second job in the same process would register it again. Cached, so that
 # the folder does not change within a run.
 OmegaConf.register_new_resolver("sshml.run_folder", _run_folder, use_cache=True, replace=True)
+OmegaConf.register_new_resolver("sshml.fastest_precision", fastest_precision, replace=True)
 
 
 def _key(override: str) -> str:

@@ -58,6 +58,7 @@ class TrainConfig(BaseModel):
     callbacks: dict[str, dict[str, Any]]
     logger: dict[str, dict[str, Any]]
     trainer: dict[str, Any]
+    channels_last: bool
     paths: _Paths
 
 

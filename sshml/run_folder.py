@@ -5,7 +5,7 @@ import math
 import shlex
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ class RunFolder:
         overrides: what the command line changed of it.
     """
 
-    def __init__(self, path: str | Path, settings: Mapping[str, Any], overrides: list[str]) -> None:
+    def __init__(self, path: str | Path, settings: Mapping[str, Any], overrides: Sequence[str]) -> None:
         self.path = Path(path)
         self.figures = self.path / "figures"
         self._start = time.monotonic()

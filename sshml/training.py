@@ -3,11 +3,10 @@
 import logging
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
-from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from pytorch_lightning.loggers import Logger
 
@@ -21,11 +20,12 @@ from sshml.report import draw_figures, log_results, print_summary
 from sshml.run_folder import RunFolder
 
 
-def train(settings: Mapping[str, Any]) -> dict[str, float]:
+def train(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> dict[str, float]:
     """Train, test and explain.
 
     Args:
-        settings: from :func:`sshml.config.plain_config`.
+        settings: from :func:`sshml.config.plain_config`; the run's folder is ``paths.run``.
+        overrides: what the command line changed of the configuration; a resumed run takes them up.
 
     Returns:
         The final values, as in ``metrics.json``: ``epoch``, counted from 0, and ``train/…`` and
@@ -37,7 +37,7 @@ def train(settings: Mapping[str, Any]) -> dict[str, float]:
     """
     _quieten_libraries()
     check_run(settings)
-    run = RunFolder(settings["paths"]["run"], settings, list(HydraConfig.get().overrides.task))
+    run = RunFolder(settings["paths"]["run"], settings, overrides)
     status = "failed"
     try:
         metrics = _train(settings, run)
@@ -80,6 +80,7 @@ def _train(settings: Mapping[str, Any], run: RunFolder) -> dict[str, float]:
         scheduler=settings["scheduler"],
         data=settings["data"],
         seed=settings["seed"],
+        channels_last=settings["channels_last"],
     )
     on_terminal = sys.stdout.isatty()
     history = MetricsFile(run.path / "metrics.csv", echo=not on_terminal)

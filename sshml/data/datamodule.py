@@ -1,6 +1,8 @@
 """Density profiles made on the fly, as a Lightning data module."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Annotated, Any, TypedDict, cast
 
 import pytorch_lightning as pl
@@ -101,6 +103,29 @@ def _as_is(batch: Any) -> Any:
     return batch
 
 
+class PrefetchingLoader(DataLoader[Batch]):
+    """A DataLoader whose next batches are made by a thread while the last one is trained on.
+
+    Making profiles releases the GIL, so a thread overlaps with training as well as a process would,
+    and has nothing to copy. With ``num_workers > 0`` this is an ordinary DataLoader.
+    """
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # an iterator is all that is used
+        batches = super().__iter__()
+        return batches if self.num_workers else _made_ahead(batches)
+
+
+def _made_ahead(batches: Iterator[Batch], ahead: int = 2) -> Iterator[Batch]:
+    """The same batches, each begun when the one ``ahead`` places before it is handed out."""
+    with ThreadPoolExecutor(1, thread_name_prefix="profiles") as thread:
+        waiting: deque[Future[Batch | None]] = deque()
+        for _ in range(ahead):
+            waiting.append(thread.submit(next, batches, None))
+        while (batch := waiting.popleft().result()) is not None:
+            waiting.append(thread.submit(next, batches, None))
+            yield batch
+
+
 def _checked_strength(W: object) -> object:
     DisorderStrength.parse(W)  # type: ignore[arg-type]  # anything may come from a user
     return W
@@ -126,7 +151,7 @@ class SSHDataModule(pl.LightningDataModule):
         n_val: samples of the validation set.
         n_test: samples of the test set.
         batch_size: samples a batch.
-        num_workers: processes that make batches; 0 makes them in the training process.
+        num_workers: processes that make batches; 0 makes them in a thread of the training process.
     """
 
     def __init__(
@@ -170,7 +195,7 @@ class SSHDataModule(pl.LightningDataModule):
         return ProfileDataset(self.ensemble, split, self.label)
 
     def _loader(self, split: Split) -> DataLoader[Batch]:
-        return DataLoader(
+        return PrefetchingLoader(
             self.dataset(split),
             batch_size=self.batch_size,
             sampler=EpochSampler(self.ensemble) if split is Split.TRAIN else None,

@@ -48,7 +48,7 @@ def test_the_chains_of_the_thesis_need_no_svd(M, W):
 
 
 def test_zero_mode_of_a_long_chain_falls_off_as_the_ratio():
-    # (t1/t2)^500 is 1e-349, less than the least float64; the mode is still (1 - r²) r^2m on A, half of it.
+    # (t1/t2)^500 = 1e-349 is less than the least float64; the mode is (1 - r²) r^2m, half of it on A.
     M, r = 500, 0.2
     image, by_svd = solve_profiles(np.full((1, M), r), np.ones((1, M - 1)), np.float64)
     expected = (1 - r**2) * r ** (2 * np.arange(M)) / 2
