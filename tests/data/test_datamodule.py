@@ -4,12 +4,14 @@ import hashlib
 import subprocess
 import sys
 import textwrap
+import threading
+from collections.abc import Iterator
 
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from sshml.data.datamodule import Batch, SSHDataModule
+from sshml.data.datamodule import Batch, SSHDataModule, _made_ahead
 from sshml.data.streams import Split
 from sshml.physics import density_profiles
 
@@ -98,3 +100,40 @@ def test_memory_at_the_thesis_sizes_is_bounded() -> None:
     """)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert float(done.stdout) < 700
+
+
+class _Counted(list):
+    """Batches that count how many of them were made."""
+
+    made = 0
+
+    def __getitem__(self, index: int) -> object:
+        self.made += 1
+        return super().__getitem__(index)
+
+
+def test_a_thread_makes_two_batches_ahead_and_no_more() -> None:
+    source = _Counted(range(1, 8))
+    made = [(batch, source.made) for batch in _made_ahead(source[i] for i in range(7))]
+    assert [batch for batch, _ in made] == list(range(1, 8))
+    # When batch k is handed out, k + 1 and k + 2 may have been made, but not k + 3.
+    assert all(batch <= count <= batch + 2 for batch, count in made)
+
+
+def test_an_error_in_the_thread_reaches_the_training_loop() -> None:
+    def batches() -> Iterator[int]:
+        yield 1
+        raise RuntimeError("no more")
+
+    ahead = _made_ahead(batches())
+    assert next(ahead) == 1
+    with pytest.raises(RuntimeError, match="no more"):
+        next(ahead)
+
+
+def test_a_loop_that_stops_early_leaves_no_thread() -> None:
+    loop = iter(small().train_dataloader())
+    next(loop)
+    assert any(thread.name.startswith("profiles") for thread in threading.enumerate())
+    del loop
+    assert not any(thread.name.startswith("profiles") for thread in threading.enumerate())

@@ -1,0 +1,150 @@
+"""What a density profile costs, against what one would otherwise write, and how exact it is."""
+
+import resource
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+
+from sshml.data.datamodule import ProfileDataset, SSHDataModule
+from sshml.data.streams import Split
+from sshml.physics import (
+    DISORDER_CONVENTIONS,
+    chiral_blocks,
+    density_profiles,
+    sample_hoppings,
+    solve_profiles,
+)
+from tests.benchmarks.measure import median_seconds, one_core
+
+BATCH = {30: 100, 122: 32, 500: 16}
+
+
+def dataset(M: int, W: float) -> ProfileDataset:
+    """A training set; asking it for samples is all the work that a batch takes."""
+    return SSHDataModule(n_cells=M, W=W).dataset(Split.TRAIN)
+
+
+def dense_hamiltonians(M: int, W: float, n: int) -> np.ndarray:
+    """Shape (n, 2M, 2M)."""
+    chains = dataset(M, W).ensemble.chains(Split.TRAIN, range(n))
+    h = chiral_blocks(chains.intracell, chains.intercell)
+    zero = np.zeros_like(h)
+    return np.block([[zero, h], [h.transpose(0, 2, 1), zero]])
+
+
+def by_eigh(hamiltonians: np.ndarray) -> list[np.ndarray]:
+    """Profiles chain by chain with numpy's dense eigensolver."""
+    return [(np.linalg.eigh(H)[1] ** 2).astype(np.float32) for H in hamiltonians]
+
+
+def by_torch_svd(blocks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The two halves of profiles with torch's batched singular value decomposition."""
+    u, _, vt = torch.linalg.svd(blocks)
+    return (u**2 / 2).float(), (vt**2 / 2).float()
+
+
+def cost() -> list[dict[str, float]]:
+    """Milliseconds an image on one core, random numbers and labels included, and the ratios."""
+    rows = []
+    for M, n in BATCH.items():
+        for W in (0.5, 0.0):
+            profiles = dataset(M, W)
+            H = dense_hamiltonians(M, W, n // 4)
+            blocks = torch.from_numpy(H[:, :M, M:].copy())
+            with one_core():
+                seconds = median_seconds(
+                    7,
+                    ours=lambda profiles=profiles, n=n: profiles.__getitems__(range(n)),
+                    eigh=lambda H=H: by_eigh(H),
+                    torch_svd=lambda blocks=blocks: by_torch_svd(blocks),
+                )
+            ours = seconds["ours"] / n * 1e3
+            eigh, svd = (seconds[name] / len(H) * 1e3 for name in ("eigh", "torch_svd"))
+            rows.append(
+                {"M": M, "W": W, "ours_ms": ours, "eigh_ms": eigh, "torch_svd_ms": svd,
+                 "times_eigh": eigh / ours, "times_torch_svd": svd / ours}
+            )  # fmt: skip
+    return rows
+
+
+def two_cores() -> list[dict[str, float]]:
+    """Throughput of two threads on two cores over that of one, of the images alone."""
+    rows = []
+    for M, n in BATCH.items():
+        chains = dataset(M, 0.5).ensemble.chains(Split.TRAIN, range(4 * n))
+        bonds = chains.intracell, chains.intercell
+        with ThreadPoolExecutor(2) as pool:
+
+            def batches(each: type[map], n: int = n, bonds: tuple = bonds, pool=pool) -> list:
+                def one(start: int) -> np.ndarray:
+                    part = slice(start, start + n)
+                    return density_profiles(bonds[0][part], bonds[1][part], threads=1)
+
+                starts = [0, n, 2 * n, 3 * n] * 4
+                return list(map(one, starts) if each is map else pool.map(one, starts))
+
+            seconds = median_seconds(
+                9, one=lambda: batches(map), two=lambda: batches(ThreadPoolExecutor)
+            )
+        rows.append({"M": M, "two_over_one": seconds["one"] / seconds["two"]})
+    return rows
+
+
+def accuracy() -> list[dict[str, float]]:
+    """Largest pixel error against LAPACK's SVD over 100 000 chains, float32 images."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for M, n in {2: 30_000, 3: 30_000, 7: 30_000, 30: 9_400, 122: 560, 500: 40}.items():
+        error, fallbacks = 0.0, 0
+        for disorder in DISORDER_CONVENTIONS:
+            # Each convention on its own third; one chain in fifty has a bond that is exactly 0.
+            for part in np.array_split(np.arange(n // 3 + 1), max(1, n * M * M // 3_000_000)):
+                t1 = rng.uniform(0, 2, len(part)) * rng.choice(
+                    [1, 1e-3, 0], len(part), p=[0.97, 0.02, 0.01]
+                )
+                bonds = sample_hoppings(t1, rng.uniform(0, 6, len(part)), M, disorder=disorder, rng=rng)
+                bonds[0][::50, 0] = 0
+                images, by_svd = solve_profiles(*bonds)
+                u, _, vt = np.linalg.svd(chiral_blocks(*bonds))
+                error = max(error, np.abs(images[:, 0::2, :M] - u**2 / 2).max())
+                error = max(error, np.abs(images[:, 1::2, :M] - vt.transpose(0, 2, 1) ** 2 / 2).max())
+                fallbacks += by_svd.sum()
+        rows.append({"M": M, "chains": 3 * (n // 3 + 1), "largest_error": float(error),
+                     "svd_share": float(fallbacks) / (3 * (n // 3 + 1))})  # fmt: skip
+    return rows
+
+
+def scaling() -> dict[str, object]:
+    """How the time of an image grows with M, and time and memory with the number of chains."""
+    by_size, by_number = [], []
+    rng = np.random.default_rng(0)
+    with one_core():
+        for M in (15, 30, 60, 122, 250, 500, 1000):
+            n = max(16, 100_000 // M**2)
+            bonds = sample_hoppings(rng.uniform(0.1, 2, n), 0.5, M, rng=rng)
+            few = bonds[0][: max(1, n // 16)], bonds[1][: max(1, n // 16)]
+            H = chiral_blocks(*few)
+            dense = np.block([[np.zeros_like(H), H], [H.transpose(0, 2, 1), np.zeros_like(H)]])
+            seconds = median_seconds(
+                3,
+                ours=lambda bonds=bonds: density_profiles(*bonds),
+                torch_svd=lambda H=H: by_torch_svd(torch.from_numpy(H)),
+                eigh=lambda dense=dense: by_eigh(dense),
+                write=lambda n=n, M=M: np.ones((n, 2 * M, 2 * M), np.float32),
+            )
+            images = {"ours": n, "write": n, "torch_svd": len(H), "eigh": len(H)}
+            by_size.append({"M": M} | {f"{k}_ms": v / images[k] * 1e3 for k, v in seconds.items()})
+        profiles = dataset(30, 0.5)
+        for n in (1_000, 10_000):
+            seconds = median_seconds(
+                3,
+                stream=lambda n=n: [
+                    profiles.__getitems__(range(start, start + 100)) for start in range(0, n, 100)
+                ],
+            )
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            by_number.append({"chains": n, "ms": seconds["stream"] / n * 1e3, "peak_MB": peak})
+    large = [row for row in by_size if row["M"] >= 60]
+    slope = np.polyfit(*(np.log([row[key] for row in large]) for key in ("M", "ours_ms")), 1)[0]
+    return {"by_size": by_size, "slope_60_to_1000": float(slope), "by_number": by_number}
