@@ -24,23 +24,23 @@ from omegaconf.errors import OmegaConfBaseException
 from sshml.errors import CheckpointError, ConfigError, unknown_key
 from sshml.hardware import fastest_precision
 
-_RESUME_KEY = "ckpt_path"
+_RESUME_KEYS = ("ckpt_path", "resume")
 CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
 
 
-def run_folder_of(ckpt_path: str | Path) -> Path | None:
-    """The run folder that a checkpoint lies in, ``RUN/checkpoints/NAME.ckpt``; None if in none."""
-    folder = Path(ckpt_path).parent.parent
+def run_folder_of(path: str | Path) -> Path | None:
+    """The run folder that a path is, or that ``RUN/checkpoints/NAME.ckpt`` lies in; else None."""
+    folder = Path(path) if Path(path).is_dir() else Path(path).parent.parent
     return folder if (folder / "manifest.json").is_file() else None
 
 
-def _run_folder(runs: str, ckpt_path: str | None, model: str) -> str:
-    """Folder of a run: that of the checkpoint it goes on from, or a new one."""
-    resumed = run_folder_of(str(ckpt_path)) if ckpt_path else None
+def _run_folder(runs: str, earlier: str | None, name: str) -> str:
+    """Folder of a run: that of the run or checkpoint it goes on from, or a new one."""
+    resumed = run_folder_of(str(earlier)) if earlier else None
     if resumed:
         return str(resumed)
     now = datetime.now()
-    return str(Path(runs, f"{now:%Y-%m-%d}", f"{model}_{now:%H-%M-%S-%f}"))
+    return str(Path(runs, f"{now:%Y-%m-%d}", f"{name}_{now:%H-%M-%S-%f}"))
 
 
 # At import, and replacing: a second job in the same process would register it again. Cached, so that
@@ -63,7 +63,7 @@ def with_recorded_overrides(arguments: list[str]) -> list[str]:
         The arguments to run with; unchanged if no run is resumed.
     """
     given = [a for a in arguments if "=" in a and not a.startswith("-")]
-    paths = [a.split("=", maxsplit=1)[1].strip("'\"") for a in given if _key(a) == _RESUME_KEY]
+    paths = [a.split("=", maxsplit=1)[1].strip("'\"") for a in given if _key(a) in _RESUME_KEYS]
     folder = run_folder_of(paths[-1]) if paths else None
     if folder is None:
         return arguments
@@ -74,12 +74,12 @@ def with_recorded_overrides(arguments: list[str]) -> list[str]:
     return kept + arguments
 
 
-def _one_line(error: Exception, arguments: list[str]) -> str:
+def _one_line(error: Exception, arguments: list[str], name: str = "train") -> str:
     """What a user needs to know of a mistake in a command line or a configuration file."""
     message = str(error)
     unknown = re.match(r"Could not override '(?P<key>[^']+)'", message)
     if unknown:
-        return _unknown_override(unknown["key"], arguments)
+        return _unknown_override(unknown["key"], arguments, name)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _unknown_option(error.missing_cfg_file, arguments)
     lines = [line.strip() for line in message.splitlines() if line.strip()]
@@ -90,7 +90,7 @@ def _one_line(error: Exception, arguments: list[str]) -> str:
     return text
 
 
-def _unknown_override(key: str, arguments: list[str]) -> str:
+def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
     """The line for a key that no configuration file has."""
     parent, _, name = key.rpartition(".")
     override = next((a for a in arguments if _key(a) == key), key)
@@ -98,9 +98,9 @@ def _unknown_override(key: str, arguments: list[str]) -> str:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         try:
-            config = compose("train", [a for a in groups if not a.startswith("-")])
+            config = compose(config_name, [a for a in groups if not a.startswith("-")])
         except HydraException:  # another mistake, or a sweep: the defaults will do
-            config = compose("train")
+            config = compose(config_name)
     node = OmegaConf.select(config, parent) if parent else config
     known = {str(name) for name in node or () if name != "_target_"}
     if not parent:
@@ -134,11 +134,12 @@ def user_mistakes() -> Iterator[None]:
         sys.exit(2)
 
 
-def run(main: Callable[[], object]) -> int:
+def run(main: Callable[[], object], name: str = "train") -> int:
     """Run a Hydra entry point.
 
     Args:
         main: decorated with ``hydra.main``.
+        name: of its configuration.
 
     Returns:
         Exit status: 0; 2 after a user's mistake, told in one line; 130 after Ctrl-C. Any other
@@ -152,7 +153,7 @@ def run(main: Callable[[], object]) -> int:
     except InstantiationException:
         raise  # not of the command line, but of what it names
     except (HydraException, OmegaConfBaseException) as error:
-        print(f"error: {_one_line(error, sys.argv[1:])}", file=sys.stderr)
+        print(f"error: {_one_line(error, sys.argv[1:], name)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

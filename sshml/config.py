@@ -15,6 +15,7 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PydanticUserError,
@@ -23,6 +24,7 @@ from pydantic import (
 )
 from pydantic.errors import PydanticSchemaGenerationError
 
+from sshml.data.grid import strength_grid
 from sshml.errors import ConfigError, unknown_key
 
 _TARGET = "_target_"
@@ -33,6 +35,7 @@ _BASES = {
     "model": "torch.nn.Module",
     "optimizer": "torch.optim.Optimizer",
     "trainer": "pytorch_lightning.Trainer",
+    "transfer": "sshml.transfer.methods.TransferMethod",
 }
 # Arguments that the program itself passes, and a configuration therefore need not.
 _PASSED = {"optimizer": {"params"}, "scheduler": {"optimizer"}}
@@ -44,13 +47,12 @@ class _Paths(BaseModel):
     run: str
 
 
-class TrainConfig(BaseModel):
-    """Top level of train.py's configuration; nodes are checked one by one after it."""
+class _Config(BaseModel):
+    """Top level of what all configurations have; nodes are checked one by one after it."""
 
     model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
     # torch takes seeds up to 2^64, numpy (which Lightning seeds too) up to 2^32.
     seed: Annotated[int, Field(ge=0, lt=2**32)]
-    ckpt_path: str | None
     data: dict[str, Any]
     model: dict[str, Any]
     optimizer: dict[str, Any]
@@ -62,11 +64,43 @@ class TrainConfig(BaseModel):
     paths: _Paths
 
 
-def plain_config(config: DictConfig) -> dict[str, Any]:
+class TrainConfig(_Config):
+    """Top level of ``conf/train.yaml``."""
+
+    ckpt_path: str | None
+
+
+def _checked_grid(W: Any) -> list[float]:
+    return strength_grid(W)
+
+
+Grid = Annotated[list[float], BeforeValidator(_checked_grid)]
+
+
+class _Source(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    W: Grid
+
+
+class TransferConfig(_Config):
+    """Top level of ``conf/transfer.yaml``."""
+
+    checkpoint: str | None
+    source: _Source
+    seeds: Annotated[int, Field(ge=1)]
+    resume: str | None
+    compare: str | None
+    report: list[str]
+    transfer: dict[str, Any]
+
+
+def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dict[str, Any]:
     """Resolve and check a composed configuration.
 
     Args:
-        config: what Hydra composed from ``conf/train.yaml``.
+        config: what Hydra composed from ``conf/train.yaml`` or ``conf/transfer.yaml``.
+        schema: :class:`TrainConfig` or :class:`TransferConfig`; the latter makes lists of its grids
+            ``data.W`` and ``source.W``.
 
     Returns:
         The same as plain dictionaries, lists, numbers, strings and None.
@@ -79,9 +113,16 @@ def plain_config(config: DictConfig) -> dict[str, Any]:
         raise ConfigError(f"the configuration must be a mapping, got {type(plain).__name__}")
     settings: dict[str, Any] = {str(key): value for key, value in plain.items()}
     try:
-        TrainConfig.model_validate(settings)
+        checked = schema.model_validate(settings)
     except ValidationError as error:
         raise _as_config_error(error) from error
+    if isinstance(checked, TransferConfig):
+        settings["source"] = {"W": checked.source.W}
+        try:
+            settings["data"]["W"] = strength_grid(settings["data"].get("W"))
+        except ValueError as error:
+            raise ConfigError(f"data.W={_as_typed(settings['data'].get('W'))}: {error}") from error
+        _check_node("transfer", settings["transfer"])
     for group in ("data", "model", "optimizer", "scheduler", "trainer"):
         if settings[group] is not None:
             _check_node(group, settings[group])

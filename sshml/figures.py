@@ -46,7 +46,7 @@ class Example:
         return int(self.probability > 0.5)
 
 
-def _profile_axes(
+def profile_axes(
     axes: Axes, image: NDArray[np.floating], size: int | None = None, **style: object
 ) -> None:
     """Show a profile, or a map stretched over a profile of ``size`` sites."""
@@ -73,7 +73,7 @@ def sample_profiles(
     for axes in grid.flat[len(profiles) :]:
         axes.remove()
     for axes, profile, ratio, strength, label in zip(grid.flat, profiles, t1, W, labels, strict=False):
-        _profile_axes(axes, profile)
+        profile_axes(axes, profile)
         axes.set_title(f"$t_1/t_2$ = {ratio:.2f}, W = {strength:.3g}\n{PHASES[label]}", fontsize=9)
     for axes in grid[:, 0]:
         axes.set_ylabel("site")
@@ -201,13 +201,13 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
     for axes, head in zip(grid[0], heads, strict=True):
         axes.set_title(head, fontsize=10)
     for row, example in zip(grid, rows, strict=True):
-        _profile_axes(row[0], example.profile)
-        _profile_axes(row[1], profile_maxima(example.profile))
+        profile_axes(row[0], example.profile)
+        profile_axes(row[1], profile_maxima(example.profile))
         row[0].set_ylabel("site")
         for axes, activation in zip(row[2:], example.maps, strict=True):
             # A scale of its own: the classes differ by more than the places within a class.
             limits = {"vmin": activation.min(), "vmax": activation.max(), "cmap": "viridis"}
-            _profile_axes(axes, activation, size=len(example.profile), **limits)
+            profile_axes(axes, activation, size=len(example.profile), **limits)
         for axes in row[1:]:
             axes.tick_params(labelleft=False)
             bar = axes.inset_axes((1.05, 0.0, 0.05, 1.0))

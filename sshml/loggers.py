@@ -206,6 +206,26 @@ def log_confusion(
         run.log({"test/confusion": chart, "epoch": epoch})
 
 
+def log_rows(loggers: Sequence[Logger], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Send the rows of a transfer study to W&B as a table, and the networks' scores against W."""
+    for run in _wandb_runs(loggers):
+        import wandb  # noqa: PLC0415
+
+        table = wandb.Table(list(rows[0]))
+        for row in rows:
+            table.add_data(*({**row, "train_W": str(row["train_W"])}.values()))
+        run.log({"transfer": table})
+        run.define_metric("W", hidden=True)
+        run.define_metric("transfer/*", step_metric="W")
+        for row in rows:
+            if row["method"] == "network":
+                name = f"transfer/trained_at_{row['train_W']}/seed_{row['seed']}"
+                scores = {
+                    key: row[key] for key in ("accuracy", "topological_share", "ceiling", "loss", "ece")
+                }
+                run.log({"W": row["W"], **{f"{name}/{key}": value for key, value in scores.items()}})
+
+
 def log_examples(loggers: Sequence[Logger], examples: Sequence[Example], epoch: int) -> None:
     """Send a table of test samples with their profiles and maps to W&B."""
     for run in _wandb_runs(loggers):

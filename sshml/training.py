@@ -35,7 +35,7 @@ def train(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> dict[st
         ConfigError: before any work, if the parts do not fit together.
         CheckpointError: likewise, for ``ckpt_path``.
     """
-    _quieten_libraries()
+    quieten_libraries()
     check_run(settings)
     run = RunFolder(settings["paths"]["run"], settings, overrides)
     status = "failed"
@@ -52,7 +52,7 @@ def train(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> dict[st
     return metrics
 
 
-def _quieten_libraries() -> None:
+def quieten_libraries() -> None:
     """Silence what Lightning says of every run here; its other warnings stay."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     for said_of_every_run in (

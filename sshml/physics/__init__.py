@@ -1,5 +1,11 @@
 """The SSH chain: hoppings, density profiles, invariants. Needs numpy, scipy and numba only."""
 
+from sshml.physics.detectors import (
+    best_threshold,
+    brightest_pixel,
+    edge_weight,
+    inverse_participation_ratio,
+)
 from sshml.physics.hoppings import (
     DISORDER_CONVENTIONS,
     Disorder,
@@ -25,11 +31,15 @@ __all__ = [
     "DISORDER_CONVENTIONS",
     "Disorder",
     "band_gap",
+    "best_threshold",
+    "brightest_pixel",
     "chiral_blocks",
     "critical_ratio",
     "density_profiles",
     "disordered_hoppings",
+    "edge_weight",
     "energies",
+    "inverse_participation_ratio",
     "lyapunov_exponent",
     "profile_maxima",
     "sample_hoppings",

@@ -1,0 +1,1 @@
+"""What a network trained at one disorder strength does at others."""

@@ -1,0 +1,236 @@
+"""One run of transfer.py: networks, their tests at every strength, figures, a report."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hydra.utils import instantiate
+from pytorch_lightning.loggers import Logger
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+from sshml.cam import network_maps
+from sshml.checkpoint import network_state, read_checkpoint
+from sshml.checks import check_run
+from sshml.data.streams import Split
+from sshml.errors import CheckpointError, ConfigError
+from sshml.figures import Example
+from sshml.loggers import closing, log_figure, log_rows
+from sshml.networks import build_network
+from sshml.run_folder import MANIFEST, RunFolder
+from sshml.training import quieten_libraries
+from sshml.transfer import figures
+from sshml.transfer.methods import TransferMethod
+from sshml.transfer.scores import Answers, Row
+from sshml.transfer.study import Matrix, Source, fill, source_settings, trained_source
+
+# Examples of each kind, right and wrong, of both phases, in a panel of maps.
+_EXAMPLES = 2
+
+
+def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> list[Row]:
+    """Test networks at disorder strengths that they were not trained at.
+
+    Args:
+        settings: from :func:`sshml.config.plain_config` with
+            :class:`sshml.config.TransferConfig`.
+        overrides: what the command line changed of the configuration.
+
+    Returns:
+        The rows of ``transfer.json``.
+
+    Raises:
+        ConfigError: before any work, if the parts do not fit together.
+        CheckpointError: likewise, for a checkpoint.
+    """
+    quieten_libraries()
+    method: TransferMethod = instantiate(settings["transfer"], _convert_="all")
+    makers, names = _sources(settings, overrides, method)
+    run = RunFolder(settings["paths"]["run"], settings, overrides)
+    matrix = Matrix(run.path)
+    status = "failed"
+    try:
+        _fill_and_draw(settings, run, matrix, makers, names, method)
+        status = "finished" if not matrix.failed else "failed"
+    except (KeyboardInterrupt, SystemExit):
+        status = "interrupted"
+        print(f"interrupted; go on with: python transfer.py resume={run.path}", file=sys.stderr)
+        raise KeyboardInterrupt from None
+    finally:
+        run.finish(status)
+    print_summary(run, matrix)
+    return matrix.rows
+
+
+def _sources(
+    settings: Mapping[str, Any], overrides: Sequence[str], method: TransferMethod
+) -> tuple[list[Callable[[], Source]], list[tuple[Any, int]]]:
+    """How to get each source, and its (train W, seed); checks them all before any work."""
+    typed = {override.lstrip("+~").split("=")[0] for override in overrides}
+    resumed = settings["resume"]
+    if resumed is not None and not Path(resumed, MANIFEST).is_file():
+        raise ConfigError(
+            f"resume={resumed}: no run folder of transfer.py; expected one that has {MANIFEST}"
+        )
+    if settings["checkpoint"] is not None:
+        if "source.W" in typed or "seeds" in typed:
+            raise ConfigError(
+                f"checkpoint={settings['checkpoint']}: is one trained network; leave away source.W and "
+                "seeds, or the checkpoint"
+            )
+        source = _of_checkpoint(settings, typed, method)
+        return [lambda: source], [(source.train_W, source.seed)]
+    makers: list[Callable[[], Source]] = []
+    names: list[tuple[Any, int]] = []
+    for W in settings["source"]["W"]:
+        for seed in range(settings["seed"], settings["seed"] + settings["seeds"]):
+            check_run({**source_settings(settings, W, seed), "ckpt_path": None})
+            makers.append(partial(trained_source, settings, W, seed))
+            names.append((W, seed))
+    method.check(_empty_network(settings["model"]))
+    return makers, names
+
+
+def _empty_network(node: Mapping[str, Any]) -> nn.Module:
+    with torch.device("meta"):
+        return build_network(node, download=False)
+
+
+def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], method: TransferMethod) -> Source:
+    """The one source that a checkpoint is; says what is tested otherwise than it was trained."""
+    path = settings["checkpoint"]
+    try:
+        content = read_checkpoint(path)
+        network = _empty_network(content["hyper_parameters"]["network"])
+        network_state(network, content)
+        if "model" in typed:
+            network_state(_empty_network(settings["model"]), content)
+    except CheckpointError as error:
+        way_out = "; leave model away, the checkpoint has its own" if "model" in typed else ""
+        raise CheckpointError(f"checkpoint={path}: {error}{way_out}") from error
+    method.check(network)
+    trained = content["hyper_parameters"]["data"]
+    data = dict(trained)
+    for key, value in settings["data"].items():
+        if (f"data.{key}" in typed or (key == "seed" and "seed" in typed)) and key != "W":
+            data[key] = value
+            if trained.get(key) != value:
+                print(f"data.{key}={value}: the network was trained with {trained.get(key)}")
+    if data["n_cells"] != trained["n_cells"]:
+        print(
+            f"data.n_cells={data['n_cells']}: images of another size than the network was trained on; "
+            "its global average pooling takes any"
+        )
+    size = 2 * data["n_cells"]
+    try:
+        network(torch.empty(2, 1, size, size, device="meta"))
+    except RuntimeError as error:
+        raise ConfigError(
+            f"data.n_cells={data['n_cells']}: too small for the network of checkpoint={path} "
+            f"({' '.join(str(error).split())}); choose a larger data.n_cells"
+        ) from error
+    W = trained["W"]
+    return Source(tuple(W) if isinstance(W, list) else W, trained["seed"], Path(path), trained, data)
+
+
+def _fill_and_draw(
+    settings: Mapping[str, Any],
+    run: RunFolder,
+    matrix: Matrix,
+    makers: Sequence[Callable[[], Source]],
+    names: Sequence[tuple[Any, int]],
+    method: TransferMethod,
+) -> None:
+    loggers: list[Logger] = []
+    with closing(loggers):
+        loggers += [instantiate(node, _convert_="all") for node in settings["logger"].values()]
+        for logger in loggers:
+            logger.log_hyperparams(dict(settings))
+        run.figures.mkdir(exist_ok=True)
+
+        def show(source: Source, W: float, answers: Answers, network: nn.Module) -> None:
+            if source.seed != settings["seed"] and settings["checkpoint"] is None:
+                return  # one seed's maps are enough to look at
+            examples = pick_examples(source, W, answers, network)
+            title = f"trained at W = {source.train_W}, tested at W = {W:g}"
+            figure = figures.transfer_panel(examples, title)
+            figure.savefig(run.figures / f"maps_{source.name}_at_W{W:g}.png", dpi=90)
+            log_figure(loggers, f"maps_{source.name}", figure, round(1000 * W))
+
+        fill(matrix, makers, names, settings["data"]["W"], method, show)
+        if matrix.rows:
+            drawn = {
+                "accuracy_by_W": figures.accuracy_curve(matrix.rows),
+                "matrix": figures.matrix_map(matrix.rows),
+                "confusion_by_W": figures.confusion_shares(matrix.rows),
+            }
+            for name, figure in drawn.items():
+                figure.savefig(run.figures / f"{name}.png", dpi=120)
+                log_figure(loggers, name, figure, 0)
+            log_rows(loggers, matrix.rows)
+        if matrix.failed:
+            for (train_W, seed, W), reason in matrix.failed.items():
+                print(f"failed: trained at W={train_W}, seed {seed}, tested at W={W}: {reason}")
+
+
+def pick_examples(source: Source, W: float, answers: Answers, network: nn.Module) -> list[Example]:
+    """The first test samples of each kind, right and wrong, of both phases, with their maps."""
+    ratio = answers.labels["ratio"]
+    index = [
+        i
+        for label in (0, 1)
+        for said in (0, 1)
+        for i in np.flatnonzero((ratio == label) & (answers.predictions == said))[:_EXAMPLES]
+    ]
+    batch = source.test_set(W).dataset(Split.TEST).__getitems__(index)
+    maps = network_maps(network, batch["profile"])
+    probability = answers.logits.softmax(dim=1)[index, 1]
+    return [
+        Example(
+            profile=batch["profile"][k, 0].numpy(),
+            maps=maps[k].numpy(),
+            t1=float(batch["t1"][k]),
+            W=float(batch["W"][k]),
+            label=int(ratio[i]),
+            probability=float(probability[k]),
+        )
+        for k, i in enumerate(index)
+    ]
+
+
+def print_summary(run: RunFolder, matrix: Matrix) -> None:
+    """Print accuracies, strength trained at × strength tested at, and where everything is."""
+    rows = matrix.rows
+    grid = sorted({row["W"] for row in rows})
+    table = Table(title="accuracy (%) against the ratio label; mean ± spread over seeds")
+    table.add_column("W of the test", justify="right")
+    columns = [(W, "network") for W in figures.train_strengths(rows)]
+    first = columns[0][0] if columns else None
+    columns += [(first, name) for name in ("brightest_pixel", "edge_weight", "exact_invariant")]
+    for train_W, name in columns:
+        table.add_column(f"trained at {train_W}" if name == "network" else name, justify="right")
+    for W in grid:
+        cells = []
+        for train_W, name in columns:
+            values = [
+                100 * r["accuracy"]
+                for r in rows
+                if (r["method"], r["train_W"], r["W"]) == (name, train_W, W)
+            ]
+            spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
+            cells.append(f"{np.mean(values):.2f}{spread}" if values else "failed")
+        table.add_row(f"{W:g}", *cells)
+    console = Console()
+    if rows:
+        console.print(table)
+    for name, path in {
+        "run folder": run.path,
+        "rows": run.path / "transfer.csv",
+        "figures": run.figures,
+    }.items():
+        console.print(f"{name + ':':<14}{path}", soft_wrap=True, highlight=False)

@@ -1,0 +1,129 @@
+"""Answers of networks and detectors on test chains, and their scores."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+from torch import nn
+
+from sshml.data.datamodule import Batch
+from sshml.data.ensemble import Label
+from sshml.metrics import PhaseMetrics
+from sshml.physics import brightest_pixel, edge_weight
+from sshml.physics.hoppings import Floats
+
+LABELS: tuple[Label, ...] = ("ratio", "sample", "thermodynamic")
+#: Columns of ``transfer.csv``.
+COLUMNS = (
+    "method", "train_W", "W", "seed", "n", "accuracy", "accuracy_low", "accuracy_high",
+    "accuracy_sample", "accuracy_thermodynamic", "ceiling", "loss", "tp", "fp", "tn", "fn",
+    "topological_share", "ece",
+)  # fmt: skip
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is known of n test chains.
+
+    Attributes:
+        t1: in units of t2, shape (n,).
+        labels: shape (n,) of each kind.
+        logits: of the network, shape (n, 2).
+        detectors: the number that each detector reads off, shape (n,).
+    """
+
+    t1: Floats
+    labels: dict[Label, NDArray[np.int64]]
+    logits: torch.Tensor
+    detectors: dict[str, Floats]
+
+    @property
+    def predictions(self) -> NDArray[np.int64]:
+        """Of the network, 0 or 1, shape (n,)."""
+        return self.logits.argmax(dim=1).numpy()
+
+
+@torch.inference_mode()
+def ask(network: nn.Module | None, batches: Iterable[Batch]) -> Answers:
+    """Let a network and the detectors look at all batches.
+
+    Args:
+        network: in eval mode, on any device; None to ask the detectors only.
+        batches: of a data module.
+
+    Returns:
+        The answers; without a network its logits are 0.
+    """
+    parts: dict[str, list[Any]] = {}
+    for batch in batches:
+        profiles = batch["profile"]
+        images = profiles[:, 0].numpy()
+        answers: dict[str, Any] = {kind: batch[kind] for kind in LABELS}
+        answers["logits"] = torch.zeros(len(profiles), 2)
+        if network is not None:
+            device = next(network.parameters()).device
+            logits = network(profiles.to(device, memory_format=torch.channels_last))
+            answers["logits"] = logits.float().cpu()
+        answers["t1"] = batch["t1"]
+        answers["brightest_pixel"] = torch.from_numpy(brightest_pixel(images))
+        answers["edge_weight"] = torch.from_numpy(edge_weight(images))
+        for name, values in answers.items():
+            parts.setdefault(name, []).append(values)
+    whole = {name: torch.cat(values) for name, values in parts.items()}
+    return Answers(
+        t1=whole["t1"].double().numpy(),
+        labels={kind: whole[kind].numpy() for kind in LABELS},
+        logits=whole["logits"],
+        detectors={name: whole[name].numpy() for name in ("brightest_pixel", "edge_weight")},
+    )
+
+
+def score(
+    predictions: NDArray[np.int64],
+    labels: dict[Label, NDArray[np.int64]],
+    logits: torch.Tensor | None = None,
+) -> Row:
+    """Scores of predictions against the ``ratio`` label, and beside it the other two.
+
+    Args:
+        predictions: 0 or 1, shape (n,).
+        labels: of each kind, shape (n,).
+        logits: shape (n, 2), if they come from a network.
+
+    Returns:
+        The columns from ``n`` on. The interval of the accuracy is Wilson's, 95 %. ``ceiling`` is the
+        accuracy that the exact invariant of each chain would have. Loss and calibration error are None
+        without logits.
+    """
+    ratio = labels["ratio"]
+    n, right = len(ratio), int((predictions == ratio).sum())
+    interval = binomtest(right, n).proportion_ci(confidence_level=0.95, method="wilson")
+    counts = {
+        name: int(((predictions == said) & (ratio == true)).sum())
+        for name, said, true in (("tp", 1, 1), ("fp", 1, 0), ("tn", 0, 0), ("fn", 0, 1))
+    }
+    loss = ece = None
+    if logits is not None:
+        target = torch.from_numpy(ratio)
+        loss = float(nn.functional.cross_entropy(logits, target))
+        metrics = PhaseMetrics()
+        metrics.update(logits, target)
+        ece = float(metrics.compute()["ece"])
+    return {
+        "n": n,
+        "accuracy": right / n,
+        "accuracy_low": float(interval.low),
+        "accuracy_high": float(interval.high),
+        "accuracy_sample": float((predictions == labels["sample"]).mean()),
+        "accuracy_thermodynamic": float((predictions == labels["thermodynamic"]).mean()),
+        "ceiling": float((labels["sample"] == ratio).mean()),
+        "loss": loss,
+        **counts,
+        "topological_share": float(predictions.mean()),
+        "ece": ece,
+    }

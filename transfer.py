@@ -1,0 +1,24 @@
+"""Test a network at other disorder strengths: ``python transfer.py checkpoint=PATH data.W=0:1:0.1``."""
+
+import sys
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from sshml.cli import CONF_DIR, run, user_mistakes
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="transfer")
+def main(config: DictConfig) -> None:
+    """Run one transfer study."""
+    # torch and Lightning take seconds to import, which `--help` and a typo need not wait for.
+    from sshml.config import TransferConfig, plain_config  # noqa: PLC0415
+    from sshml.transfer.run import transfer  # noqa: PLC0415
+
+    with user_mistakes():
+        transfer(plain_config(config, TransferConfig), HydraConfig.get().overrides.task)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main, "transfer"))
