@@ -33,6 +33,43 @@ def class_activation_maps(features: Tensor, weight: Tensor) -> Tensor:
     return torch.einsum("nkhw,ck->nchw", features, weight)
 
 
+def edge_region(height: int, width: int, part: float = 0.125) -> Tensor:
+    """Where the edge states of a topological chain are in a map: its first and last sites, mid-gap.
+
+    Args:
+        height: of the map, whose rows are the sites of the chain.
+        width: of the map, whose columns are its states by energy.
+        part: of the sites at either end, and of the states in the middle, that belong to the region.
+
+    Returns:
+        Shape (height, width), the share of each of the map's cells that lies in the region; its mean,
+        2 part², is the share of the area.
+    """
+
+    def covered(cells: int, low: float, high: float) -> Tensor:
+        """Share of each of the cells of the unit interval that lies between low and high."""
+        bounds = torch.arange(cells + 1, dtype=torch.float64) / cells
+        inside = bounds[1:].clamp(max=high) - bounds[:-1].clamp(min=low)
+        return inside.clamp(min=0) * cells
+
+    rows = covered(height, 0, part) + covered(height, 1 - part, 1)
+    return torch.outer(rows, covered(width, 0.5 - part / 2, 0.5 + part / 2))
+
+
+def positive_share(maps: Tensor, region: Tensor) -> Tensor:
+    """Share of the positive part of maps that lies in a region.
+
+    Args:
+        maps: shape (n, h, w).
+        region: shape (h, w), from 0 to 1.
+
+    Returns:
+        Shape (n,), float64; NaN for a map without a positive value.
+    """
+    positive = maps.double().clamp(min=0)
+    return (positive * region).sum(dim=(1, 2)) / positive.sum(dim=(1, 2))
+
+
 @torch.no_grad()
 def network_maps(network: nn.Module, images: Tensor) -> Tensor:
     """Raw class activation maps of a network for images, in eval mode.

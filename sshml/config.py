@@ -79,7 +79,7 @@ Grid = Annotated[list[float], BeforeValidator(_checked_grid)]
 
 class _Source(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
-    W: Grid
+    W: Grid | None
 
 
 class TransferConfig(_Config):

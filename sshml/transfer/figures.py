@@ -35,6 +35,11 @@ def train_strengths(rows: Sequence[Row]) -> list[Any]:
     return strengths
 
 
+def strength(W: float | str) -> str:
+    """A strength that a network was trained at, as one reads it."""
+    return W if isinstance(W, str) else f"{W:g}"
+
+
 def by_strength(rows: Sequence[Row], key: str = "accuracy") -> tuple[NDArray[np.float64], ...]:
     """A column against W over seeds.
 
@@ -72,7 +77,9 @@ def accuracy_curve(
             continue
         W, mean, low, high = by_strength(own)
         seeds = len({row["seed"] for row in own})
-        label = f"network trained at W = {train_W}" + (f", {seeds} seeds" if seeds > 1 else "")
+        label = f"network trained at W = {strength(train_W)}" + (
+            f", {seeds} seeds" if seeds > 1 else ""
+        )
         axes.plot(W, 100 * mean, "o-", ms=4, color=colour, label=label)
         if seeds == 1:
             low, high = (by_strength(own, f"accuracy_{side}")[1] for side in ("low", "high"))
@@ -112,7 +119,7 @@ def matrix_map(rows: Sequence[Row]) -> Figure:
         text = "failed" if np.isnan(value) else f"{value:.1f}"
         axes.text(j, i, text, ha="center", va="center", fontsize=8, color=colour)
     axes.set_xticks(range(len(grid)), [f"{W:g}" for W in grid])
-    axes.set_yticks(range(len(strengths)), [str(W) for W in strengths])
+    axes.set_yticks(range(len(strengths)), [strength(W) for W in strengths])
     axes.set(xlabel="W of the test", ylabel="W of the training")
     figure.colorbar(image, label="accuracy (%)")
     return figure
@@ -142,7 +149,7 @@ def confusion_shares(rows: Sequence[Row]) -> Figure:
             axes.bar(range(len(W)), share, bottom=bottom, color=colour, width=0.9, label=name)
             bottom += share
         axes.set_xticks(range(len(W)), [f"{w:g}" for w in W], rotation=60 if len(W) > 7 else 0)
-        axes.set(title=f"trained at W = {train_W}", xlabel="W of the test", ylim=(0, 100))
+        axes.set(title=f"trained at W = {strength(train_W)}", xlabel="W of the test", ylim=(0, 100))
     grid[0].set_ylabel("share of the test set (%)")
     grid[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="positive =\ntopological")
     return figure
@@ -170,7 +177,7 @@ def transfer_panel(examples: Sequence[Example], title: str) -> Figure:
         "maxima of states",
         "mid-gap pair",
         "most localised states",
-        "map of the prediction",
+        "map",
     )
     for axes, head in zip(grid[0], heads, strict=True):
         axes.set_title(head, fontsize=10)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from hydra.utils import instantiate
+from matplotlib.figure import Figure
 from pytorch_lightning.loggers import Logger
 from rich.console import Console
 from rich.table import Table
@@ -22,6 +23,9 @@ from sshml.errors import CheckpointError, ConfigError
 from sshml.figures import Example
 from sshml.loggers import closing, log_figure, log_rows
 from sshml.networks import build_network
+from sshml.provenance import git_revision, versions
+from sshml.reproduction.maps import Shown
+from sshml.reproduction.report import Results, check_report, write_report
 from sshml.run_folder import MANIFEST, RunFolder
 from sshml.training import quieten_libraries
 from sshml.transfer import figures
@@ -50,6 +54,9 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> list
     """
     quieten_libraries()
     method: TransferMethod = instantiate(settings["transfer"], _convert_="all")
+    check_report(settings["report"])
+    if settings["compare"] is not None:
+        _check_compare(settings["compare"])
     makers, names = _sources(settings, overrides, method)
     run = RunFolder(settings["paths"]["run"], settings, overrides)
     matrix = Matrix(run.path)
@@ -87,7 +94,7 @@ def _sources(
         return [lambda: source], [(source.train_W, source.seed)]
     makers: list[Callable[[], Source]] = []
     names: list[tuple[Any, int]] = []
-    for W in settings["source"]["W"]:
+    for W in settings["source"]["W"] or ():
         for seed in range(settings["seed"], settings["seed"] + settings["seeds"]):
             check_run({**source_settings(settings, W, seed), "ckpt_path": None})
             makers.append(partial(trained_source, settings, W, seed))
@@ -157,7 +164,7 @@ def _fill_and_draw(
             if source.seed != settings["seed"] and settings["checkpoint"] is None:
                 return  # one seed's maps are enough to look at
             examples = pick_examples(source, W, answers, network)
-            title = f"trained at W = {source.train_W}, tested at W = {W:g}"
+            title = f"trained at W = {figures.strength(source.train_W)}, tested at W = {W:g}"
             figure = figures.transfer_panel(examples, title)
             figure.savefig(run.figures / f"maps_{source.name}_at_W{W:g}.png", dpi=90)
             log_figure(loggers, f"maps_{source.name}", figure, round(1000 * W))
@@ -173,9 +180,41 @@ def _fill_and_draw(
                 figure.savefig(run.figures / f"{name}.png", dpi=120)
                 log_figure(loggers, name, figure, 0)
             log_rows(loggers, matrix.rows)
-        if matrix.failed:
-            for (train_W, seed, W), reason in matrix.failed.items():
-                print(f"failed: trained at W={train_W}, seed {seed}, tested at W={W}: {reason}")
+        if settings["report"]:
+            drawn = _report(settings, run, matrix, makers, names)
+            for name, figure in drawn.items():
+                log_figure(loggers, name, figure, 0)
+
+
+def _report(
+    settings: Mapping[str, Any],
+    run: RunFolder,
+    matrix: Matrix,
+    makers: Sequence[Callable[[], Source]],
+    names: Sequence[tuple[Any, int]],
+) -> dict[str, Figure]:
+    """Write the page of the thesis' results; maps are those of the first network of clean chains."""
+    clean = [make for make, (W, _) in zip(makers, names, strict=True) if W == 0]
+    checkpoints = [make().checkpoint for make in clean[:1]]
+    checkpoints += [settings["compare"]] if settings["compare"] else []
+    shown = [Shown.load(path) for path in checkpoints if Path(path).is_file()]
+    network = settings["model"]["_target_"].rsplit(".", 1)[1]
+    data = settings["data"]
+    seeds = f"{settings['seeds']} seed(s)" if names else "no network"
+    origin = (
+        f"{network}, M = {data['n_cells']}, {seeds}, {settings['trainer']['max_epochs']} epochs of "
+        f"{data['n_train']} chains, tests of {data['n_test']} chains. sshml {versions()['sshml']}, git "
+        f"{git_revision()}; settings in config.yaml, all rows in transfer.csv."
+    )
+    results = Results(matrix.rows, shown, data["n_cells"], settings["seed"], network)
+    return write_report(run.path, settings["report"], results, origin)
+
+
+def _check_compare(path: str) -> None:
+    try:
+        read_checkpoint(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"compare={error}") from error
 
 
 def pick_examples(source: Source, W: float, answers: Answers, network: nn.Module) -> list[Example]:
@@ -213,7 +252,9 @@ def print_summary(run: RunFolder, matrix: Matrix) -> None:
     first = columns[0][0] if columns else None
     columns += [(first, name) for name in ("brightest_pixel", "edge_weight", "exact_invariant")]
     for train_W, name in columns:
-        table.add_column(f"trained at {train_W}" if name == "network" else name, justify="right")
+        table.add_column(
+            f"trained at {figures.strength(train_W)}" if name == "network" else name, justify="right"
+        )
     for W in grid:
         cells = []
         for train_W, name in columns:
@@ -232,5 +273,8 @@ def print_summary(run: RunFolder, matrix: Matrix) -> None:
         "run folder": run.path,
         "rows": run.path / "transfer.csv",
         "figures": run.figures,
+        "page": run.path / "report.html",
     }.items():
+        if not path.exists():
+            continue
         console.print(f"{name + ':':<14}{path}", soft_wrap=True, highlight=False)
