@@ -11,6 +11,7 @@ import torch
 from hydra.utils import instantiate
 from matplotlib.figure import Figure
 from pytorch_lightning.loggers import Logger
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from torch import nn
@@ -246,15 +247,16 @@ def print_summary(run: RunFolder, matrix: Matrix) -> None:
     """Print accuracies, strength trained at × strength tested at, and where everything is."""
     rows = matrix.rows
     grid = sorted({row["W"] for row in rows})
-    table = Table(title="accuracy (%) against the ratio label; mean ± spread over seeds")
-    table.add_column("W of the test", justify="right")
+    table = Table(title="accuracy (%) against the ratio label, mean ± spread over seeds", box=SIMPLE)
+    table.add_column("W of\nthe test", justify="right")
     columns = [(W, "network") for W in figures.train_strengths(rows)]
     first = columns[0][0] if columns else None
     columns += [(first, name) for name in ("brightest_pixel", "edge_weight", "exact_invariant")]
     for train_W, name in columns:
-        table.add_column(
-            f"trained at {figures.strength(train_W)}" if name == "network" else name, justify="right"
+        head = (
+            f"trained\nat {figures.strength(train_W)}" if name == "network" else name.replace("_", "\n")
         )
+        table.add_column(head, justify="right", no_wrap=True)
     for W in grid:
         cells = []
         for train_W, name in columns:
@@ -263,8 +265,8 @@ def print_summary(run: RunFolder, matrix: Matrix) -> None:
                 for r in rows
                 if (r["method"], r["train_W"], r["W"]) == (name, train_W, W)
             ]
-            spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
-            cells.append(f"{np.mean(values):.2f}{spread}" if values else "failed")
+            spread = f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
+            cells.append(f"{np.mean(values):.1f}{spread}" if values else "failed")
         table.add_row(f"{W:g}", *cells)
     console = Console()
     if rows:

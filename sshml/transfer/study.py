@@ -178,6 +178,7 @@ def trained_source(settings: Mapping[str, Any], W: float, seed: int) -> Source:
     folder = Path(run["paths"]["run"])
     last = folder / "checkpoints" / "last.ckpt"
     if not (folder / "metrics.json").is_file():
+        print(f"training at W={W:g}, seed {seed}", flush=True)
         train({**run, "ckpt_path": str(last) if last.is_file() else None})
     return Source(W, seed, folder / "checkpoints" / "best.ckpt", run["data"], run["data"])
 

@@ -1,9 +1,9 @@
 """What a density profile costs, against what one would otherwise write, and how exact it is."""
 
-import resource
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import psutil
 import torch
 
 from sshml.data.datamodule import ProfileDataset, SSHDataModule
@@ -22,7 +22,7 @@ BATCH = {30: 100, 122: 32, 500: 16}
 
 def dataset(M: int, W: float) -> ProfileDataset:
     """A training set; asking it for samples is all the work that a batch takes."""
-    return SSHDataModule(n_cells=M, W=W).dataset(Split.TRAIN)
+    return SSHDataModule(n_cells=M, W=W, n_train=30_000).dataset(Split.TRAIN)
 
 
 def dense_hamiltonians(M: int, W: float, n: int) -> np.ndarray:
@@ -136,15 +136,16 @@ def scaling() -> dict[str, object]:
             images = {"ours": n, "write": n, "torch_svd": len(H), "eigh": len(H)}
             by_size.append({"M": M} | {f"{k}_ms": v / images[k] * 1e3 for k, v in seconds.items()})
         profiles = dataset(30, 0.5)
-        for n in (1_000, 10_000):
+        for n in (1_000, 10_000, 30_000):
             seconds = median_seconds(
                 3,
                 stream=lambda n=n: [
-                    profiles.__getitems__(range(start, start + 100)) for start in range(0, n, 100)
+                    profiles.__getitems__(range(start, start + 100))["profile"].mean()
+                    for start in range(0, n, 100)
                 ],
             )
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            by_number.append({"chains": n, "ms": seconds["stream"] / n * 1e3, "peak_MB": peak})
+            resident = psutil.Process().memory_info().rss / 1e6
+            by_number.append({"chains": n, "ms": seconds["stream"] / n * 1e3, "resident_MB": resident})
     large = [row for row in by_size if row["M"] >= 60]
     slope = np.polyfit(*(np.log([row[key] for row in large]) for key in ("M", "ours_ms")), 1)[0]
     return {"by_size": by_size, "slope_60_to_1000": float(slope), "by_number": by_number}
