@@ -17,7 +17,9 @@ def main(config: DictConfig) -> None:
     from sshml.transfer.run import transfer  # noqa: PLC0415
 
     with user_mistakes():
-        transfer(plain_config(config, TransferConfig), HydraConfig.get().overrides.task)
+        matrix = transfer(plain_config(config, TransferConfig), HydraConfig.get().overrides.task)
+    if matrix.failed:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 import train
+import transfer
 from sshml.cli import run
 
 torch.set_num_threads(1)  # two test processes share two cores
@@ -54,18 +56,19 @@ class Outcome:
 Command = Callable[..., Outcome]
 
 
+Start = Callable[[Callable[[], object], str], Command]
+
+
 @pytest.fixture
-def run_train(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Command:
-    """Runs train.py with these overrides in an empty directory; the folder is the newest run's."""
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Start:
+    """Makes a command of an entry point, run in an empty directory; the folder is the newest run's."""
     monkeypatch.chdir(tmp_path)
 
-    def command(*overrides: str) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["train.py", *overrides])
+    def command(main: Callable[[], object], name: str, *overrides: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *overrides])
         capfd.readouterr()
         try:
-            status = run(train.main)
+            status = run(main, name)
         except SystemExit as exit_:
             status = int(exit_.code or 0)
         manifests = sorted(tmp_path.glob("runs/**/manifest.json"), key=lambda p: p.stat().st_mtime)
@@ -73,4 +76,16 @@ def run_train(
         folder = manifests[-1].parent if manifests else tmp_path
         return Outcome(status, captured.out, captured.err, folder)
 
-    return command
+    return lambda main, name: partial(command, main, name)
+
+
+@pytest.fixture
+def run_train(start: Start) -> Command:
+    """Runs train.py with these overrides."""
+    return start(train.main, "train")
+
+
+@pytest.fixture
+def run_transfer(start: Start) -> Command:
+    """Runs transfer.py with these overrides."""
+    return start(transfer.main, "transfer")

@@ -1,10 +1,7 @@
 """The page: published, measured, difference and why, for every result asked for."""
 
-import base64
-import html
-import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,29 +10,10 @@ from matplotlib.figure import Figure
 from sshml.errors import ConfigError
 from sshml.physics import band_gap, lyapunov_exponent, winding_number
 from sshml.reproduction import maps, physics
+from sshml.reproduction.page import Section, write_page
 from sshml.reproduction.published import FIG_7, FIG_7_W, SECTION_4_1
-from sshml.run_folder import write_atomically
 from sshml.transfer.figures import accuracy_curve, by_strength, of_method
 from sshml.transfer.scores import Row
-
-_HEAD = ("what", "published", "measured", "difference", "why")
-
-
-@dataclass
-class Section:
-    """One result on the page.
-
-    Attributes:
-        title: heading.
-        text: paragraphs.
-        rows: cells of the columns published, measured, difference, why.
-        figures: by the names of their files.
-    """
-
-    title: str
-    text: list[str] = field(default_factory=list)
-    rows: list[tuple[str, ...]] = field(default_factory=list)
-    figures: dict[str, Figure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,8 +54,8 @@ def _fig2(results: Results) -> Section:
     section.figures = {"fig2": physics.fig2(results.n_cells, results.seed)}
     section.text = [
         "Saturated at 0.1, about as in the thesis. Under Eq. 6 the Lyapunov exponent of chain (d) is "
-        f"{float(lyapunov_exponent(0.5, 5.0)):+.2f}: positive, so it is topological, although its profile "
-        "hardly shows it."
+        f"{float(lyapunov_exponent(0.5, 5.0)):+.2f}: positive, so it is topological, although its "
+        "profile hardly shows it."
     ]
     return section
 
@@ -129,7 +107,7 @@ def _accuracies(results: Results, train_W: float, W: float) -> list[Row]:
     return [row for row in of_method(results.rows) if (row["train_W"], row["W"]) == (train_W, W)]
 
 
-def _row(what: str, published: float, found: Sequence[Row]) -> tuple[str, ...]:
+def _row(what: str, published: float, found: Sequence[Row]) -> tuple[str, str, str, str, str]:
     """A row of published and measured accuracy in %, mean and spread over seeds."""
     if not found:
         return (what, f"{published:g} %", "not measured", "-", "the cell is not in this run, or failed")
@@ -207,11 +185,11 @@ def _x3(results: Results) -> Section:
         own = [r for r in own if r["W"] != train_W]
         if own:
             means[name] = 100 * float(by_strength(own)[1].mean())
-            others = [v for W, v in zip(FIG_7_W, published, strict=True) if W != train_W]
+            others = [v for W, v in zip(FIG_7_W, published, strict=True) if train_W != W]
             expected = float(np.mean(others))
             section.rows.append((
                 f"trained at W = {train_W:g}, mean over the other strengths", f"{expected:.1f} %",
-                f"{means[name]:.1f} %", f"{means[name] - expected:+.1f}", "mean over seeds and strengths",
+                f"{means[name]:.1f} %", f"{means[name] - expected:+.1f}", "over seeds and strengths",
             ))  # fmt: skip
     if len(means) == 2:
         holds = "holds" if means["fig7b"] > means["fig7a"] else "does not hold"
@@ -243,7 +221,7 @@ def check_report(names: Sequence[str]) -> None:
 def write_report(
     folder: Path, names: Sequence[str], results: Results, origin: str
 ) -> dict[str, Figure]:
-    """Write ``report.md`` and ``report.html``, and the figures into ``figures/``.
+    """Write the page of some results.
 
     Args:
         folder: of the run.
@@ -255,61 +233,4 @@ def write_report(
         The figures by name.
     """
     sections = [SECTIONS[name](results) for name in names]
-    drawn = {name: figure for section in sections for name, figure in section.figures.items()}
-    pictures = {}
-    for name, figure in drawn.items():
-        buffer = io.BytesIO()
-        figure.savefig(buffer, dpi=90, format="png")
-        pictures[name] = buffer.getvalue()
-        (folder / "figures" / f"{name}.png").write_bytes(pictures[name])
-    title = f"The thesis and {results.network}, measured"
-    write_atomically(folder / "report.md", _markdown(title, origin, sections))
-    write_atomically(folder / "report.html", _page(title, origin, sections, pictures))
-    return drawn
-
-
-def _markdown(title: str, origin: str, sections: Sequence[Section]) -> str:
-    lines = [f"# {title}", "", origin, ""]
-    for section in sections:
-        lines += [f"## {section.title}", ""]
-        for text in section.text:
-            lines += [text, ""]
-        if section.rows:
-            table = [_HEAD, tuple("---" for _ in _HEAD), *section.rows]
-            lines += [
-                "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table
-            ]
-            lines.append("")
-        for name in section.figures:
-            lines += [f"![{name}](figures/{name}.png)", ""]
-    return "\n".join(lines)
-
-
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
-h1, h2 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ddd; }
-table { border-collapse: collapse; width: 100%; font-size: 0.92rem; }
-th, td { padding: 0.3rem 0.6rem; border-bottom: 1px solid #e4e4e4; text-align: left; vertical-align: top; }
-th { background: #f5f5f5; } img { max-width: 100%; margin: 1rem 0; } .origin { color: #666; font-size: 0.9rem; }
-"""
-
-
-def _page(title: str, origin: str, sections: Sequence[Section], pictures: dict[str, bytes]) -> str:
-    parts = [f"<h1>{html.escape(title)}</h1>", f'<p class="origin">{html.escape(origin)}</p>']
-    for section in sections:
-        parts.append(f"<h2>{html.escape(section.title)}</h2>")
-        parts += [f"<p>{html.escape(text)}</p>" for text in section.text]
-        if section.rows:
-            head = "".join(f"<th>{name}</th>" for name in _HEAD)
-            body = "".join(
-                "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
-                for row in section.rows
-            )
-            parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
-        for name in section.figures:
-            data = base64.b64encode(pictures[name]).decode()
-            parts.append(f'<img alt="{html.escape(name)}" src="data:image/png;base64,{data}">')
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
-    )
+    return write_page(folder, f"The thesis and {results.network}, measured", origin, sections)

@@ -31,14 +31,14 @@ from sshml.run_folder import MANIFEST, RunFolder
 from sshml.training import quieten_libraries
 from sshml.transfer import figures
 from sshml.transfer.methods import TransferMethod
-from sshml.transfer.scores import Answers, Row
+from sshml.transfer.scores import Answers
 from sshml.transfer.study import Matrix, Source, fill, source_settings, trained_source
 
 # Examples of each kind, right and wrong, of both phases, in a panel of maps.
 _EXAMPLES = 2
 
 
-def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> list[Row]:
+def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Matrix:
     """Test networks at disorder strengths that they were not trained at.
 
     Args:
@@ -47,7 +47,7 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> list
         overrides: what the command line changed of the configuration.
 
     Returns:
-        The rows of ``transfer.json``.
+        The matrix: the rows of ``transfer.json``, and what failed.
 
     Raises:
         ConfigError: before any work, if the parts do not fit together.
@@ -72,7 +72,7 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> list
     finally:
         run.finish(status)
     print_summary(run, matrix)
-    return matrix.rows
+    return matrix
 
 
 def _sources(
