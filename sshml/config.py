@@ -11,6 +11,7 @@ import typing
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from pydantic import (
@@ -108,6 +109,11 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
     Raises:
         ConfigError: for the first unknown or missing key, wrong type or value out of range.
     """
+    if schema is TrainConfig and "source" in config:
+        raise ConfigError(
+            "experiment: tests networks, which train.py does not; run python transfer.py "
+            f"experiment={_chosen('experiment')}"
+        )
     plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     if not isinstance(plain, dict):
         raise ConfigError(f"the configuration must be a mapping, got {type(plain).__name__}")
@@ -130,6 +136,11 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
         for name, node in settings[group].items():
             _check_node(f"{group}.{name}", node)
     return settings
+
+
+def _chosen(group: str) -> str:
+    """The option of a configuration group that the command line chose."""
+    return str(HydraConfig.get().runtime.choices[group]) if HydraConfig.initialized() else "…"
 
 
 def _check_node(path: str, node: Mapping[str, Any]) -> None:

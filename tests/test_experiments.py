@@ -9,11 +9,21 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from sshml.cli import CONF_DIR
+from sshml.config import TransferConfig, plain_config
+from sshml.reproduction.report import check_report
 
-EXPERIMENTS = sorted(
-    str(path.relative_to(CONF_DIR / "experiment").with_suffix(""))
-    for path in (CONF_DIR / "experiment").rglob("*.yaml")
-)
+
+def experiments(*, of_transfer: bool) -> list[str]:
+    """Those of transfer.py name the results that they are to be set beside."""
+    folder = CONF_DIR / "experiment"
+    return sorted(
+        str(path.relative_to(folder).with_suffix(""))
+        for path in folder.rglob("*.yaml")
+        if ("For transfer.py" in path.read_text()) == of_transfer
+    )
+
+
+EXPERIMENTS = experiments(of_transfer=False)
 SMALL = [override for override in TINY if not override.startswith("model.")]
 
 
@@ -38,6 +48,24 @@ def test_thesis_experiments_have_the_settings_of_the_thesis(experiment: str) -> 
     assert config.data.batch_size == 100
     assert config.data.n_cells == (122 if "resnet18" in experiment else 30)
     assert (0 if "clean" in experiment else float(experiment.split("W")[1])) == config.data.W
+
+
+@pytest.mark.parametrize("experiment", experiments(of_transfer=True))
+def test_experiments_of_transfer_fit_together(experiment: str) -> None:
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        config = compose("transfer", [f"experiment={experiment}", "paths.run=nowhere"])
+    settings = plain_config(config, TransferConfig)
+    check_report(settings["report"])
+    assert settings["report"]
+    if experiment.rsplit("/", maxsplit=1)[-1] in ("section4_1", "fig7a", "fig7b", "all"):
+        assert settings["seeds"] >= 5
+        assert (settings["trainer"]["max_epochs"], settings["data"]["n_train"]) == (100, 10_000)
+
+
+def test_an_experiment_of_transfer_is_no_training(run_train: Command) -> None:
+    done = run_train("experiment=thesis/fig7a")
+    assert done.status == 2
+    assert "python transfer.py experiment=thesis/fig7a" in done.err
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,13 @@ COMMANDS = [
     for line in text.splitlines()
     if "train.py" in line
 ]
+TRANSFERS = [
+    line
+    for language, text in FENCES
+    if language == "bash"
+    for line in text.splitlines()
+    if line.startswith("python transfer.py")
+]
 SIZES = [o for o in TINY if o.startswith(("data.n_t", "data.n_v", "data.batch", "callbacks.maps"))]
 
 
@@ -37,6 +44,28 @@ def test_every_command_works(run_train: Command, command: str) -> None:
     elif any(o.startswith(("experiment=", "debug=")) for o in overrides):
         small += ["trainer.max_epochs=1"]
     done = run_train(*overrides, *[o for o in small if o.split("=")[0] not in command])
+    assert done.status == 0, done.err
+
+
+@pytest.mark.parametrize("command", TRANSFERS)
+def test_every_transfer_works(run_train: Command, run_transfer: Command, command: str) -> None:
+    overrides = shlex.split(command, comments=True)[2:]
+    if "experiment=" in command:  # its figures are another test's
+        overrides += ["--cfg", "job"]
+    # The grid and the study of the README, but with fewer of each.
+    overrides = [o.replace("0:1:0.1", "0:1:1").replace("0,0.25,0.75", "0,0.75") for o in overrides]
+    overrides = [
+        o.replace("seeds=5", "seeds=1").replace("samples=100", "samples=20") for o in overrides
+    ]
+    small = ["logger=csv"]
+    if "checkpoint=" in command:
+        run = run_train(*SIZES, "data.n_cells=8", "trainer.max_epochs=1", "logger=csv").folder
+    else:
+        small += [*SIZES, "data.n_cells=8", "trainer.max_epochs=1"]
+    if "resume=" in command:
+        run, small = run_transfer(*small, "data.W=0.5").folder, []
+    overrides = [o.replace("RUN", str(run)) if "RUN" in o else o for o in overrides]
+    done = run_transfer(*overrides, *small)
     assert done.status == 0, done.err
 
 

@@ -265,7 +265,7 @@ def print_summary(run: RunFolder, matrix: Matrix) -> None:
                 for r in rows
                 if (r["method"], r["train_W"], r["W"]) == (name, train_W, W)
             ]
-            spread = f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
+            spread = f"±{np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
             cells.append(f"{np.mean(values):.1f}{spread}" if values else "failed")
         table.add_row(f"{W:g}", *cells)
     console = Console()
