@@ -68,7 +68,7 @@ def accuracy_curve(
         rows: of the study.
         published: (W, accuracy in %) of published curves, by their names.
     """
-    figure = Figure(figsize=(7.5, 4.6), layout="constrained")
+    figure = Figure(figsize=(9.5, 4.4), layout="constrained")
     axes = figure.subplots()
     strengths = train_strengths(rows)
     for colour, train_W in zip(_COLOURS * len(strengths), strengths, strict=False):
@@ -96,7 +96,7 @@ def accuracy_curve(
     axes.grid(alpha=0.3)
     several = len({row["seed"] for row in rows}) > 1
     title = "bands: lowest to highest seed" if several else "bands: 95 % interval"
-    axes.legend(title=title, fontsize=8, title_fontsize=8)
+    figure.legend(title=title, fontsize=8, title_fontsize=8, loc="outside right center")
     return figure
 
 

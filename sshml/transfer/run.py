@@ -204,8 +204,9 @@ def _report(
     seeds = f"{settings['seeds']} seed(s)" if names else "no network"
     origin = (
         f"{network}, M = {data['n_cells']}, {seeds}, {settings['trainer']['max_epochs']} epochs of "
-        f"{data['n_train']} chains, tests of {data['n_test']} chains. sshml {versions()['sshml']}, git "
-        f"{git_revision()}; settings in config.yaml, all rows in transfer.csv."
+        f"{data['n_train']} chains (the thesis: 100 epochs of 10000), tests of {data['n_test']} chains. "
+        f"sshml {versions()['sshml']}, git {git_revision()}; settings in config.yaml, all rows in "
+        "transfer.csv."
     )
     results = Results(matrix.rows, shown, data["n_cells"], settings["seed"], network)
     return write_report(run.path, settings["report"], results, origin)
