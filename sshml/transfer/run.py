@@ -204,7 +204,7 @@ def _report(
     seeds = f"{settings['seeds']} seed(s)" if names else "no network"
     origin = (
         f"{network}, M = {data['n_cells']}, {seeds}, {settings['trainer']['max_epochs']} epochs of "
-        f"{data['n_train']} chains (the thesis: 100 epochs of 10000), tests of {data['n_test']} chains. "
+        f"{data['n_train']} chains (the thesis: 100 of 10000), tests of {data['n_test']} chains. "
         f"sshml {versions()['sshml']}, git {git_revision()}; settings in config.yaml, all rows in "
         "transfer.csv."
     )
