@@ -85,7 +85,7 @@ def two_cores() -> list[dict[str, float]]:
                 return list(map(one, starts) if each is map else pool.map(one, starts))
 
             seconds = median_seconds(
-                9, one=lambda: batches(map), two=lambda: batches(ThreadPoolExecutor)
+                21, one=lambda: batches(map), two=lambda: batches(ThreadPoolExecutor)
             )
         rows.append({"M": M, "two_over_one": seconds["one"] / seconds["two"]})
     return rows
@@ -126,12 +126,13 @@ def scaling() -> dict[str, object]:
             few = bonds[0][: max(1, n // 16)], bonds[1][: max(1, n // 16)]
             H = chiral_blocks(*few)
             dense = np.block([[np.zeros_like(H), H], [H.transpose(0, 2, 1), np.zeros_like(H)]])
+            memory = np.ones((n, 2 * M, 2 * M), np.float32)
             seconds = median_seconds(
                 3,
                 ours=lambda bonds=bonds: density_profiles(*bonds),
                 torch_svd=lambda H=H: by_torch_svd(torch.from_numpy(H)),
                 eigh=lambda dense=dense: by_eigh(dense),
-                write=lambda n=n, M=M: np.ones((n, 2 * M, 2 * M), np.float32),
+                write=lambda images=memory: images.fill(0),
             )
             images = {"ours": n, "write": n, "torch_svd": len(H), "eigh": len(H)}
             by_size.append({"M": M} | {f"{k}_ms": v / images[k] * 1e3 for k, v in seconds.items()})

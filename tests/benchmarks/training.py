@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import statistics
 import subprocess
 import sys
@@ -147,7 +148,7 @@ def start_up() -> dict[str, float]:
     def command(*arguments: str) -> str:
         return subprocess.run(
             [sys.executable, ROOT / "train.py", *arguments],
-            cwd=tempfile.mkdtemp(), env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+            cwd=tempfile.mkdtemp(), env={**os.environ, "PYTHONPATH": str(ROOT)},
             capture_output=True, text=True, check=True,
         ).stdout  # fmt: skip
 

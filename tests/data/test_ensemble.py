@@ -51,6 +51,17 @@ def test_streams_are_philox_with_the_names_as_its_counter() -> None:
     assert_array_equal(Streams(5).generator(Split.TEST, Purpose.SAMPLE, 3, 7).random(9), expected)
 
 
+@pytest.mark.parametrize("n", [1, 3, 4, 62])
+@pytest.mark.parametrize("epoch", [0, 7])
+def test_many_samples_have_the_numbers_of_numpys_generator(n: int, epoch: int) -> None:
+    streams, index = Streams(12345678901), np.array([0, 1, 9999, 2**40])
+    for split in Split:
+        numbers = streams.sample_uniforms(split, epoch, index, n)
+        for row, i in zip(numbers, index, strict=True):
+            one = streams.generator(split, Purpose.SAMPLE, epoch, int(i))
+            assert_array_equal(row, one.random(n))
+
+
 def test_the_even_grid_is_even_shuffled_and_off_the_critical_point() -> None:
     t1 = everything(make(), Split.TRAIN).t1
     assert_allclose(np.diff(np.sort(t1)), 2 / len(t1), rtol=1e-9)
