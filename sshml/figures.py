@@ -16,7 +16,9 @@ from sshml.physics import profile_maxima
 PHASES = ("trivial", "topological")
 # Profiles are shown saturated, as in the thesis (0.03 to 0.1); a network sees them as they are.
 _SATURATED_AT = 0.1
-_PROFILE_STYLE = {"cmap": "afmhot", "vmin": 0.0, "vmax": _SATURATED_AT, "interpolation": "nearest"}
+_PROFILE_STYLE = {"cmap": "afmhot", "vmin": 0.0, "interpolation": "nearest"}
+# A picture has no more points than this a side; of a larger profile it shows the brightest in each.
+_POINTS = 130
 _COLOURS = {"train": "tab:blue", "val": "tab:orange"}
 
 
@@ -52,7 +54,23 @@ def profile_axes(
     """Show a profile, or a map stretched over a profile of ``size`` sites."""
     size = size or len(image)
     axes.set(xticks=[0, size // 2, size], yticks=[0, size // 2, size])
-    axes.imshow(image, extent=(0, size, size, 0), **{**_PROFILE_STYLE, **style})  # type: ignore[arg-type]
+    style = {**_PROFILE_STYLE, "vmax": _saturation(size), **style}
+    axes.imshow(_brightest(image), extent=(0, size, size, 0), **style)  # type: ignore[arg-type]
+
+
+def _saturation(size: int) -> float:
+    """Where the colours of a profile of ``size`` sites end: some times the 2/size of a clean bulk."""
+    return min(_SATURATED_AT, 8 / size)
+
+
+def _brightest(image: NDArray[np.floating]) -> NDArray[np.floating]:
+    """An image of at most _POINTS a side: a single column must not get lost between pixels."""
+    factor = -(-len(image) // _POINTS)
+    if factor == 1:
+        return image
+    padded = np.pad(image, (0, -len(image) % factor))
+    blocks = len(padded) // factor
+    return np.asarray(padded.reshape(blocks, factor, blocks, factor).max(axis=(1, 3)))
 
 
 def sample_profiles(
@@ -238,7 +256,8 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
 
 def profile_picture(example: Example) -> Figure:
     """The density profile alone, for a table."""
-    return _picture(example.profile, _PROFILE_STYLE)
+    style = {**_PROFILE_STYLE, "vmax": _saturation(len(example.profile))}
+    return _picture(_brightest(example.profile), style)
 
 
 def map_picture(example: Example) -> Figure:

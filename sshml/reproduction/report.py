@@ -53,7 +53,7 @@ def _fig2(results: Results) -> Section:
     section = Section("Fig. 2a-d: density profiles")
     section.figures = {"fig2": physics.fig2(results.n_cells, results.seed)}
     section.text = [
-        "Saturated at 0.1, about as in the thesis. Under Eq. 6 the Lyapunov exponent of chain (d) is "
+        "Saturated, about as in the thesis. Under Eq. 6 the Lyapunov exponent of chain (d) is "
         f"{float(lyapunov_exponent(0.5, 5.0)):+.2f}: positive, so it is topological, although its "
         "profile hardly shows it."
     ]

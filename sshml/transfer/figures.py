@@ -169,7 +169,7 @@ def transfer_panel(examples: Sequence[Example], title: str) -> Figure:
     # Fixed margins, in inches: a layout engine takes seconds for so many axes.
     grid = figure.subplots(
         len(rows), 5, squeeze=False,
-        gridspec_kw={"left": 0.17, "right": 0.93, "wspace": 0.12,
+        gridspec_kw={"left": 0.17, "right": 0.93, "wspace": 0.2,
                      "bottom": 0.5 / height, "top": 1 - 0.65 / height},
     )  # fmt: skip
     heads = (
