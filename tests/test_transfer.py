@@ -134,6 +134,7 @@ def test_published_results_page(run_transfer: Command) -> None:
         (["compare=none.ckpt"], "compare=none.ckpt: there is no such file"),
         (["transfer=magic"], "transfer=magic: no such option; expected one of fine_tune, zero_shot"),
         (["transfer=fine_tune", "transfer.freeze=[tail]"], "transfer.freeze=tail: the network has no"),
+        (["transfer=fine_tune", "transfer.n_samples=60"], "set data.n_train=60"),
         (["sources.W=[0]"], "no such key"),
     ],
 )  # fmt: skip

@@ -82,10 +82,10 @@ class Precision:
     """How much of the positive evidence for "topological" lies where the edge states are.
 
     Attributes:
-        mean: share of the positive part of the map, mean over chains.
+        mean: share of the positive part of the map, mean over chains; NaN without any.
         interval: half of its 95 % interval.
         area: share of the area, what chance would give.
-        n: chains.
+        n: chains whose map has a positive part.
     """
 
     mean: float
@@ -106,5 +106,5 @@ def precision(shown: Shown) -> Precision:
         shares.append(positive_share(maps, region))
     share = torch.cat(shares)
     share = share[~share.isnan()]
-    half = 1.96 * float(share.std()) / len(share) ** 0.5
+    half = 1.96 * float(share.std()) / max(len(share), 1) ** 0.5
     return Precision(float(share.mean()), half, float(region.mean()), len(share))

@@ -91,6 +91,9 @@ def _c2(results: Results) -> Section:
     ]
     for shown in results.shown:
         found = maps.precision(shown)
+        if not found.n:
+            section.text.append(f"No map of {shown.name} has a positive part.")
+            continue
         section.rows.append((
             shown.name, "detects the edges", f"{found.mean:.1%} ± {found.interval:.1%}",
             f"{found.mean / found.area:.1f} times the area's {found.area:.1%}",

@@ -2,8 +2,8 @@
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field, PositiveInt
@@ -18,8 +18,8 @@ from sshml.errors import ConfigError
 class TransferMethod(ABC):
     """What is done to a trained network before it is tested at another disorder strength."""
 
-    def check(self, network: nn.Module) -> None:  # noqa: B027  # most can be used with any
-        """Raise ``ConfigError`` if the method cannot be used with a network."""
+    def check(self, network: nn.Module, data: Mapping[str, Any]) -> None:  # noqa: B027  # most fit
+        """Raise ``ConfigError`` if the method cannot be used with a network, or the target's data."""
 
     @abstractmethod
     def adapt(self, network: nn.Module, target: SSHDataModule, seed: int) -> nn.Module:
@@ -73,8 +73,13 @@ class FineTune(TransferMethod):
     def _is_frozen(self, name: str) -> bool:
         return any(name == part or name.startswith(f"{part}.") for part in self.freeze)
 
-    def check(self, network: nn.Module) -> None:
-        """Each part to be frozen is there, and something is left to train."""
+    def check(self, network: nn.Module, data: Mapping[str, Any]) -> None:
+        """There are enough samples; each part to be frozen is there, and something is left to train."""
+        if self.n_samples > data["n_train"]:
+            raise ConfigError(
+                f"transfer.n_samples={self.n_samples}: the target's training set has only "
+                f"data.n_train={data['n_train']} chains; set data.n_train={self.n_samples}"
+            )
         names = [name for name, _ in network.named_parameters()]
         parts = {name.rsplit(".", depth)[0] for name in names for depth in range(name.count(".") + 1)}
         for part in self.freeze:

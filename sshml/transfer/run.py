@@ -100,7 +100,7 @@ def _sources(
             check_run({**source_settings(settings, W, seed), "ckpt_path": None})
             makers.append(partial(trained_source, settings, W, seed))
             names.append((W, seed))
-    method.check(_empty_network(settings["model"]))
+    method.check(_empty_network(settings["model"]), settings["data"])
     return makers, names
 
 
@@ -121,7 +121,6 @@ def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], method: Transfe
     except CheckpointError as error:
         way_out = "; leave model away, the checkpoint has its own" if "model" in typed else ""
         raise CheckpointError(f"checkpoint={path}: {error}{way_out}") from error
-    method.check(network)
     trained = content["hyper_parameters"]["data"]
     data = dict(trained)
     for key, value in settings["data"].items():
@@ -134,6 +133,7 @@ def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], method: Transfe
             f"data.n_cells={data['n_cells']}: images of another size than the network was trained on; "
             "its global average pooling takes any"
         )
+    method.check(network, data)
     size = 2 * data["n_cells"]
     try:
         network(torch.empty(2, 1, size, size, device="meta"))

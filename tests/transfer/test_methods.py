@@ -63,4 +63,4 @@ def test_the_same_seed_tunes_to_the_same_network():
 )
 def test_parts_that_cannot_be_frozen(freeze, message):
     with pytest.raises(ConfigError, match=message):
-        FineTune(freeze=freeze).check(network())
+        FineTune(freeze=freeze).check(network(), {"n_train": 100})
