@@ -20,12 +20,13 @@ from sshml.report import draw_figures, log_results, print_summary
 from sshml.run_folder import RunFolder
 
 
-def train(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> dict[str, float]:
+def train(settings: Mapping[str, Any], overrides: Sequence[str] | None = None) -> dict[str, float]:
     """Train, test and explain.
 
     Args:
         settings: from :func:`sshml.config.plain_config`; the run's folder is ``paths.run``.
-        overrides: what the command line changed of the configuration; a resumed run takes them up.
+        overrides: what the command line of train.py changed of the configuration; a resumed run takes
+            them up. None for a run that is part of another program's.
 
     Returns:
         The final values, as in ``metrics.json``: ``epoch``, counted from 0, and ``train/…`` and
@@ -37,14 +38,15 @@ def train(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> dict[st
     """
     quieten_libraries()
     check_run(settings)
-    run = RunFolder(settings["paths"]["run"], settings, overrides)
+    run = RunFolder(settings["paths"]["run"], settings, overrides or ())
     status = "failed"
     try:
         metrics = _train(settings, run)
         status = "finished"
     except (KeyboardInterrupt, SystemExit):  # Lightning turns Ctrl-C into the latter
         status = "interrupted"
-        _say_how_to_go_on(run)
+        if overrides is not None:
+            _say_how_to_go_on(run)
         raise KeyboardInterrupt from None
     finally:
         run.finish(status)

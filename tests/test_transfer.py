@@ -64,10 +64,25 @@ def test_a_matrix_is_trained_tested_and_gone_on_with(run_transfer: Command) -> N
     assert trained == [p.stat().st_mtime_ns for p in sorted(run.folder.glob("sources/*/metrics.json"))]
     assert again.out.count("tested at") == 1
 
+    # What would mix rows of two experiments is refused, and changes nothing.
+    for changed in (
+        "data.n_test=30",
+        "transfer=fine_tune",
+        "trainer.max_epochs=3",
+        "model.dropout=0.5",
+    ):
+        refused = run_transfer(f"resume={run.folder}", changed)
+        assert refused.status == 2
+        assert "would not go with new ones" in refused.err
+        assert rows(run) == before
+    not_a_study = run_transfer(f"resume={run.folder}/sources/W0_seed1")
+    assert (not_a_study.status, "a run of train.py" in not_a_study.err) == (2, True)
+
     # A source that cannot be used is told, and the other's missing cell is done.
     (run.folder / "sources" / "W0_seed1" / "checkpoints" / "best.ckpt").write_bytes(b"cut short")
     (run.folder / "transfer.json").write_text(json.dumps([r for r in before if r["W"] == 0.5]))
-    broken = run_transfer(f"resume={run.folder}")
+    broken = run_transfer(f"resume={run.folder}", "report=[section4_1,c2]")
+    assert "Section 4.1" in (broken.folder / "report.md").read_text()
     assert (broken.status, broken.manifest["status"]) == (1, "failed")
     assert "failed: trained at W=0.0, seed 1: CheckpointError" in broken.out
     assert {(row["train_W"], row["W"]) for row in networks(broken)} == {(0, 0.5), (0.5, 0), (0.5, 0.5)}
@@ -133,7 +148,10 @@ def test_published_results_page(run_transfer: Command) -> None:
         (["report=[fig9]"], "report=fig9: no such result"),
         (["compare=none.ckpt"], "compare=none.ckpt: there is no such file"),
         (["transfer=magic"], "transfer=magic: no such option; expected one of fine_tune, zero_shot"),
-        (["transfer=fine_tune", "transfer.freeze=[tail]"], "transfer.freeze=tail: the network has no"),
+        (
+            ["transfer=fine_tune", "transfer.n_samples=20", "transfer.freeze=[tail]"],
+            "transfer.freeze=tail: the network has no",
+        ),
         (["transfer=fine_tune", "transfer.n_samples=60"], "set data.n_train=60"),
         (["sources.W=[0]"], "no such key"),
     ],
@@ -154,9 +172,12 @@ def test_checkpoints_that_cannot_be_used(
 ) -> None:
     (tmp_path / "cut.ckpt").write_bytes(checkpoint.read_bytes()[:5000])
     torch.save({"weights": 1}, tmp_path / "foreign.ckpt")
+    (tmp_path / "text.ckpt").write_text("hi\n")
     for path, more, line in (
         ("cut.ckpt", (), "not a checkpoint, or cut short"),
         ("foreign.ckpt", (), "not written by sshml"),
+        ("text.ckpt", (), "not a checkpoint"),
+        ("kept.ckpt", ("model.widths=[8,8,8,8,8]",), "leave model.widths away"),
         ("kept.ckpt", ("model=resnet18",), "leave model away"),
         ("kept.ckpt", ("source.W=[0]",), "is one trained network"),
         ("kept.ckpt", ("data.n_cells=0",), "data.n_cells=0: expected"),

@@ -49,8 +49,15 @@ def _values(part: object) -> list[float]:
     if min(numbers) < 0:
         raise ValueError(f"expected {EXPECTED}, got {min(numbers):f}")
     if len(numbers) == 1:
-        return [float(numbers[0])]
+        return [_finite(numbers[0])]
     start, stop, step = numbers
     if step == 0 or stop < start or (stop - start) / step > _MOST:
         raise ValueError(f"expected start:stop:step with start <= stop and a step > 0, got {part}")
-    return [float(start + k * step) for k in range(int((stop - start) / step) + 1)]
+    return [_finite(start + k * step) for k in range(int((stop - start) / step) + 1)]
+
+
+def _finite(number: Decimal) -> float:
+    value = float(number)
+    if value == float("inf"):
+        raise ValueError(f"expected {EXPECTED}")
+    return value

@@ -72,8 +72,7 @@ def fig5(shown: Shown) -> Figure:
 
 def fig6(shown: Shown) -> Figure:
     """Profile, maxima and map of a trivial and of a topological disordered chain."""
-    trained = shown.data["W"]
-    title = f"{shown.name} trained at W = {trained:g}, chains of W = 0.5"
+    title = f"{shown.name} trained at W = {shown.data['W']}, chains of W = 0.5"
     return transfer_panel(shown.examples(0.5, (_TRIVIAL, _TOPOLOGICAL)), title)
 
 
@@ -99,8 +98,11 @@ def precision(shown: Shown) -> Precision:
     dataset = data_module({**shown.data, "W": 0.0}).dataset(Split.TEST)
     t1 = dataset.ensemble.chains(Split.TEST, np.arange(len(dataset))).t1
     topological = np.flatnonzero(t1 < 1)[:_MEASURED_ON]
-    shares = []
-    for part in np.array_split(topological, -(-len(topological) // 50)):
+    shares = [torch.empty(0, dtype=torch.float64)]
+    region = torch.full((1, 1), torch.nan)
+    for part in np.array_split(topological, max(1, -(-len(topological) // 50))):
+        if not len(part):
+            break
         maps = network_maps(shown.network, dataset.__getitems__(part.tolist())["profile"])[:, 1]
         region = edge_region(*maps.shape[1:])
         shares.append(positive_share(maps, region))

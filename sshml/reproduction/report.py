@@ -70,15 +70,32 @@ def _fig2e(results: Results) -> Section:
     return section
 
 
+_NO_NETWORK = (
+    "No network of this study was trained at W = 0; give the checkpoint of one with compare=PATH."
+)
+
+
+def _of_networks(
+    name: str, draw: Callable[[maps.Shown], Figure], results: Results
+) -> dict[str, Figure]:
+    """A figure of each network that is shown, by a name of its own."""
+    return {
+        f"{name}_{number}_{shown.name}" if number else f"{name}_{shown.name}": draw(shown)
+        for number, shown in enumerate(results.shown)
+    }
+
+
 def _fig5(results: Results) -> Section:
     section = Section("Fig. 5: where networks look on clean chains")
-    section.figures = {f"fig5_{shown.name}": maps.fig5(shown) for shown in results.shown}
+    section.figures = _of_networks("fig5", maps.fig5, results)
+    section.text = [_NO_NETWORK] * (not results.shown)
     return section
 
 
 def _fig6(results: Results) -> Section:
     section = Section("Fig. 6: where networks look on disordered chains")
-    section.figures = {f"fig6_{shown.name}": maps.fig6(shown) for shown in results.shown}
+    section.figures = _of_networks("fig6", maps.fig6, results)
+    section.text = [_NO_NETWORK] * (not results.shown)
     return section
 
 
@@ -181,15 +198,19 @@ def _x3(results: Results) -> Section:
     """Strong to weak against weak to strong, over the range between."""
     section = Section("Claim: strong to weak transfers better than weak to strong")
     means = {}
+    networks = of_method(results.rows)
+    measured = [{r["W"] for r in networks if r["train_W"] == train_W} for train_W, _ in FIG_7.values()]
+    # The same strengths for both, and for what is published.
+    strengths = set(FIG_7_W[1:-1]) & measured[0] & measured[1]
     for name, (train_W, published) in FIG_7.items():
-        own = [r for r in of_method(results.rows) if r["train_W"] == train_W and r["W"] in FIG_7_W]
-        own = [r for r in own if r["W"] != train_W]
+        own = [r for r in networks if r["train_W"] == train_W and r["W"] in strengths]
         if own:
             means[name] = 100 * float(by_strength(own)[1].mean())
-            others = [v for W, v in zip(FIG_7_W, published, strict=True) if train_W != W]
+            others = [v for W, v in zip(FIG_7_W, published, strict=True) if W in strengths]
             expected = float(np.mean(others))
             section.rows.append((
-                f"trained at W = {train_W:g}, mean over the other strengths", f"{expected:.1f} %",
+                f"trained at W = {train_W:g}, mean over {len(strengths)} strengths between",
+                f"{expected:.1f} %",
                 f"{means[name]:.1f} %", f"{means[name] - expected:+.1f}", "over seeds and strengths",
             ))  # fmt: skip
     if len(means) == 2:

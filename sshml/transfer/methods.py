@@ -58,7 +58,7 @@ class FineTune(TransferMethod):
 
     def __init__(
         self,
-        n_samples: PositiveInt = 100,
+        n_samples: Annotated[int, Field(ge=2)] = 100,
         epochs: PositiveInt = 20,
         lr: Annotated[float, Field(gt=0)] = 1e-3,
         batch_size: Annotated[int, Field(ge=2)] = 20,

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from hydra.utils import instantiate
 from matplotlib.figure import Figure
+from omegaconf import OmegaConf
 from pytorch_lightning.loggers import Logger
 from rich.box import SIMPLE
 from rich.console import Console
@@ -32,8 +33,13 @@ from sshml.training import quieten_libraries
 from sshml.transfer import figures
 from sshml.transfer.methods import TransferMethod
 from sshml.transfer.scores import Answers
-from sshml.transfer.study import Matrix, Source, fill, source_settings, trained_source
+from sshml.transfer.study import Matrix, Source, fill, relocated, source_settings, trained_source
 
+# What a study may be gone on with changed: it grows, shows more, or moves to another machine.
+_MAY_CHANGE = (
+    "resume", "report", "compare", "logger.", "callbacks.", "paths.", "source.", "seeds", "data.W",
+    "trainer.precision", "trainer.accelerator", "trainer.devices",
+)  # fmt: skip
 # Examples of each kind, right and wrong, of both phases, in a panel of maps.
 _EXAMPLES = 2
 
@@ -80,11 +86,8 @@ def _sources(
 ) -> tuple[list[Callable[[], Source]], list[tuple[Any, int]]]:
     """How to get each source, and its (train W, seed); checks them all before any work."""
     typed = {override.lstrip("+~").split("=")[0] for override in overrides}
-    resumed = settings["resume"]
-    if resumed is not None and not Path(resumed, MANIFEST).is_file():
-        raise ConfigError(
-            f"resume={resumed}: no run folder of transfer.py; expected one that has {MANIFEST}"
-        )
+    if settings["resume"] is not None:
+        _check_resumed(settings)
     if settings["checkpoint"] is not None:
         if "source.W" in typed or "seeds" in typed:
             raise ConfigError(
@@ -104,22 +107,60 @@ def _sources(
     return makers, names
 
 
+def _check_resumed(settings: Mapping[str, Any]) -> None:
+    """A study is gone on with by what it was: rows of other settings must not join it."""
+    folder = Path(settings["resume"])
+    if not (folder / MANIFEST).is_file():
+        raise ConfigError(
+            f"resume={folder}: no run folder of transfer.py; expected one that has {MANIFEST}"
+        )
+    stored: Any = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+    if "source" not in stored:
+        raise ConfigError(
+            f"resume={folder}: a run of train.py; go on with it by python train.py "
+            f"ckpt_path={folder}/checkpoints/last.ckpt"
+        )
+    before = _flat(relocated(stored, stored["paths"]["run"], settings["paths"]["run"]))
+    now = _flat(settings)
+    for key in sorted(before.keys() | now.keys()):
+        if not key.startswith(_MAY_CHANGE) and before.get(key) != now.get(key):
+            raise ConfigError(
+                f"{key}={now.get(key)}: the study resume={folder} has {key}={before.get(key)}, and its "
+                "rows would not go with new ones; leave it away, or start a new study"
+            )
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one level of dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= (
+            _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        )
+    return flat
+
+
 def _empty_network(node: Mapping[str, Any]) -> nn.Module:
-    with torch.device("meta"):
-        return build_network(node, download=False)
+    try:
+        with torch.device("meta"):
+            return build_network(node, download=False)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"model: {error}") from error
 
 
 def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], method: TransferMethod) -> Source:
     """The one source that a checkpoint is; says what is tested otherwise than it was trained."""
     path = settings["checkpoint"]
+    of_model: list[str] = []
     try:
         content = read_checkpoint(path)
         network = _empty_network(content["hyper_parameters"]["network"])
         network_state(network, content)
-        if "model" in typed:
+        of_model = sorted(key for key in typed if key.split(".")[0] == "model")
+        if of_model:
             network_state(_empty_network(settings["model"]), content)
     except CheckpointError as error:
-        way_out = "; leave model away, the checkpoint has its own" if "model" in typed else ""
+        way_out = f"; leave {of_model[0]} away, the checkpoint has its own" if of_model else ""
         raise CheckpointError(f"checkpoint={path}: {error}{way_out}") from error
     trained = content["hyper_parameters"]["data"]
     data = dict(trained)
@@ -170,7 +211,7 @@ def _fill_and_draw(
             figure.savefig(run.figures / f"maps_{source.name}_at_W{W:g}.png", dpi=90)
             log_figure(loggers, f"maps_{source.name}", figure, round(1000 * W))
 
-        fill(matrix, makers, names, settings["data"]["W"], method, show)
+        sources = fill(matrix, makers, names, settings["data"]["W"], method, show)
         if matrix.rows:
             drawn = {
                 "accuracy_by_W": figures.accuracy_curve(matrix.rows),
@@ -182,31 +223,33 @@ def _fill_and_draw(
                 log_figure(loggers, name, figure, 0)
             log_rows(loggers, matrix.rows)
         if settings["report"]:
-            drawn = _report(settings, run, matrix, makers, names)
+            drawn = _report(settings, run, matrix, sources)
             for name, figure in drawn.items():
                 log_figure(loggers, name, figure, 0)
 
 
 def _report(
-    settings: Mapping[str, Any],
-    run: RunFolder,
-    matrix: Matrix,
-    makers: Sequence[Callable[[], Source]],
-    names: Sequence[tuple[Any, int]],
+    settings: Mapping[str, Any], run: RunFolder, matrix: Matrix, sources: Sequence[Source]
 ) -> dict[str, Figure]:
     """Write the page of the thesis' results; maps are those of the first network of clean chains."""
-    clean = [make for make, (W, _) in zip(makers, names, strict=True) if W == 0]
-    checkpoints = [make().checkpoint for make in clean[:1]]
-    checkpoints += [settings["compare"]] if settings["compare"] else []
-    shown = [Shown.load(path) for path in checkpoints if Path(path).is_file()]
-    network = settings["model"]["_target_"].rsplit(".", 1)[1]
-    data = settings["data"]
-    seeds = f"{settings['seeds']} seed(s)" if names else "no network"
+    checkpoints = [source.checkpoint for source in sources if source.W == 0][:1]
+    checkpoints += [Path(settings["compare"])] if settings["compare"] else []
+    shown = [Shown.load(path) for path in checkpoints]
+    data = sources[0].tested_on if sources else settings["data"]
+    network = Shown.load(sources[0].checkpoint).name if sources else "physics"
+    parts = [f"M = {data['n_cells']}"]
+    if settings["checkpoint"] is not None:
+        parts.append(f"the network of {settings['checkpoint']}")
+    elif sources:
+        epochs = settings["trainer"]["max_epochs"]
+        parts.append(f"{epochs} epochs of {data['n_train']} chains (the thesis: 100 of 10000)")
+    if matrix.rows:
+        seeds = len({row["seed"] for row in matrix.rows})
+        sizes = " or ".join(sorted({str(row["n"]) for row in matrix.rows}))
+        parts.append(f"{seeds} seed{'s' if seeds > 1 else ''}, tests of {sizes} chains")
     origin = (
-        f"{network}, M = {data['n_cells']}, {seeds}, {settings['trainer']['max_epochs']} epochs of "
-        f"{data['n_train']} chains (the thesis: 100 of 10000), tests of {data['n_test']} chains. "
-        f"sshml {versions()['sshml']}, git {git_revision()}; settings in config.yaml, all rows in "
-        "transfer.csv."
+        f"{', '.join(parts)}. sshml {versions()['sshml']}, git {git_revision()}; settings in "
+        "config.yaml, all rows in transfer.csv."
     )
     results = Results(matrix.rows, shown, data["n_cells"], settings["seed"], network)
     return write_report(run.path, settings["report"], results, origin)

@@ -158,7 +158,7 @@ def source_settings(settings: Mapping[str, Any], W: float, seed: int) -> dict[st
     """Settings of train.py for a source, in a folder of its own within the study's."""
     study = settings["paths"]["run"]
     own = {name: settings[name] for name in _OF_TRAINING}
-    run: dict[str, Any] = relocated(own, study, f"{study}/sources/W{W:g}_seed{seed}")
+    run: dict[str, Any] = relocated(own, study, f"{study}/sources/W{W:.12g}_seed{seed}")
     run["data"] = {**run["data"], "W": W, "seed": seed}
     return {**run, "seed": seed}
 
@@ -190,7 +190,7 @@ def fill(
     grid: Sequence[float],
     method: TransferMethod,
     show: Callable[[Source, float, Answers, nn.Module], None],
-) -> None:
+) -> list[Source]:
     """Do every cell of a matrix that is missing; one that fails is noted, and the others go on.
 
     Args:
@@ -200,24 +200,30 @@ def fill(
         grid: strengths to test at.
         method: of transfer.
         show: is given the answers of each cell, to draw.
+
+    Returns:
+        The sources that are there.
     """
+    there = []
     for make, (train_W, seed) in zip(sources, names, strict=True):
         try:
             source = make()
             missing = [W for W in grid if not matrix.has(source, W)]
-            network = Network(source) if missing else None
+            network = Network(source)
         except Exception as error:  # whatever it is, other networks can do without
             _note(matrix, (train_W, seed, None), error)
             continue
+        there.append(source)
         for W in missing:
             try:
-                rows, answers, adapted = network.test(method, W)  # type: ignore[union-attr]
-                show(source, W, answers, adapted)
+                rows, answers, adapted = network.test(method, W)
                 matrix.add(rows)
+                show(source, W, answers, adapted)
             except Exception as error:
                 _note(matrix, (train_W, seed, W), error)
             else:
                 _say(rows)
+    return there
 
 
 def _note(matrix: Matrix, cell: tuple[Any, int, float | None], error: Exception) -> None:
