@@ -246,7 +246,7 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
             bar.set_title(r"$|\psi|^2$" if saturated else "$M_c$", fontsize=9)
             bar.tick_params(labelsize=8)
             bar.yaxis.set_major_locator(MaxNLocator(4))
-        _describe(row[0], example)
+        describe(row[0], example)
     for axes in grid[:-1].flat:
         axes.tick_params(labelbottom=False)
     for axes in grid[-1]:
@@ -273,7 +273,8 @@ def _picture(image: NDArray[np.floating], style: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _describe(axes: Axes, example: Example) -> None:
+def describe(axes: Axes, example: Example) -> None:
+    """Write beside the first picture of a row what it is and what the network says of it."""
     right = example.prediction == example.label
     text = (
         f"{'right' if right else 'WRONG'}\n"

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from sshml.figures import PHASES, Example, profile_axes
+from sshml.figures import Example, describe, profile_axes
 from sshml.physics import inverse_participation_ratio, profile_maxima
 from sshml.transfer.scores import Row
 
@@ -169,7 +169,7 @@ def transfer_panel(examples: Sequence[Example], title: str) -> Figure:
     # Fixed margins, in inches: a layout engine takes seconds for so many axes.
     grid = figure.subplots(
         len(rows), 5, squeeze=False,
-        gridspec_kw={"left": 0.17, "right": 0.93, "wspace": 0.2,
+        gridspec_kw={"left": 0.19, "right": 0.93, "wspace": 0.2,
                      "bottom": 0.5 / height, "top": 1 - 0.65 / height},
     )  # fmt: skip
     heads = (
@@ -200,14 +200,7 @@ def transfer_panel(examples: Sequence[Example], title: str) -> Figure:
         for axes in row[1:]:
             axes.tick_params(labelleft=False)
         row[0].set_ylabel("site")
-        right = example.prediction == example.label
-        row[0].annotate(
-            f"{'right' if right else 'WRONG'}\ntrue: {PHASES[example.label]}\n"
-            f"said: {PHASES[example.prediction]}\np(top.) = {example.probability:.3f}\n"
-            f"$t_1/t_2$ = {example.t1:.3f}\nW = {example.W:.3g}",
-            xy=(-0.42, 0.5), xycoords="axes fraction", ha="right", va="center", fontsize=9,
-            color="black" if right else "tab:red",
-        )  # fmt: skip
+        describe(row[0], example)
     for axes in grid[:-1].flat:
         axes.tick_params(labelbottom=False)
     for axes in grid[-1]:
