@@ -54,7 +54,7 @@ def test_images_are_doubly_stochastic_and_mirror_symmetric(bonds):
     assert (images >= 0).all()
     # States may be off by 1e-9, and their sum over a row by a few times that.
     np.testing.assert_allclose(images.sum(axis=1), 1, atol=1e-12)
-    np.testing.assert_allclose(images.sum(axis=2), 1, atol=1e-7)
+    np.testing.assert_allclose(images.sum(axis=2), 1, atol=1e-8)
     assert np.array_equal(images, images[:, :, ::-1])
     np.testing.assert_allclose(images[:, 0::2].sum(axis=1), 0.5, atol=1e-8)
 
@@ -119,7 +119,7 @@ def test_uniform_chain_is_a_particle_in_a_box(M):
     np.testing.assert_allclose(energies(*clean(1, M))[0], -2 * np.cos(np.pi * k / (N + 1)), atol=1e-12)
     box = 2 / (N + 1) * np.sin(np.pi * np.outer(k, k) / (N + 1)) ** 2
     image = density_profiles(*clean(1, M), dtype=np.float64)[0]
-    np.testing.assert_allclose(image, box, atol=1e-10)
+    np.testing.assert_allclose(image, box, atol=1e-11)
 
 
 @pytest.mark.parametrize("t1", [0.3, 1.0, 1.9])
