@@ -9,7 +9,8 @@ import inspect
 import math
 import typing
 from collections.abc import Mapping
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_object
@@ -52,6 +53,7 @@ class _Config(BaseModel):
     """Top level of what all configurations have; nodes are checked one by one after it."""
 
     model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
+    FILE: ClassVar[str]
     # torch takes seeds up to 2^64, numpy (which Lightning seeds too) up to 2^32.
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     data: dict[str, Any]
@@ -68,6 +70,7 @@ class _Config(BaseModel):
 class TrainConfig(_Config):
     """Top level of ``conf/train.yaml``."""
 
+    FILE = "conf/train.yaml"
     ckpt_path: str | None
 
 
@@ -86,6 +89,7 @@ class _Source(BaseModel):
 class TransferConfig(_Config):
     """Top level of ``conf/transfer.yaml``."""
 
+    FILE = "conf/transfer.yaml"
     checkpoint: str | None
     source: _Source
     seeds: Annotated[int, Field(ge=1)]
@@ -114,6 +118,8 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
             "experiment: tests networks, which train.py does not; run python transfer.py "
             f"experiment={_chosen('experiment')}"
         )
+    if schema is TransferConfig:
+        _refuse_training_experiment()
     plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     if not isinstance(plain, dict):
         raise ConfigError(f"the configuration must be a mapping, got {type(plain).__name__}")
@@ -121,7 +127,7 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
     try:
         checked = schema.model_validate(settings)
     except ValidationError as error:
-        raise _as_config_error(error) from error
+        raise _as_config_error(error, schema) from error
     if isinstance(checked, TransferConfig):
         settings["source"] = {"W": checked.source.W}
         try:
@@ -136,6 +142,24 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
         for name, node in settings[group].items():
             _check_node(f"{group}.{name}", node)
     return settings
+
+
+def _refuse_training_experiment() -> None:
+    """A clean network would be trained, and an experiment of train.py only name the test strengths."""
+    name = _chosen("experiment")
+    if not HydraConfig.initialized() or name == "None":
+        return
+    hydra = HydraConfig.get()
+    typed = {override.lstrip("+~").split("=")[0].split(".")[0] for override in hydra.overrides.task}
+    (conf,) = (source.path for source in hydra.runtime.config_sources if source.provider == "main")
+    own = OmegaConf.load(Path(conf, "experiment", f"{name}.yaml")).keys()
+    if not (typed | {str(key) for key in own}) & (
+        TransferConfig.model_fields.keys() - TrainConfig.model_fields.keys()
+    ):
+        raise ConfigError(
+            f"experiment={name}: trains a network and tests none elsewhere; run python train.py "
+            f"experiment={name}, then python transfer.py checkpoint=RUN/checkpoints/best.ckpt"
+        )
 
 
 def _chosen(group: str) -> str:
@@ -202,17 +226,17 @@ def _check_value(key: str, value: Any, annotation: Any, default: Any) -> None:
         raise ConfigError(f"{key}={_as_typed(value)}: {_expectation(error)}{way_out}") from error
 
 
-def _as_config_error(error: ValidationError) -> ConfigError:
+def _as_config_error(error: ValidationError, schema: type[_Config]) -> ConfigError:
     first = error.errors()[0]
     location = [str(part) for part in first["loc"]]
     key = ".".join(location)
     if first["type"] == "extra_forbidden":
         parent = ".".join(location[:-1])
-        fields = _Paths.model_fields if parent == "paths" else TrainConfig.model_fields
+        fields = _Paths.model_fields if parent == "paths" else schema.model_fields
         return ConfigError(f"{key}={first['input']}: {unknown_key(parent, location[-1], fields)}")
     if first["type"] == "missing":
-        return ConfigError(f"{key}: missing; see conf/train.yaml")
-    return ConfigError(f"{key}={_as_typed(first['input'])}: {_expectation(error)}; see conf/train.yaml")
+        return ConfigError(f"{key}: missing; see {schema.FILE}")
+    return ConfigError(f"{key}={_as_typed(first['input'])}: {_expectation(error)}; see {schema.FILE}")
 
 
 def _expectation(error: ValidationError) -> str:

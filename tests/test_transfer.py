@@ -154,6 +154,7 @@ def test_published_results_page(run_transfer: Command) -> None:
         ),
         (["transfer=fine_tune", "transfer.n_samples=60"], "set data.n_train=60"),
         (["sources.W=[0]"], "no such key"),
+        (["experiment=thesis/cnn_W0.25"], "run python train.py experiment=thesis/cnn_W0.25"),
     ],
 )  # fmt: skip
 def test_mistakes_are_one_line_and_leave_nothing(

@@ -174,6 +174,10 @@ def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], method: Transfe
             f"data.n_cells={data['n_cells']}: images of another size than the network was trained on; "
             "its global average pooling takes any"
         )
+    print(
+        f"tested on {data['n_test']} chains of M = {data['n_cells']} a strength, made as those of its "
+        "training but for what the command line changes (an experiment's data settings do not)"
+    )
     method.check(network, data)
     size = 2 * data["n_cells"]
     try:
