@@ -7,6 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from sshml.cli import CONF_DIR, run, user_mistakes
+from sshml.errors import IncompleteError
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="transfer")
@@ -17,9 +18,13 @@ def main(config: DictConfig) -> None:
     from sshml.transfer.run import transfer  # noqa: PLC0415
 
     with user_mistakes():
-        matrix = transfer(plain_config(config, TransferConfig), HydraConfig.get().overrides.task)
-    if matrix.failed:
-        sys.exit(1)
+        settings = plain_config(config, TransferConfig)
+        matrix = transfer(settings, HydraConfig.get().overrides.task)
+        if matrix.failed:
+            raise IncompleteError(
+                f"{len(matrix.failed)} cells failed; go on with: python transfer.py "
+                f"resume={settings['paths']['run']}"
+            )
 
 
 if __name__ == "__main__":

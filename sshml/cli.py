@@ -1,10 +1,12 @@
 """What the entry points share: run folders, resuming, one line for a user's mistake."""
 
 import contextlib
+import hashlib
 import json
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -18,11 +20,12 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
-from omegaconf import OmegaConf
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sshml.errors import CheckpointError, ConfigError, unknown_key
-from sshml.hardware import fastest_precision
+from sshml.errors import CheckpointError, ConfigError, IncompleteError, unknown_key
+from sshml.hardware import fastest_precision, jobs_at_once
 
 _RESUME_KEYS = ("ckpt_path", "resume")
 CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
@@ -43,9 +46,23 @@ def _run_folder(runs: str, earlier: str | None, name: str) -> str:
     return str(Path(runs, f"{now:%Y-%m-%d}", f"{name}_{now:%H-%M-%S-%f}"))
 
 
+# conf/hydra/launcher/ has the plugins' own names, with other defaults.
+warnings.filterwarnings(
+    "ignore", message="(?s).*validated against ConfigStore schema with the same name"
+)
+
+
+def _job_name(*, _root_: DictConfig) -> str:
+    from sshml.sweep import job_name  # noqa: PLC0415  # imports torch
+
+    return job_name(_root_)
+
+
 # At import, and replacing: a second job in the same process would register it again. Cached, so that
 # the folder does not change within a run.
 OmegaConf.register_new_resolver("sshml.run_folder", _run_folder, use_cache=True, replace=True)
+OmegaConf.register_new_resolver("sshml.job_name", _job_name, replace=True)
+OmegaConf.register_new_resolver("sshml.jobs_at_once", jobs_at_once, replace=True)
 OmegaConf.register_new_resolver("sshml.fastest_precision", fastest_precision, replace=True)
 
 
@@ -72,6 +89,33 @@ def with_recorded_overrides(arguments: list[str]) -> list[str]:
     # Another choice of a group takes the place of its recorded keys too.
     kept = [o for o in recorded if not {_key(o), _key(o).split(".")[0]} & taken]
     return kept + arguments
+
+
+def is_sweep() -> bool:
+    """Whether this is a job of a sweep."""
+    return HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
+
+
+def with_sweep_folder(arguments: list[str]) -> list[str]:
+    """Name the folder of a sweep after its command, so that the same command finds what it has done.
+
+    Where its jobs run, and how many trials a search has, are not part of the name.
+
+    Args:
+        arguments: of the command line, without the program's name.
+
+    Returns:
+        The arguments to run with.
+    """
+    given = [a for a in arguments if "=" in a and not a.startswith("-")]
+    keys = {_key(a) for a in given}
+    if not ({"-m", "--multirun"} & set(arguments) or "sweep" in keys) or "hydra.sweep.dir" in keys:
+        return arguments
+    not_of_it = ("hydra/launcher", "hydra.launcher", "hydra.sweeper.n_")
+    own = sorted(a for a in given if not a.startswith(not_of_it))
+    study = next((a.partition("=")[2] for a in own if a.startswith("sweep=")), "sweep")
+    digest = hashlib.sha256(json.dumps(own).encode()).hexdigest()[:8]
+    return [*arguments, f"hydra.sweep.dir=${{paths.runs}}/sweeps/{study}_{digest}"]
 
 
 def _one_line(error: Exception, arguments: list[str], name: str = "train") -> str:
@@ -119,7 +163,16 @@ def _unknown_option(missing: str, arguments: list[str]) -> str:
 
 @contextlib.contextmanager
 def user_mistakes() -> Iterator[None]:
-    """Within a job: turns a user's mistake into one line and exit status 2."""
+    """Within a job: turns a user's mistake into one line and exit status 2.
+
+    In a sweep no job may end the process; its error stays in its folder, and others go on.
+    """
+    if is_sweep():
+        from sshml.sweep import recorded  # noqa: PLC0415  # imports torch
+
+        with recorded(Path(HydraConfig.get().runtime.output_dir)):
+            yield
+        return
     try:
         yield
     except InstantiationException as error:
@@ -134,6 +187,12 @@ def user_mistakes() -> Iterator[None]:
         sys.exit(2)
 
 
+def _extra_of_plugin(message: str) -> str | None:
+    """The extra that brings a plugin which Hydra says it does not know."""
+    unknown = re.match(r"Unknown plugin class : 'hydra_plugins\.hydra_(\w+)_launcher\.", message)
+    return unknown and unknown[1]
+
+
 def run(main: Callable[[], object], name: str = "train") -> int:
     """Run a Hydra entry point.
 
@@ -142,18 +201,33 @@ def run(main: Callable[[], object], name: str = "train") -> int:
         name: of its configuration.
 
     Returns:
-        Exit status: 0; 2 after a user's mistake, told in one line; 130 after Ctrl-C. Any other
+        Exit status: 0; 1 if jobs of a sweep, or cells of a study, failed; 2 after a user's mistake,
+        told in one line; 130 after Ctrl-C. Any other
         exception is ours, and keeps its traceback.
     """
     # Hydra would print mistakes over several lines and hide the traceback of our own errors.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     try:
-        sys.argv[1:] = with_recorded_overrides(sys.argv[1:])
+        sys.argv[1:] = with_sweep_folder(with_recorded_overrides(sys.argv[1:]))
         main()
     except InstantiationException:
         raise  # not of the command line, but of what it names
     except (HydraException, OmegaConfBaseException) as error:
         print(f"error: {_one_line(error, sys.argv[1:], name)}", file=sys.stderr)
+        return 2
+    except ConfigError as error:  # of a sweep, before its jobs
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except IncompleteError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except RuntimeError as error:
+        extra = _extra_of_plugin(str(error))
+        if extra is None:
+            raise
+        launcher = next((a for a in sys.argv if a.startswith("hydra/launcher=")), "hydra/launcher")
+        line = f'{launcher}: is not installed; run pip install -e ".[{extra}]"'
+        print(f"error: {line}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

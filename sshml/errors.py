@@ -12,6 +12,10 @@ class CheckpointError(ValueError):
     """A file that is no checkpoint of this package, or does not fit; the message is one line."""
 
 
+class IncompleteError(RuntimeError):
+    """Some jobs of a sweep, or cells of a study, are not done; the message is one line."""
+
+
 def unknown_key(parent: str, name: str, known: Iterable[str], sign: str = ".") -> str:
     """What to say of a name that does not exist: which do, and which was probably meant.
 

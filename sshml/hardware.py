@@ -1,5 +1,6 @@
 """What the machine computes fastest with."""
 
+import os
 from pathlib import Path
 
 # What Linux calls the instructions for bfloat16 products; without them bfloat16 is emulated, ten
@@ -34,3 +35,10 @@ def _cpu_flags() -> set[str]:
         return set()
     flags = (line.split(":")[1] for line in lines if line.startswith(("flags", "Features")))
     return set(next(flags, "").split())
+
+
+def jobs_at_once() -> int:
+    """How many runs this machine does well side by side: one a core, or one where there is a GPU."""
+    import torch  # noqa: PLC0415  # takes seconds, which other commands need not wait for
+
+    return 1 if torch.cuda.is_available() else len(os.sched_getaffinity(0))

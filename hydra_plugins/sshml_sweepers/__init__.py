@@ -1,0 +1,1 @@
+"""Sweepers of sshml; Hydra finds them by the name of this package."""

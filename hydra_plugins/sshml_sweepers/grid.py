@@ -1,0 +1,56 @@
+"""A sweep over a grid that does only what is missing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+from sshml.errors import ConfigError, IncompleteError
+
+
+class GridSweeper(BasicSweeper):
+    """Every combination of the axes' values, but for the jobs that the sweep's folder has done.
+
+    All jobs are composed and checked before the first one starts.
+    """
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run the jobs that are missing, and say what became of all of them."""
+        # Hydra imports this module at every start.
+        from sshml.sweep import (  # noqa: PLC0415
+            checked_jobs,
+            is_finished,
+            launcher_errors_noted,
+            only_sweep,
+            say_what_is_left,
+        )
+
+        assert self.config is not None
+        assert self.launcher is not None
+        assert self.hydra_context is not None
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        (batch,) = self.split_arguments(overrides, max_batch_size=None)
+        if not batch:
+            raise ConfigError(
+                "the sweep has no jobs: an axis without values; expected KEY=VALUE,VALUE,…"
+            )
+        jobs = checked_jobs(self.hydra_context, self.config, batch)
+        folder = Path(self.config.hydra.sweep.dir)
+        with only_sweep(folder):
+            OmegaConf.save(self.config, folder / "multirun.yaml")
+            missing: list[Sequence[str]] = [
+                job for name, job in jobs.items() if not is_finished(folder / name)
+            ]
+            print(f"{len(jobs)} jobs, {len(missing)} of them to do, in {folder}", flush=True)
+            at_once = self.max_batch_size or max(len(missing), 1)
+            for first in range(0, len(missing), at_once):
+                with launcher_errors_noted(folder):
+                    self.launcher.launch(missing[first : first + at_once], initial_job_idx=first)
+            if left := say_what_is_left(folder, jobs):
+                raise IncompleteError(
+                    f"{left} of {len(jobs)} jobs failed; the same command does them again"
+                )

@@ -1,0 +1,89 @@
+"""A search by Optuna that goes on where it was ended."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from sshml.errors import ConfigError, IncompleteError
+
+
+class SearchSweeper(Sweeper):
+    """Optuna's sweeper with a study that is kept, until it has ``n_trials`` trials.
+
+    Args:
+        n_trials: that the study has in the end, those of earlier commands included.
+        optuna: other arguments of ``hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper``.
+    """
+
+    def __init__(self, n_trials: int, **optuna: Any) -> None:
+        self._n_trials = n_trials
+        self._optuna = optuna
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Make Optuna's sweeper."""
+        try:
+            from hydra_plugins.hydra_optuna_sweeper.optuna_sweeper import (  # noqa: PLC0415
+                OptunaSweeper,
+            )
+        except ImportError as error:
+            raise ConfigError(
+                'hydra/sweeper=search: needs Optuna; run pip install -e ".[optuna]"'
+            ) from error
+        self._optuna["sampler"] = instantiate(self._optuna["sampler"])
+        self._sweeper = OptunaSweeper(
+            n_trials=self._n_trials, search_space=None, custom_search_space=None, **self._optuna
+        )
+        self._sweeper.setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        self._folder = Path(config.hydra.sweep.dir)
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Run the trials that are missing, and say what became of all and which is the best."""
+        # Hydra imports this module at every start.
+        import optuna  # noqa: PLC0415
+
+        from sshml.sweep import (  # noqa: PLC0415
+            jobs_of,
+            launcher_errors_noted,
+            only_sweep,
+            say_what_is_left,
+        )
+
+        optuna.logging.set_verbosity(logging.WARNING)
+        with only_sweep(self._folder):
+            study = optuna.create_study(
+                study_name=self._optuna["study_name"],
+                storage=self._optuna["storage"],
+                direction=self._optuna["direction"],
+                load_if_exists=True,
+            )
+            states = optuna.trial.TrialState
+            for trial in study.get_trials(states=(states.RUNNING,)):  # of a process that was ended
+                study.tell(trial.number, state=states.FAIL)
+            done = len(study.get_trials(states=(states.COMPLETE,)))
+            if study.trials:
+                self._optuna["sampler"].reseed_rng()  # else its first draws would come again
+            to_do = max(self._n_trials - done, 0)
+            print(f"{self._n_trials} trials, {to_do} of them to do, in {self._folder}", flush=True)
+            if to_do:
+                self._sweeper.sweeper.n_trials = to_do
+                with launcher_errors_noted(self._folder):
+                    self._sweeper.sweep(arguments)
+            say_what_is_left(self._folder, jobs_of(self._folder))
+            done = len(study.get_trials(states=(states.COMPLETE,)))
+            if done:
+                best = study.best_trial
+                print(
+                    f"best: {best.value:.4%} with",
+                    *(f"{key}={value}" for key, value in best.params.items()),
+                )
+            if done < self._n_trials:
+                raise IncompleteError(
+                    f"{done} of {self._n_trials} trials are done; the same command tries others"
+                )

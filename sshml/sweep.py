@@ -1,0 +1,223 @@
+"""Jobs of a sweep: what each is called, whether it is done, what became of all of them.
+
+A job is its resolved configuration, so the same command run again finds what it has done before.
+"""
+
+import hashlib
+import json
+import signal
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+from filelock import FileLock, Timeout
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from sshml.checkpoint import read_checkpoint
+from sshml.config import TrainConfig, TransferConfig, plain_config
+from sshml.errors import CheckpointError, ConfigError
+from sshml.run_folder import MANIFEST, write_atomically
+
+# Where a run goes and who is told of it do not change what it computes.
+_NOT_OF_A_JOB = {"hydra", "logger", "paths"}
+_ERROR = "error.txt"
+# Seconds that jobs have to write their last state after Ctrl-C.
+_PATIENCE = 3.0
+
+
+def job_name(config: DictConfig) -> str:
+    """Name of a job's folder: its network and a digest of its resolved configuration.
+
+    Args:
+        config: as composed, with or without its ``hydra`` node.
+    """
+    node: Any = OmegaConf.to_container(config, resolve=False)
+    own = {key: value for key, value in node.items() if key not in _NOT_OF_A_JOB}
+    # Some settings name the run's folder, which this name is a part of.
+    placeless = OmegaConf.create({**own, "paths": {"runs": "", "run": ""}})
+    resolved = OmegaConf.to_container(placeless, resolve=True)
+    digest = hashlib.sha256(json.dumps(resolved, sort_keys=True, default=str).encode()).hexdigest()
+    name = str(node["model"].get("_target_", "job")).rpartition(".")[2]
+    return f"{name}_{digest[:12]}"
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a job's folder; empty if it has none, or only half of one."""
+    with suppress(OSError, ValueError):
+        content = json.loads((folder / MANIFEST).read_text())
+        return content if isinstance(content, dict) else {}
+    return {}
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a job was done to its end."""
+    return manifest(folder).get("status") == "finished"
+
+
+def finished_metrics(folder: str) -> dict[str, float] | None:
+    """The final values of a job that is done; None for one that is not."""
+    if not is_finished(Path(folder)):
+        return None
+    metrics: dict[str, float] = json.loads(Path(folder, "metrics.json").read_text())
+    return metrics
+
+
+@contextmanager
+def recorded(folder: Path) -> Iterator[None]:
+    """Say which job begins, and keep the traceback of a failing one in its folder."""
+    hydra = HydraConfig.get()
+    print(f"job {hydra.job.num + 1}:", *hydra.overrides.task, flush=True)
+    (folder / _ERROR).unlink(missing_ok=True)
+    try:
+        yield
+    except Exception:
+        write_atomically(folder / _ERROR, traceback.format_exc())
+        raise
+
+
+@contextmanager
+def launcher_errors_noted(folder: Path) -> Iterator[None]:
+    """Say in a line that a launcher gave up, as when a job's process is killed; keep the traceback.
+
+    Mistakes in the command go through.
+    """
+    (folder / _ERROR).unlink(missing_ok=True)
+    try:
+        yield
+    except (HydraException, ConfigError):
+        raise
+    except Exception as error:
+        write_atomically(folder / _ERROR, traceback.format_exc())
+        reason = " ".join(str(error).split())[:200]
+        print(f"the launcher gave up: {type(error).__name__}: {reason} ({folder / _ERROR})")
+
+
+def jobs_of(folder: Path) -> dict[str, list[str]]:
+    """The jobs that a sweep's folder has, by name, and the overrides of each."""
+    found = {path.parent.name for name in (MANIFEST, _ERROR) for path in folder.glob(f"*/{name}")}
+    return {name: manifest(folder / name).get("overrides", [name]) for name in sorted(found)}
+
+
+def say_what_is_left(folder: Path, jobs: Mapping[str, Sequence[str]]) -> int:
+    """Say how many jobs of a sweep are done, and of each that is not, why.
+
+    Args:
+        folder: of the sweep.
+        jobs: names of the jobs' folders, and the overrides of each.
+
+    Returns:
+        How many are not done.
+    """
+    of_all = set.intersection(*map(set, jobs.values())) if len(jobs) > 1 else set()
+    left = {name: overrides for name, overrides in jobs.items() if not is_finished(folder / name)}
+    for name, overrides in left.items():
+        error = folder / name / _ERROR
+        why = error.read_text().strip().splitlines()[-1] if error.is_file() else "its process ended"
+        own = " ".join(override for override in overrides if override not in of_all)
+        print(f"failed: {own}: {why} ({folder / name})")
+    print(
+        f"{len(jobs) - len(left)} of {len(jobs)} jobs are done; look at them with: "
+        f"python -m sshml.study {folder}"
+    )
+    return len(left)
+
+
+def checked_jobs(
+    context: HydraContext, config: DictConfig, batch: Iterable[Sequence[str]]
+) -> dict[str, Sequence[str]]:
+    """Compose and check every job of a sweep before the first one starts.
+
+    Args:
+        context: of Hydra.
+        config: of the sweep.
+        batch: the overrides of each job.
+
+    Returns:
+        The same by the names of their folders, each job once.
+
+    Raises:
+        ConfigError: for the first job that cannot be.
+        HydraException: likewise, for a key or an option that does not exist.
+    """
+    is_training = config.hydra.job.config_name == "train"
+    before = HydraConfig.instance().cfg
+    jobs: dict[str, Sequence[str]] = {}
+    try:
+        for overrides in batch:
+            job = context.config_loader.load_sweep_config(config, list(overrides))
+            name = job_name(job)
+            with open_dict(job):
+                job.hydra.runtime.output_dir = str(Path(config.hydra.sweep.dir, name))
+                job.hydra.job.num = len(jobs)
+            HydraConfig.instance().set_config(job)
+            settings = job.copy()
+            with open_dict(settings):
+                del settings["hydra"]
+            plain_config(settings, TrainConfig if is_training else TransferConfig)
+            jobs.setdefault(name, overrides)
+    finally:
+        HydraConfig.instance().cfg = before
+    return jobs
+
+
+@contextmanager
+def only_sweep(folder: Path) -> Iterator[None]:
+    """Keep a sweep's folder to one process; leave none behind, and no job that seems to run.
+
+    Raises:
+        ConfigError: if another process works on the sweep.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock", blocking=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise ConfigError(
+            f"hydra.sweep.dir={folder}: another process is at this sweep; wait for it, or choose "
+            "another folder"
+        ) from error
+    with lock:
+        try:
+            yield
+        except KeyboardInterrupt:
+            _end_children()
+            _mark_interrupted(folder)
+            print("interrupted; the same command goes on with the sweep", file=sys.stderr)
+            raise
+
+
+def _end_children() -> None:
+    """Interrupt the processes of jobs, as Ctrl-C does, and kill those that do not end."""
+    children = psutil.Process().children(recursive=True)
+    for child in children:
+        with suppress(psutil.NoSuchProcess):
+            child.send_signal(signal.SIGINT)
+    for child in psutil.wait_procs(children, timeout=_PATIENCE)[1]:
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+
+
+def _mark_interrupted(folder: Path) -> None:
+    """No job of a sweep runs any more, whatever the manifests of killed ones say."""
+    for name in jobs_of(folder):
+        content = manifest(folder / name)
+        if content.get("status") == "running":
+            content["status"] = "interrupted"
+            write_atomically(folder / name / MANIFEST, json.dumps(content, indent=2) + "\n")
+
+
+def gone_on_with(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a job, with the checkpoint that an interrupted one has left."""
+    last = Path(settings["paths"]["run"], "checkpoints", "last.ckpt")
+    if settings["ckpt_path"] is None and last.is_file():
+        with suppress(CheckpointError):
+            read_checkpoint(last)
+            return {**settings, "ckpt_path": str(last)}
+    return settings

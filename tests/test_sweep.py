@@ -1,0 +1,220 @@
+"""Sweeps: what is done, done again or left, by every launcher that runs here."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import ROOT, TINY, Command
+from filelock import FileLock
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+
+from sshml.cli import CONF_DIR, with_sweep_folder
+from sshml.sweep import job_name
+
+SWEEP = [override for override in TINY if not override.startswith("model.pool")]
+
+
+def statuses(folder: Path) -> list[str]:
+    paths = folder.glob("runs/sweeps/*/*/manifest.json")
+    return sorted(json.loads(path.read_text())["status"] for path in paths)
+
+
+def test_a_sweep_does_what_is_missing_or_failed_and_no_more(run_train: Command, tmp_path: Path) -> None:
+    # The second job fails (an even kernel); the third is the first one, written otherwise.
+    command = ("-m", *TINY, "model.kernel_size=3,4", "data.W=0.5,0.50")
+    first = run_train(*command)
+    assert first.status == 1
+    assert "2 jobs, 2 of them to do" in first.out
+    assert "failed: model.kernel_size=4: " in first.out
+    assert "kernel_size must be odd and positive, got 4" in first.out
+    assert first.err == "error: 1 of 2 jobs failed; the same command does them again\n"
+    assert statuses(tmp_path) == ["finished"]
+    (error,) = tmp_path.glob("runs/sweeps/*/*/error.txt")
+    assert "Traceback" in error.read_text()
+
+    # In another order and by another logger it is the same sweep.
+    again = run_train("-m", "data.W=0.5,0.50", *TINY[::-1], "model.kernel_size=3,4")
+    assert again.status == 1
+    assert "2 jobs, 1 of them to do" in again.out
+    assert again.folder == first.folder
+    assert again.manifest == first.manifest
+
+    # As if the first job had been killed: it goes on from its last checkpoint.
+    killed = {**first.manifest, "status": "running"}
+    (first.folder / "manifest.json").write_text(json.dumps(killed))
+    resumed = run_train(*command)
+    assert "2 jobs, 2 of them to do" in resumed.out
+    assert resumed.metrics == first.metrics
+    assert [run["status"] for run in resumed.manifest["earlier"]] == ["running"]
+    assert "train loss" not in resumed.out
+
+
+def test_a_sweep_is_named_by_what_it_is() -> None:
+    def name(*arguments: str) -> str:
+        return with_sweep_folder(list(arguments))[-1]
+
+    sweep = name("-m", "seed=0,1", "data.W=0,1")
+    assert sweep.startswith("hydra.sweep.dir=${paths.runs}/sweeps/sweep_")
+    assert name("--multirun", "data.W=0,1", "hydra/launcher=joblib", "seed=0,1") == sweep
+    assert name("-m", "seed=0,1", "data.W=0,2") != sweep
+    assert "/finite_size_" in name("sweep=finite_size")
+    assert name("-m", "seed=0,1", "hydra.sweep.dir=mine") == "hydra.sweep.dir=mine"
+    assert with_sweep_folder(["data.W=0.5"]) == ["data.W=0.5"]
+
+
+def test_a_job_is_its_resolved_configuration() -> None:
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+
+        def name(*overrides: str) -> str:
+            return job_name(compose("train", list(overrides)))
+
+        default = name()
+        assert default.startswith("CNN_")
+        assert name("seed=0", "logger=csv", "paths.runs=elsewhere") == default
+        assert name("optimizer=sgd", "optimizer.lr=1e-3") == default
+        assert len({default, name("seed=1"), name("optimizer.lr=0.1"), name("model=resnet18")}) == 4
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (["data.V=0,1"], "data.V=0,1: no such key; expected one of W, "),
+        (["data.W=0,-1"], "data.W=-1: expected a number >= 0"),
+        (["seed=choice()"], "seed=choice(): expected KEY=VALUE"),
+        (["seed="], "seed=: expected"),
+        (["sweep=models"], "sweep=models: no such option; expected one of data_size, finite_size, "),
+        (["sweep=finite_size", "data.n_cells=0,10"], "data.n_cells=0: expected"),
+    ],
+)
+def test_mistakes_in_a_sweep_are_one_line_before_any_work(
+    run_train: Command, tmp_path: Path, overrides: list[str], line: str
+) -> None:
+    done = run_train("-m", *SWEEP, *overrides)
+    assert done.status == 2
+    assert done.err.startswith("error: ")
+    assert line in done.err
+    assert done.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_is_done_by_one_process_at_a_time(run_train: Command, tmp_path: Path) -> None:
+    with FileLock(tmp_path / ".lock"):
+        done = run_train("-m", *TINY, "seed=0,1", f"hydra.sweep.dir={tmp_path}")
+    assert done.status == 2
+    assert "another process is at this sweep" in done.err
+
+
+def test_a_launcher_that_is_not_installed_names_the_extra(
+    run_train: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
+    monkeypatch.delitem(Plugins.instance().class_name_to_class, name)
+    done = run_train("-m", *TINY, "seed=0,1", "hydra/launcher=joblib")
+    assert done.status == 2
+    assert done.err == (
+        'error: hydra/launcher=joblib: is not installed; run pip install -e ".[joblib]"\n'
+    )
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+def test_launchers_run_jobs_of_this_machine(tmp_path: Path, launcher: str) -> None:
+    command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, "seed=0,1"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, f"hydra/launcher={launcher}"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "2 of 2 jobs are done" in done.stdout
+    assert statuses(tmp_path) == ["finished", "finished"]
+
+
+def test_ctrl_c_ends_every_job_and_keeps_its_state(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, "trainer.max_epochs=100000"]
+    # A shell has its background jobs ignore SIGINT; if these tests are one, the child would too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
+        [*command, "seed=0,1,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.glob("runs/sweeps/*/*/checkpoints/last.ckpt"))) < 2:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    jobs = psutil.Process(process.pid).children(recursive=True)
+    os.kill(process.pid, signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted; the same command goes on with the sweep" in out
+    assert psutil.wait_procs(jobs, timeout=5)[1] == []
+    assert statuses(tmp_path) == ["interrupted", "interrupted"]
+
+
+def test_slurm_gets_a_job_array_of_one_device_jobs(tmp_path: Path) -> None:
+    # What stands in for SLURM keeps the file it is given, and refuses it.
+    (tmp_path / "bin").mkdir()
+    for name, script in {
+        "sbatch": f'cp "${{@: -1}}" {tmp_path}/sbatch.sh; exit 1',
+        "srun": "true",
+    }.items():
+        path = tmp_path / "bin" / name
+        path.write_text(f"#!/bin/bash\n{script}\n")
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, "seed=0,1"]
+    slurm = [
+        "hydra/launcher=submitit_slurm",
+        "hydra.launcher.partition=gpu",
+        "hydra.launcher.gpus_per_node=1",
+    ]
+    environment = {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [*command, *slurm], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert "the launcher gave up" in done.stdout
+    lines = (tmp_path / "sbatch.sh").read_text().splitlines()
+    options = {line.removeprefix("#SBATCH ") for line in lines if line.startswith("#SBATCH ")}
+    assert options >= {
+        "--array=0-1%2", "--cpus-per-task=4", "--gpus-per-node=1", "--job-name=sshml", "--mem=8GB",
+        "--nodes=1", "--ntasks-per-node=1", "--partition=gpu", "--time=240", "--signal=USR2@120",
+    }  # fmt: skip
+    (srun,) = (line for line in lines if line.startswith("srun"))
+    assert "submitit.core._submit" in srun
+
+
+def test_ready_studies_are_valid() -> None:
+    for path in sorted((CONF_DIR / "sweep").glob("*.yaml")):
+        with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+            config = compose("train", [f"sweep={path.stem}"], return_hydra_config=True)
+        assert config.hydra.sweeper.params
+        assert config.hydra.mode.name == "MULTIRUN"
+    HydraConfig.instance().cfg = None
+
+
+def test_a_search_goes_on_with_its_study(run_train: Command, tmp_path: Path) -> None:
+    optuna = pytest.importorskip("optuna")
+    command = ("sweep=search", *TINY, "model.kernel_size=choice(3,4)")
+    first = run_train(*command, "hydra.sweeper.n_trials=1")
+    again = run_train(*command, "hydra.sweeper.n_trials=3")
+    (folder,) = tmp_path.glob("runs/sweeps/search_*")
+    study = optuna.load_study(study_name="sshml", storage=f"sqlite:///{folder}/optuna.db")
+    complete = [trial for trial in study.trials if trial.state is optuna.trial.TrialState.COMPLETE]
+    # Trials with an even kernel fail and are not the end of it.
+    for trial in study.trials:
+        assert (trial in complete) == (trial.params["model.kernel_size"] == 3)
+    values = [json.loads(p.read_text())["val/accuracy"] for p in folder.glob("*/metrics.json")]
+    assert sorted(trial.value for trial in complete) == sorted(values)
+    before = sum(first.out.count(f"{n} of {n} jobs are done") for n in range(1, 3))
+    assert f"3 trials, {3 - before} of them to do" in again.out
+    assert len(study.trials) == 4 - before
