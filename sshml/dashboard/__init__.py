@@ -1,1 +1,1 @@
-"""The workspace and the report of a Weights & Biases project: ``python -m sshml.dashboard --entity ME``."""
+"""Workspace and report of a Weights & Biases project: ``python -m sshml.dashboard --entity ME``."""

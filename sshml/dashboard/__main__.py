@@ -1,8 +1,10 @@
 """Make the workspace and the report, or write down what they would be."""
 
 import argparse
+import contextlib
 import json
 import re
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -10,7 +12,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import wandb
-from wandb.sdk.lib.service.service_connection import WandbApiFailedError
 
 from sshml.errors import ConfigError
 
@@ -72,7 +73,7 @@ def _make(entity: str, project: str, file: Path | None) -> None:
             f"the dashboard needs wandb-workspaces ({error}); pip install 'sshml[dashboard]'"
         ) from error
     workspace, report = panels.workspace(entity, project), panels.report(entity, project)
-    reason = "as --file asks" if file else _send(workspace, report)
+    reason = "nothing was sent" if file else _send(workspace, report)
     if reason is None:
         print(f"workspace:    {workspace.url}\nreport:       {report.url}")
         return
@@ -86,9 +87,10 @@ def _make(entity: str, project: str, file: Path | None) -> None:
         path.write_text(json.dumps(content, indent=2) + "\n")
     except OSError as error:
         raise ConfigError(f"--file={path}: cannot be written ({error.strerror})") from error
+    names = shlex.join(["--entity", entity, "--project", project])
     print(
-        f"nothing was sent, {reason}: the specification of the workspace and the report is in {path}; to "
-        f"send it: wandb login, then python -m sshml.dashboard --entity {entity} --project {project}"
+        f"{reason}: the specification of the workspace and the report is in {path}; to send it: "
+        f"wandb login, then python -m sshml.dashboard {names}"
     )
 
 
@@ -101,35 +103,36 @@ def _send(workspace: Any, report: Any) -> str | None:
     Raises:
         ConfigError: if there is no such project.
     """
+    from wandb.sdk.lib.service.service_connection import WandbApiFailedError  # noqa: PLC0415
+    from wandb_workspaces.workspaces.errors import SpecVersionError  # noqa: PLC0415
+
     try:
-        wandb.setup(wandb.Settings(silent=True))  # what it has to say is said here
+        wandb.setup(wandb.Settings(silent=True))  # what there is to say is said here
         if not wandb.login(prompt=False):
-            return "as W&B has no account here"
+            return "W&B has no account here, or is set to offline"
         _find_earlier(workspace, report)
         workspace.save()
         report.save()
-    except (wandb.Error, WandbApiFailedError) as error:
-        return f"as W&B did not take it ({' '.join(str(error).split())})"
+    except (wandb.Error, WandbApiFailedError, SpecVersionError) as error:
+        return f"W&B cannot be reached, or refuses ({' '.join(str(error).split())})"
     return None
 
 
 def _find_earlier(workspace: Any, report: Any) -> None:
     """Give both the ids of those that an earlier call made, so that saving replaces them."""
-    from wandb_workspaces.workspaces import internal  # noqa: PLC0415
+    from wandb_workspaces.workspaces.internal import get_view_dict  # noqa: PLC0415
 
     entity, project = workspace.entity, workspace.project
     try:
         reports = list(wandb.Api().reports(f"{entity}/{project}"))
     except ValueError as error:
         raise ConfigError(
-            f"--entity={entity} --project={project}: W&B has no such project, or this account may not see "
-            "it; send a run first, with logger.wandb.mode=online or wandb sync"
+            f"--entity={entity} --project={project}: W&B has no such project, or this account may not "
+            "see it; send a run first, with logger.wandb.mode=online or wandb sync"
         ) from error
     report.id = next((r.id for r in reports if r.display_name == report.title), "")
-    try:
-        workspace._internal_id = internal.View.from_name(entity, project, workspace._internal_name).id
-    except ValueError:  # there is none yet
-        pass
+    with contextlib.suppress(ValueError):  # there is none yet
+        workspace._internal_id = get_view_dict(entity, project, workspace.name)["id"]
 
 
 if __name__ == "__main__":

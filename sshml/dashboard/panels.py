@@ -6,10 +6,9 @@ from wandb_workspaces.reports.v2.interface import Panel
 
 from sshml.reproduction.published import FIG_7_W, FIG_7A, FIG_7B, SECTION_4_1
 
-#: Title of the report.
-TITLE = "Topological phases of SSH chains"
-# W&B's name of the workspace; its address ends in ?nw=sshml, so that it can be found again.
-_VIEW = "nw-sshml-v"
+# By these an earlier call's are found again; the workspace's address ends in ?nw=sshml.
+_VIEW = "sshml"
+_TITLE = "Topological phases of SSH chains"
 # Strengths of the thesis' networks, as transfer.py writes them into the names of its map panels.
 _TRAINED_AT = ("0", "0.25", "0.5", "0.75")
 
@@ -37,7 +36,7 @@ def workspace(entity: str, project: str) -> ws.Workspace:
     view = ws.Workspace(
         entity=entity,
         project=project,
-        name="sshml",
+        name=_VIEW,
         sections=[
             ws.Section(
                 name=name,
@@ -55,7 +54,7 @@ def workspace(entity: str, project: str) -> ws.Workspace:
             ],
         ),
     )  # fmt: skip
-    view._internal_name = _VIEW
+    view._internal_name = f"nw-{_VIEW}-v"
     return view
 
 
@@ -76,7 +75,7 @@ def report(entity: str, project: str) -> wr.Report:
     return wr.Report(
         entity=entity,
         project=project,
-        title=TITLE,
+        title=_TITLE,
         description="Trivial and topological phase of SSH chains, told apart by a CNN and a ResNet18.",
         width="fluid",
         blocks=[
@@ -202,7 +201,7 @@ def sweeps() -> list[Panel]:
 
 
 def _curve(title: str, metrics: list[str], *, log_y: bool | None = None) -> wr.LinePlot:
-    return wr.LinePlot(title=title, x="epoch", y=list(metrics), log_y=log_y)
+    return wr.LinePlot(title=title, x="epoch", y=metrics, log_y=log_y)
 
 
 def _against_W(title: str, score: str) -> wr.LinePlot:
