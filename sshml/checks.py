@@ -121,8 +121,8 @@ def _check_processes(settings: Mapping[str, Any]) -> None:
         last = data[name] % data["batch_size"] or data["batch_size"]
         if last < n:
             raise ConfigError(
-                f"data.{name}={data[name]}: leaves {last} sample(s) for {n} processes in the last batch "
-                f"of data.batch_size={data['batch_size']}; change one of them"
+                f"data.{name}={data[name]}: leaves {last} sample(s) for {n} processes in the last "
+                f"batch of data.batch_size={data['batch_size']}; change one of them"
             )
 
 

@@ -37,11 +37,23 @@ class CrossEntropy(Metric):
         return self.total / self.n
 
 
+class CalibrationError(MulticlassCalibrationError):
+    """torchmetrics' calibration error of logits (n, 2), which are never taken for probabilities.
+
+    torchmetrics takes a batch's logits for that if they happen to lie between 0 and 1.
+    """
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Add a batch of logits and labels."""
+        super().update(preds.float().softmax(dim=1), target)
+
+
 class PhaseMetrics(MetricCollection):
     """Loss, accuracy, confusion counts and calibration of logits (n, 2) against labels (n,).
 
-    ``loss``, the mean cross-entropy; ``accuracy``; ``tp``, ``fp``, ``tn``, ``fn`` (positive = topological = 1); ``ece``, the expected
-    calibration error of the predicted class in 15 bins (Guo et al., arXiv:1706.04599).
+    ``loss``, the mean cross-entropy; ``accuracy``; ``tp``, ``fp``, ``tn``, ``fn`` (positive =
+    topological = 1); ``ece``, the expected calibration error of the predicted class in 15 bins (Guo et
+    al., arXiv:1706.04599).
     """
 
     def __init__(self) -> None:
@@ -50,7 +62,7 @@ class PhaseMetrics(MetricCollection):
                 "loss": CrossEntropy(),
                 "accuracy": MulticlassAccuracy(num_classes=2, average="micro"),
                 "confusion": MulticlassConfusionMatrix(num_classes=2),
-                "ece": MulticlassCalibrationError(num_classes=2, n_bins=15),
+                "ece": CalibrationError(num_classes=2, n_bins=15),
             }
         )
 

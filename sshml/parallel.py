@@ -1,10 +1,15 @@
 """Several processes that train as one would: each has a share of every batch."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
+import pytorch_lightning as pl
 import torch
 import torch.distributed as dist
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.plugins import LayerSync
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -22,7 +27,7 @@ class _Sum(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]  # noqa: ARG004
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004
         return sum_over_processes(gradient)
 
 
@@ -35,7 +40,7 @@ def sum_over_processes(own: Tensor) -> Tensor:
     Returns:
         The sum, of that shape; ``own`` itself where there is one process.
     """
-    total: Tensor = _Sum.apply(own) if dist.is_initialized() else own  # type: ignore[no-untyped-call]
+    total: Tensor = _Sum.apply(own) if dist.is_initialized() else own
     return total
 
 
@@ -46,6 +51,35 @@ def gather_objects(own: T) -> list[T]:
     everyones: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(everyones, own)
     return everyones
+
+
+@contextmanager
+def ending_processes(trainer: pl.Trainer) -> Iterator[None]:
+    """If the block raises, ends the processes that the trainer has started, which would wait for it."""
+    try:
+        yield
+    except BaseException:
+        launcher: Any = trainer.strategy.launcher
+        if launcher is not None:
+            launcher.kill(signal.SIGKILL)
+            # Lightning watches over them, and would kill this process too, in the midst of its end.
+            launcher.procs.clear()
+        raise
+
+
+class Termination(Callback):
+    """Lets SIGTERM end a run of several processes as Ctrl-C does.
+
+    Lightning would have them tell each other of it in the midst of a step, and wait for ever.
+    """
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Take the place of Lightning's handler, which is there now."""
+        if trainer.world_size > 1:  # the first process ends the others
+            handler = signal.default_int_handler if trainer.is_global_zero else signal.SIG_IGN
+            signal.signal(signal.SIGTERM, handler)
+
+    on_test_start = on_train_start
 
 
 class BatchNormSync(LayerSync):
@@ -66,7 +100,7 @@ class BatchNormSync(LayerSync):
         """Give the layers their own forward pass back."""
         for layer in model.modules():
             if isinstance(layer, _BatchNorm):
-                del layer.forward
+                layer.__dict__.pop("forward", None)  # not there if the run ended before it began
         return model
 
 
@@ -83,19 +117,26 @@ def synchronised_batch_norm(layer: _BatchNorm, inputs: Tensor) -> Tensor:
     if not layer.training:
         return type(layer).forward(layer, inputs)
     shape = [1, -1] + [1] * (inputs.ndim - 2)
-    values = inputs.float()  # half the bits are enough for a value, not for the sum of many
+    # Half the bits of a float32 are enough for a value, not for the sum of many.
+    values = inputs.to(torch.promote_types(inputs.dtype, torch.float32))
     own_variance, own_mean = torch.var_mean(values, [0, *range(2, inputs.ndim)], correction=0)
     own_n = torch.full_like(own_mean, inputs.numel() / inputs.shape[1])
     n, total = sum_over_processes(torch.stack([own_n, own_n * own_mean]))
     mean = total / n
     # Of deviations: a difference of squares would lose the digits of a variance far below the mean.
     variance = sum_over_processes(own_n * (own_variance + (own_mean - mean).square())) / n
-    if layer.running_mean is not None and layer.running_var is not None:
-        layer.num_batches_tracked += 1
-        momentum = 1 / layer.num_batches_tracked if layer.momentum is None else layer.momentum
-        layer.running_mean.lerp_(mean.detach(), momentum)
-        layer.running_var.lerp_((variance * n / (n - 1)).detach(), momentum)
+    _update_running(layer, mean.detach(), (variance * n / (n - 1)).detach())
     scale = (variance + layer.eps).rsqrt() * (1 if layer.weight is None else layer.weight)
     shift = (0 if layer.bias is None else layer.bias) - mean * scale
     outputs = torch.addcmul(shift.view(shape), values, scale.view(shape))
     return outputs.to(inputs.dtype)
+
+
+def _update_running(layer: _BatchNorm, mean: Tensor, variance: Tensor) -> None:
+    """What a batch norm does with the mean and the unbiased variance of a batch, shape (C,)."""
+    if layer.num_batches_tracked is None or layer.running_mean is None or layer.running_var is None:
+        return
+    layer.num_batches_tracked.add_(1)
+    momentum = 1 / layer.num_batches_tracked.item() if layer.momentum is None else layer.momentum
+    for running, new in ((layer.running_mean, mean), (layer.running_var, variance)):
+        running.lerp_(new.to(running.dtype), momentum)
