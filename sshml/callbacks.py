@@ -1,5 +1,6 @@
 """Lightning callbacks: class activation maps, what the test saw."""
 
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from sshml.cam import network_maps
 from sshml.data.datamodule import Batch
 from sshml.figures import Example, map_panel
 from sshml.loggers import log_examples, log_figure
+from sshml.parallel import gather_objects
 
 
 class ExampleSet:
@@ -25,7 +27,7 @@ class ExampleSet:
 
     def __init__(self, per_kind: int) -> None:
         self._per_kind = per_kind
-        self._found: dict[tuple[int, int], list[tuple[dict[str, Tensor], float]]] = {}
+        self._found: dict[tuple[int, int], list[dict[str, Any]]] = {}
 
     def add(self, batch: Batch, logits: Tensor) -> None:
         """Keep what is still wanted of a batch."""
@@ -37,29 +39,36 @@ class ExampleSet:
                 found = self._found.setdefault((label, prediction), [])
                 of_kind = (labels == label) & (predictions == prediction)
                 for i in of_kind.nonzero()[: self._per_kind - len(found), 0].tolist():
-                    sample = {
-                        name: batch[name][i].float().cpu() for name in ("profile", "t1", "W", "label")
-                    }
-                    found.append((sample, float(probability[i])))
+                    found.append(
+                        {
+                            "profile": batch["profile"][i].cpu(),
+                            **{name: batch[name][i].item() for name in ("t1", "W", "label", "index")},
+                            "probability": float(probability[i]),
+                        }
+                    )
 
     def explain(self, network: torch.nn.Module) -> list[Example]:
-        """The examples with the maps of a network; empties the set."""
-        kept = [sample for found in self._found.values() for sample in found]
-        self._found.clear()
+        """The examples of all processes with the maps of a network; empties the set."""
+        shares = gather_objects(self._found)
+        kept = []
+        for kind in self._found:
+            found = [sample for share in shares for sample in share[kind]]
+            kept += sorted(found, key=itemgetter("index"))[: self._per_kind]
+        self._found = {}
         if not kept:
             return []
-        profiles = torch.stack([sample["profile"] for sample, _ in kept])
+        profiles = torch.stack([sample["profile"] for sample in kept])
         maps = network_maps(network, profiles)
         return [
             Example(
                 profile=sample["profile"][0].numpy(),
                 maps=activation.numpy(),
-                t1=float(sample["t1"]),
-                W=float(sample["W"]),
-                label=int(sample["label"]),
-                probability=probability,
+                t1=sample["t1"],
+                W=sample["W"],
+                label=sample["label"],
+                probability=sample["probability"],
             )
-            for (sample, probability), activation in zip(kept, maps, strict=True)
+            for sample, activation in zip(kept, maps, strict=True)
         ]
 
 
@@ -149,7 +158,7 @@ class MapPanels(Callback):
 
 
 class TestPredictions(Callback):
-    """Keeps what a network said of each test sample.
+    """Keeps what a network said of each test sample, in their order.
 
     Attributes:
         t1: in units of t2, shape (n,).
@@ -171,13 +180,11 @@ class TestPredictions(Callback):
         dataloader_idx: int = 0,  # noqa: ARG002
     ) -> None:
         """Keep a batch's answers."""
-        columns = (batch["t1"], batch["label"], outputs["logits"].argmax(dim=1))
+        columns = (batch["index"], batch["t1"], batch["label"], outputs["logits"].argmax(dim=1))
         self._parts.append(np.stack([column.cpu().double().numpy() for column in columns]))
 
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Put the batches of all processes together."""
-        own = torch.from_numpy(np.concatenate(self._parts, axis=1))
-        everyones = torch.as_tensor(pl_module.all_gather(own))  # (3, n), or (processes, 3, n)
-        parts = everyones.cpu().numpy().reshape(-1, *own.shape)
-        self.t1, labels, predictions = np.concatenate(parts, axis=1)
+        answers = np.concatenate([part for own in gather_objects(self._parts) for part in own], axis=1)
+        _, self.t1, labels, predictions = answers[:, answers[0].argsort()]
         self.labels, self.predictions = labels.astype(int), predictions.astype(int)

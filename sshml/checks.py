@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
@@ -27,8 +29,15 @@ _OURS = {
     "limit_val_batches",
     "logger",
     "max_steps",
+    "plugins",
+    "sync_batchnorm",
+    "use_distributed_sampler",
     "val_check_interval",
 }
+
+
+# Those that start this program again in every process; its end needs what it has seen of the run.
+_STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
 
 
 def check_run(settings: Mapping[str, Any]) -> None:
@@ -63,8 +72,7 @@ def check_run(settings: Mapping[str, Any]) -> None:
             f"trainer.max_epochs={epochs}: expected at least 1, or -1 for an end that only "
             "callbacks=early_stopping sets"
         )
-    with _named("trainer", settings["trainer"]):
-        instantiate(settings["trainer"], logger=False)
+    _check_processes(settings)
     for name, node in settings["callbacks"].items():
         monitor = node.get("monitor")
         if monitor is not None and monitor not in LOGGED:
@@ -81,6 +89,41 @@ def check_run(settings: Mapping[str, Any]) -> None:
                 )
         with _named(f"callbacks.{name}", node):
             instantiate(node, _convert_="all")
+
+
+def n_processes(trainer: Mapping[str, Any]) -> int:
+    """How many processes a trainer's node asks for.
+
+    Raises:
+        ConfigError: if it cannot be built here.
+    """
+    with _named("trainer", trainer):
+        built = instantiate(trainer, logger=False)
+    return int(built.num_devices * built.num_nodes)
+
+
+def _check_processes(settings: Mapping[str, Any]) -> None:
+    """Several processes need a sample each of every batch, and cannot be started from a sweep."""
+    data, n = settings["data"], n_processes(settings["trainer"])
+    if n == 1:
+        return
+    devices, strategy = settings["trainer"]["devices"], settings["trainer"].get("strategy", "auto")
+    if HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN:
+        raise ConfigError(
+            f"trainer.devices={devices}: expected 1 in sweeps, one device a job; leave away "
+            "trainer=ddp, or do the runs one by one"
+        )
+    if strategy not in _STRATEGIES:
+        raise ConfigError(
+            f"trainer.strategy={strategy}: expected one of {', '.join(_STRATEGIES)}; choose trainer=ddp"
+        )
+    for name in ("n_train", "n_val", "n_test"):
+        last = data[name] % data["batch_size"] or data["batch_size"]
+        if last < n:
+            raise ConfigError(
+                f"data.{name}={data[name]}: leaves {last} sample(s) for {n} processes in the last "
+                f"batch of data.batch_size={data['batch_size']}; change one of them"
+            )
 
 
 @contextmanager

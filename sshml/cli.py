@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -207,6 +208,8 @@ def run(main: Callable[[], object], name: str = "train") -> int:
     """
     # Hydra would print mistakes over several lines and hide the traceback of our own errors.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    if int(os.environ.get("LOCAL_RANK", "0")):  # of several processes the first one ends the others
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         sys.argv[1:] = with_sweep_folder(with_recorded_overrides(sys.argv[1:]))
         main()

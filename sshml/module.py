@@ -14,6 +14,7 @@ from sshml.checkpoint import CHECKPOINT_KEY, checkpoint_origin
 from sshml.data.datamodule import Batch
 from sshml.metrics import STAGES, PhaseMetrics
 from sshml.networks import build_network
+from sshml.parallel import sum_over_processes
 
 
 def _key(stage: str) -> str:
@@ -63,20 +64,22 @@ class PhaseClassifier(pl.LightningModule):
     def _step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
         logits = self(batch["profile"])
         loss = cross_entropy(logits, batch["label"])
-        size = len(logits)
-        self.log(f"{stage}/loss", loss, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
         self.metrics[_key(stage)].update(logits.detach(), batch["label"])  # type: ignore[operator]
         return {"loss": loss, "logits": logits.detach()}
 
     def _log_metrics(self, stage: str) -> None:
         metrics: PhaseMetrics = self.metrics[_key(stage)]  # type: ignore[assignment]
-        # compute() already gathers the counts of all devices.
+        # compute() already gathers what all processes counted.
         self.log_dict({f"{stage}/{name}": value for name, value in metrics.compute().items()})
         metrics.reset()
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
         """One step of training; returns loss and logits."""
-        return self._step(batch, "train")
+        step = self._step(batch, "train")
+        size = torch.tensor(float(len(batch["label"])), device=self.device)
+        # DDP takes the mean of the processes' gradients, in which larger shares are to weigh more.
+        weight = size * self.trainer.world_size / sum_over_processes(size)
+        return {**step, "loss": step["loss"] * weight}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
         """One batch of validation; returns loss and logits."""

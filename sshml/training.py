@@ -16,6 +16,7 @@ from sshml.checks import check_run
 from sshml.data.datamodule import SSHDataModule
 from sshml.loggers import MetricsFile, closing
 from sshml.module import PhaseClassifier
+from sshml.parallel import BatchNormSync, Termination, ending_processes
 from sshml.report import draw_figures, log_results, print_summary
 from sshml.run_folder import RunFolder
 
@@ -60,7 +61,7 @@ def quieten_libraries() -> None:
     for said_of_every_run in (
         ".*does not have many workers.*",  # profiles are made faster than they are trained on
         ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run's own
-        ".*when logging on epoch level in distributed setting.*",  # computed over all devices
+        ".*when logging on epoch level in distributed setting.*",  # computed over all processes
         ".*treespec, LeafSpec.*",  # Lightning 2.6 on torch 2.15
         ".*number of training batches .* is smaller than the logging interval.*",
     ):
@@ -96,17 +97,20 @@ def _train(settings: Mapping[str, Any], run: RunFolder) -> dict[str, float]:
         trainer: pl.Trainer = instantiate(
             settings["trainer"],
             logger=loggers,
-            callbacks=[*callbacks, predictions],
+            callbacks=[*callbacks, predictions, Termination()],
             enable_progress_bar=on_terminal,
+            use_distributed_sampler=False,  # the data module gives every process its share
+            plugins=[BatchNormSync()],
             _convert_="all",
         )
-        trainer.fit(module, datamodule, ckpt_path=settings["ckpt_path"], weights_only=True)
-        best = trainer.checkpoint_callback.best_model_path or None  # type: ignore[union-attr]
-        trainer.test(module, datamodule, ckpt_path=best, verbose=False, weights_only=True)
-        epoch = read_checkpoint(best)["epoch"] if best else max(history.rows)
-        metrics = {**history.rows[epoch], **history.test}
-        run.write_metrics(metrics)
-        if trainer.is_global_zero:
-            drawn = draw_figures(run, settings, datamodule, history, predictions, epoch)
-            log_results(loggers, drawn, predictions, epoch)
+        with ending_processes(trainer):
+            trainer.fit(module, datamodule, ckpt_path=settings["ckpt_path"], weights_only=True)
+            best = trainer.checkpoint_callback.best_model_path or None  # type: ignore[union-attr]
+            trainer.test(module, datamodule, ckpt_path=best, verbose=False, weights_only=True)
+            epoch = read_checkpoint(best)["epoch"] if best else max(history.rows)
+            metrics = {**history.rows[epoch], **history.test}
+            run.write_metrics(metrics)
+            if trainer.is_global_zero:
+                drawn = draw_figures(run, settings, datamodule, history, predictions, epoch)
+                log_results(loggers, drawn, predictions, epoch)
     return metrics

@@ -5,11 +5,12 @@ import torch
 from sshml.metrics import NAMES, PhaseMetrics
 
 
-def test_counts_accuracy_and_calibration_against_their_definitions() -> None:
+def test_loss_counts_accuracy_and_calibration_against_their_definitions() -> None:
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(500, 2)), rng.integers(0, 2, 500)
+    logits[:100] = rng.random((100, 2))  # which could be probabilities
     metrics = PhaseMetrics()
-    for part in np.array_split(np.arange(500), 3):
+    for part in np.array_split(np.arange(500), 10):
         metrics.update(torch.tensor(logits[part]), torch.tensor(labels[part]))
     values = {name: float(value) for name, value in metrics.compute().items()}
     predicted = logits.argmax(axis=1)
@@ -26,4 +27,7 @@ def test_counts_accuracy_and_calibration_against_their_definitions() -> None:
         for b in np.unique(bins)
     )
     assert values["ece"] == pytest.approx(ece, abs=1e-6)
-    assert {*values, "loss"} == set(NAMES)
+    right = logits[np.arange(500), labels]
+    loss = (np.logaddexp(logits[:, 0], logits[:, 1]) - right).mean()
+    assert values["loss"] == pytest.approx(loss, abs=1e-6)
+    assert values.keys() == set(NAMES)

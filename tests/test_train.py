@@ -125,19 +125,6 @@ def test_a_run_that_diverges_still_ends_with_valid_files(run_train: Command) -> 
     assert not any(np.isnan(value) for value in done.metrics.values() if value is not None)
 
 
-def test_several_processes_write_one_run(tmp_path: Path) -> None:
-    command = [sys.executable, str(ROOT / "train.py"), *TINY, "trainer=ddp"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    (folder,) = tmp_path.glob("runs/*/*")
-    metrics = json.loads((folder / "metrics.json").read_text())
-    assert sum(metrics[f"test/{name}"] for name in ("tp", "fp", "tn", "fn")) == 20
-    assert json.loads((folder / "manifest.json").read_text())["status"] == "finished"
-
-
 def test_a_checkpoint_is_plain_data(run_train: Command) -> None:
     done = run_train(*TINY)
     for name in ("best", "last"):

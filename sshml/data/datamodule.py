@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler
 
 from sshml.data.ensemble import Ensemble, Label, RatioGrid, Realisations, Resample
 from sshml.data.streams import Split
@@ -98,6 +98,26 @@ class EpochSampler(Sampler[int]):
         return self._ensemble.sizes[Split.TRAIN]
 
 
+class BatchShares(BatchSampler):
+    """One process's share of every batch: every P-th of its samples, where there are P processes.
+
+    Nothing is left out or seen twice, so shares of a batch may differ in size by one.
+
+    Args:
+        sampler: visits the samples, in the same order in all processes.
+        batch_size: samples a batch, those of all processes together.
+        rank: number of the process, counted from 0.
+        n_processes: P.
+    """
+
+    def __init__(self, sampler: Sampler[int], batch_size: int, rank: int, n_processes: int) -> None:
+        super().__init__(sampler, batch_size, drop_last=False)
+        self._share = slice(rank, None, n_processes)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return (batch[self._share] for batch in super().__iter__())
+
+
 def _as_is(batch: Any) -> Any:
     """Collate nothing: a dataset with ``__getitems__`` hands over whole batches."""
     return batch
@@ -150,7 +170,7 @@ class SSHDataModule(pl.LightningDataModule):
         n_train: samples of the training set, an epoch.
         n_val: samples of the validation set.
         n_test: samples of the test set.
-        batch_size: samples a batch.
+        batch_size: samples a batch; several processes share it.
         num_workers: processes that make batches; 0 makes them in a thread of the training process.
     """
 
@@ -195,10 +215,13 @@ class SSHDataModule(pl.LightningDataModule):
         return ProfileDataset(self.ensemble, split, self.label)
 
     def _loader(self, split: Split) -> DataLoader[Batch]:
+        dataset = self.dataset(split)
+        in_order = SequentialSampler(dataset)
+        sampler = EpochSampler(self.ensemble) if split is Split.TRAIN else in_order
+        process = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         return PrefetchingLoader(
-            self.dataset(split),
-            batch_size=self.batch_size,
-            sampler=EpochSampler(self.ensemble) if split is Split.TRAIN else None,
+            dataset,
+            batch_sampler=BatchShares(sampler, self.batch_size, *process),
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             collate_fn=_as_is,

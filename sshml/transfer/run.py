@@ -19,7 +19,7 @@ from torch import nn
 
 from sshml.cam import network_maps
 from sshml.checkpoint import network_state, read_checkpoint
-from sshml.checks import check_run
+from sshml.checks import check_run, n_processes
 from sshml.data.streams import Split
 from sshml.errors import CheckpointError, ConfigError
 from sshml.figures import Example
@@ -60,6 +60,12 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Matr
         CheckpointError: likewise, for a checkpoint.
     """
     quieten_libraries()
+    if n_processes(settings["trainer"]) > 1:
+        raise ConfigError(
+            f"trainer.devices={settings['trainer']['devices']}: expected 1 here; train with "
+            "python train.py trainer=ddp, then test by python transfer.py "
+            "checkpoint=RUN/checkpoints/best.ckpt"
+        )
     method: TransferMethod = instantiate(settings["transfer"], _convert_="all")
     check_report(settings["report"])
     if settings["compare"] is not None:
