@@ -68,6 +68,7 @@ th, td { padding: 0.3rem 0.6rem; border-bottom: 1px solid #e4e4e4; text-align: l
 th { background: #f5f5f5; }
 td:nth-child(n+2):nth-child(-n+4) { white-space: nowrap; }
 img { max-width: 100%; margin: 1rem 0; }
+code { font-size: 0.88em; white-space: normal; overflow-wrap: anywhere; }
 .origin { color: #666; font-size: 0.9rem; }
 </style>
 </head>
