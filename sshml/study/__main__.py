@@ -58,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _compare(folders: Sequence[Path]) -> None:
     table = comparison(folders)
     if table.row_count:
-        Console().print(table)
+        # Into a file or another program, a row is a line.
+        Console(width=None if sys.stdout.isatty() else 10_000).print(table)
     else:
         print("no setting differs")
 

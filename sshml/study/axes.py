@@ -44,6 +44,11 @@ class Axis:
         return sorted({value for value in self.values if value is not None})
 
 
+def as_text(value: Value) -> str:
+    """A value, exactly."""
+    return value if isinstance(value, str) else f"{value:.12g}"
+
+
 def differing(configs: Sequence[Mapping[str, Value]]) -> dict[str, Column]:
     """The keys whose values are not the same in all configurations, in their order there.
 
@@ -71,14 +76,16 @@ def find_axes(runs: Sequence[Run], reserved: Sequence[str]) -> list[Axis]:
     columns = {
         key: column
         for key, column in columns.items()
-        if not _IGNORED.match(key) and key not in parents and column != seeds
+        if not _IGNORED.match(key)
+        and key not in parents
+        and not (key.endswith("seed") and column == seeds)  # data.seed: ${seed}
     }
     axes = _merged(columns, _typed(runs))
     for axis in axes:
         if axis.key.endswith(_TARGET):
             axis.values = _class_names(axis.values)
         elif not axis.numeric:
-            axis.values = [v if v is None or isinstance(v, str) else f"{v:.12g}" for v in axis.values]
+            axis.values = [v if v is None else as_text(v) for v in axis.values]
     _name(axes, reserved)
     if not axes and len(set(seeds)) > 1:
         axes = [Axis("seed", "seed", list(seeds))]

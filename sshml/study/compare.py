@@ -7,7 +7,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from sshml.errors import ConfigError
-from sshml.study.axes import differing
+from sshml.study.axes import as_text, differing
 from sshml.study.runs import read_config
 
 
@@ -32,8 +32,9 @@ def comparison(folders: Sequence[Path]) -> Table:
         except ValueError as error:
             raise ConfigError(f"--compare {folder}: no run folder ({error})") from None
     table = Table(box=SIMPLE)
-    for head in ("key", *map(str, folders)):
-        table.add_column(head, overflow="fold")
+    table.add_column("key", no_wrap=True)
+    for folder in folders:
+        table.add_column(str(folder), overflow="fold")
     for key, values in differing(configs).items():
-        table.add_row(key, *("-" if v is None else str(v) for v in values))
+        table.add_row(key, *("-" if v is None else as_text(v) for v in values))
     return table

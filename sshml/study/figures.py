@@ -38,7 +38,9 @@ _SHADES = LinearSegmentedColormap.from_list(
 
 def text(value: Value) -> str:
     """A value of an axis as one reads it."""
-    return value if isinstance(value, str) else f"{value:.4g}"
+    if isinstance(value, str):
+        return value
+    return f"{value:.0f}" if value == round(value) and abs(value) < 1e6 else f"{value:.4g}"
 
 
 def metric_by_axis(study: Study, axis: Axis) -> Figure:
@@ -62,7 +64,7 @@ def metric_by_axis(study: Study, axis: Axis) -> Figure:
     lines = _colours(other)
     for number, (colour, level) in enumerate(lines):
         own = frame if level is None else frame[frame["line"] == level]
-        label = None if level is None else text(level)
+        label = "mean" if level is None else text(level)
         if points:
             axes.plot(own["x"], own["y"], "o", ms=4, alpha=0.7, color=colour, label=label)
         else:
@@ -73,8 +75,9 @@ def metric_by_axis(study: Study, axis: Axis) -> Figure:
     if not study.metric.in_percent:
         _log_if_decades(axes, study.values)
     axes.grid(alpha=0.3)
-    several = study.table["seed"].nunique() > 1 and axis.name != "seed" and not points
-    title = ([other.name] if other else []) + ["bands: lowest to\nhighest seed"] * several
+    title = [other.name] if other else []
+    if study.table["seed"].nunique() > 1 and axis.name != "seed" and not points:
+        title.append("bands: lowest to\nhighest seed")
     if title:
         figure.legend(title="\n".join(title), fontsize=9, title_fontsize=9, loc="outside right center")
     return figure
@@ -153,16 +156,16 @@ def learning_curves(study: Study) -> Figure:
     for column, (axes, label) in enumerate(
         zip(panels, ("validation loss", "validation accuracy (%)"), strict=True)
     ):
-        lines = [curve[:, [0, column + 1]] for curve in curves if len(curve)]
-        axes.add_collection(LineCollection(lines, colors=colours, alpha=alpha, lw=1.2))
+        lines = [curve[:, [0, column + 1]] for curve in curves]
+        axes.add_collection(LineCollection(lines, colors=colours, alpha=alpha, lw=1.2, in_layout=False))
         if last < 3:  # hardly a line
-            for line, colour in zip(lines, colours, strict=False):
+            for line, colour in zip(lines, colours, strict=True):
                 axes.plot(*line.T, "o", ms=3, color=colour, alpha=alpha)
         axes.autoscale_view()
         axes.set(xlabel="epoch", ylabel=label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-    losses = np.concatenate([curve[:, 1] for curve in curves if len(curve)] or [np.ones(1)])
+    losses = np.concatenate([curve[:, 1] for curve in curves])
     if (losses[np.isfinite(losses)] > 0).all():
         figure.axes[0].set_yscale("log")
     return figure
@@ -184,7 +187,8 @@ def parallel_coordinates(study: Study, axes_shown: Sequence[Axis]) -> Figure:
     lines = [np.column_stack([range(len(columns)), heights[i]]) for i in order]
     colours = colormaps["viridis"](ranks[order])
     colours[:, 3] = 0.15 + 0.75 * ranks[order] ** 2
-    axes.add_collection(LineCollection(lines, colors=colours, lw=1.2))
+    # Inside the axes anyway; a layout engine that looks at thousands of lines takes seconds.
+    axes.add_collection(LineCollection(lines, colors=colours, lw=1.2, in_layout=False))
     axes.set(xlim=(-0.4, len(columns) - 0.9), ylim=(heights.min() - 0.04, 1.04))
     axes.set_yticks([])
     axes.set_xticks(range(len(columns)), [*(a.name for a in axes_shown), study.metric.label])

@@ -7,7 +7,7 @@ import pandas as pd
 
 from sshml.study.table import Study
 
-_TREES = 100
+_TREES = 50
 _REPEATS = 10
 _AT_LEAST = 10
 

@@ -162,7 +162,7 @@ def _search(study: Study, found: Importance | None) -> Section:
         return section
     section.figures["importance"] = figures.importance_bars(found)
     section.text.append(
-        "Importance: what a random forest (100 trees, scikit-learn) loses in predicting configurations "
+        "Importance: what a random forest (of scikit-learn) loses in predicting configurations "
         "that it was not fitted to when the values of an axis are shuffled; half of the squared error "
         "that this adds, in units of the variance. Shares with interactions, so that they may add up "
         "to more than 100 %; bars: spread over folds. "

@@ -15,7 +15,8 @@ import yaml
 Value = float | str
 
 _MANIFEST = "manifest.json"
-_FILES = {"config.yaml", "metrics.csv", "metrics.json"}
+# What a run folder has, of this program or of another.
+_SIGNS = {"config.yaml", "metrics.csv", "metrics.json", "hparams.yaml", "checkpoints", ".hydra"}
 # Of a run's own folders, and of this program; a run lies in none of them.
 _CLOSED = {"checkpoints", "figures", "study", "tensorboard", "wandb"}
 # What a path in the run's own folder begins with, so that it is the same for all runs.
@@ -104,19 +105,21 @@ def read_config(folder: Path) -> dict[str, Value]:
 
 
 def _candidates(root: Path) -> Iterator[Path]:
-    """Folders that are a run, look like one, or hold nothing else that could be one."""
-    inside_runs: set[Path] = set()
+    """Folders that are a run, look like one, or are empty, as that of a run that did not start."""
+    runs: set[Path] = set()
     for name, folders, files in os.walk(root):
-        path = Path(name)
+        path, content = Path(name), {*folders, *files}
         folders[:] = sorted(f for f in folders if f not in _CLOSED and not f.startswith("."))
-        if _MANIFEST in files:
-            inside_runs.add(path)
+        if _MANIFEST in content:
+            runs.add(path)
             yield path
-        elif not inside_runs.intersection(path.parents) and (_FILES.intersection(files) or not folders):
+        elif not runs.intersection(path.parents) and (_SIGNS.intersection(content) or not content):
             yield path
 
 
 def _read_run(folder: Path) -> Run:
+    if not (folder / _MANIFEST).is_file():
+        raise _UnusableError(f"no {_MANIFEST}: not a run of train.py, or one that did not start")
     manifest = _json(folder / _MANIFEST)
     status, recorded, overrides = (manifest.get(key) for key in ("status", "command", "overrides"))
     if not (isinstance(status, str) and isinstance(recorded, str) and isinstance(overrides, list)):
@@ -144,13 +147,13 @@ def _read_run(folder: Path) -> Run:
 
 
 def _command(folder: Path, recorded: str, overrides: Sequence[str], checkpoint: str) -> str:
-    parts = shlex.split(recorded)
+    parts = [] if overrides else shlex.split(recorded)
     scripts = [PurePath(part).name for part in parts]
-    if not overrides and "train.py" not in scripts:  # a part of another program's run
+    if parts and "train.py" not in scripts:  # a part of another program's run
         start = scripts.index("transfer.py") if "transfer.py" in scripts else None
         return recorded if start is None else shlex.join(["python", *parts[start:]])
-    begun_with = [] if checkpoint == "null" else PurePath(checkpoint).parent.parent.parts
-    if begun_with and begun_with not in ((_OWN,), folder.resolve().parts[-len(begun_with) :]):
+    begun_in = PurePath(checkpoint).parent.parent.parts  # the run's own folder if it was gone on with
+    if checkpoint != "null" and begun_in not in ((_OWN,), folder.resolve().parts[-len(begun_in) :]):
         overrides = [*overrides, f"ckpt_path={checkpoint}"]
     return shlex.join(["python", "train.py", *overrides])
 
@@ -171,11 +174,14 @@ def _curves(path: Path) -> list[dict[str, float]]:
     try:
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
-            return [{name: float(row[name] or "nan") for name in _CURVES} for row in rows]
+        curves = [{name: float(row[name] or "nan") for name in _CURVES} for row in rows]
     except OSError:
         raise _UnusableError(f"no {path.name}") from None
     except (KeyError, TypeError, ValueError, csv.Error):
-        raise _UnusableError(f"{path.name} cannot be read: cut short, or not one of train.py") from None
+        curves = []
+    if not curves:
+        raise _UnusableError(f"{path.name} cannot be read: cut short, or not one of train.py")
+    return curves
 
 
 def _flat(node: Mapping[str, Any], prefix: str, own: str) -> Iterator[tuple[str, Value]]:
