@@ -1,19 +1,22 @@
 """The page: published, measured, difference and why, for every result asked for."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from sshml.errors import ConfigError
+from sshml.page import Section, html, markdown, pictures
 from sshml.physics import band_gap, lyapunov_exponent, winding_number
 from sshml.reproduction import maps, physics
-from sshml.reproduction.page import Section, write_page
 from sshml.reproduction.published import FIG_7, FIG_7_W, SECTION_4_1
+from sshml.run_folder import write_atomically
 from sshml.transfer.figures import accuracy_curve, by_strength, of_method
 from sshml.transfer.scores import Row
+
+_HEAD = ("what", "published", "measured", "difference", "why")
 
 
 @dataclass(frozen=True)
@@ -283,7 +286,7 @@ def check_report(names: Sequence[str]) -> None:
 def write_report(
     folder: Path, names: Sequence[str], results: Results, origin: str
 ) -> dict[str, Figure]:
-    """Write the page of some results.
+    """Write the page of some results, ``report.md`` and ``report.html``, and ``figures/``.
 
     Args:
         folder: of the run.
@@ -294,5 +297,11 @@ def write_report(
     Returns:
         The figures by name.
     """
-    sections = [SECTIONS[name](results) for name in names]
-    return write_page(folder, f"The thesis and {results.network}, measured", origin, sections)
+    sections = [replace(SECTIONS[name](results), head=_HEAD) for name in names]
+    drawn = pictures(sections)
+    for name, png in drawn.items():
+        (folder / "figures" / f"{name}.png").write_bytes(png)
+    title = f"The thesis and {results.network}, measured"
+    write_atomically(folder / "report.md", markdown(title, origin, sections))
+    write_atomically(folder / "report.html", html(title, origin, sections, drawn))
+    return {name: figure for section in sections for name, figure in section.figures.items()}

@@ -2,32 +2,29 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure
 
-from sshml.run_folder import write_atomically
-
-_HEAD = ("what", "published", "measured", "difference", "why")
-
 
 @dataclass
 class Section:
-    """One result on the page.
+    """A heading and what stands under it.
 
     Attributes:
-        title: heading.
+        title: the heading.
         text: paragraphs.
-        rows: of a table with the columns what, published, measured, difference, why.
+        head: names of the columns of the table.
+        rows: of the table; none for no table. HTML escapes a cell unless it is ``markupsafe.Markup``.
         figures: by the names of their files.
     """
 
     title: str
     text: list[str] = field(default_factory=list)
-    rows: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+    head: Sequence[str] = ()
+    rows: list[tuple[str, ...]] = field(default_factory=list)
     figures: dict[str, Figure] = field(default_factory=dict)
 
 
@@ -41,8 +38,8 @@ _MARKDOWN = """\
 {{ text }}
 {% endfor %}
 {%- if section.rows %}
-| {{ head | join(" | ") }} |
-|{% for _ in head %}---|{% endfor %}
+| {{ section.head | join(" | ") }} |
+|{% for _ in section.head %}---|{% endfor %}
 {%- for row in section.rows %}
 | {{ row | join(" | ") }} |
 {%- endfor %}
@@ -71,6 +68,7 @@ th, td { padding: 0.3rem 0.6rem; border-bottom: 1px solid #e4e4e4; text-align: l
 th { background: #f5f5f5; }
 td:nth-child(n+2):nth-child(-n+4) { white-space: nowrap; }
 img { max-width: 100%; margin: 1rem 0; }
+code { font-size: 0.88em; white-space: normal; overflow-wrap: anywhere; }
 .origin { color: #666; font-size: 0.9rem; }
 </style>
 </head>
@@ -82,7 +80,7 @@ img { max-width: 100%; margin: 1rem 0; }
 {% for text in section.text %}<p>{{ text }}</p>{% endfor %}
 {% if section.rows %}
 <table>
-<thead><tr>{% for name in head %}<th>{{ name }}</th>{% endfor %}</tr></thead>
+<thead><tr>{% for name in section.head %}<th>{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for row in section.rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}
@@ -98,34 +96,44 @@ img { max-width: 100%; margin: 1rem 0; }
 """
 
 
-def write_page(folder: Path, title: str, origin: str, sections: Sequence[Section]) -> dict[str, Figure]:
-    """Write ``report.md`` and ``report.html``, and the figures into ``figures/``.
+def pictures(sections: Sequence[Section]) -> dict[str, bytes]:
+    """The figures of some sections as PNG, by name."""
+    drawn = {}
+    for section in sections:
+        for name, figure in section.figures.items():
+            buffer = io.BytesIO()
+            figure.savefig(buffer, dpi=90, format="png")
+            drawn[name] = buffer.getvalue()
+    return drawn
+
+
+def markdown(title: str, origin: str, sections: Sequence[Section]) -> str:
+    """A page that shows the figures from ``figures/NAME.png`` beside it.
 
     Args:
-        folder: to write to.
         title: of the page.
         origin: a line that says what made it.
         sections: of the page.
-
-    Returns:
-        The figures by name.
     """
-    drawn = {name: figure for section in sections for name, figure in section.figures.items()}
-    pictures = {}
-    for name, figure in drawn.items():
-        buffer = io.BytesIO()
-        figure.savefig(buffer, dpi=90, format="png")
-        (folder / "figures" / f"{name}.png").write_bytes(buffer.getvalue())
-        pictures[name] = base64.b64encode(buffer.getvalue()).decode()
-    values = {
-        "title": title,
-        "origin": origin,
-        "sections": sections,
-        "head": _HEAD,
-        "pictures": pictures,
-    }
-    for file, template, escape in (("report.md", _MARKDOWN, False), ("report.html", _HTML, True)):
-        # Markdown is read by people and escapes nothing; HTML escapes all that is put in.
-        environment = Environment(autoescape=escape, undefined=StrictUndefined)
-        write_atomically(folder / file, environment.from_string(template).render(values))
-    return drawn
+    # Markdown is read by people and escapes nothing; HTML escapes all that is put in.
+    return _render(_MARKDOWN, autoescape=False, title=title, origin=origin, sections=sections)
+
+
+def html(title: str, origin: str, sections: Sequence[Section], drawn: Mapping[str, bytes]) -> str:
+    """A page in one file, the pictures inside.
+
+    Args:
+        title: of the page.
+        origin: a line that says what made it.
+        sections: of the page.
+        drawn: their :func:`pictures`.
+    """
+    inside = {name: base64.b64encode(png).decode() for name, png in drawn.items()}
+    return _render(
+        _HTML, autoescape=True, title=title, origin=origin, sections=sections, pictures=inside
+    )
+
+
+def _render(template: str, *, autoescape: bool, **values: object) -> str:
+    environment = Environment(autoescape=autoescape, undefined=StrictUndefined)
+    return environment.from_string(template).render(values)

@@ -1,0 +1,1 @@
+"""Looking at a set of runs: one table, pictures, one page."""

@@ -1,0 +1,116 @@
+"""Look at a set of runs: one table, pictures, one page.
+
+Reads every run of train.py in the folders and below, and writes runs.csv, runs.parquet, figures/ and
+study.html. The settings that differ between the runs are the axes; `seed` is what bands are over.
+"""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+
+from sshml import __version__
+from sshml.errors import ConfigError
+from sshml.study.compare import comparison
+from sshml.study.runs import Skipped, read_runs
+
+_NEEDED = ("pandas", "pyarrow", "sklearn")
+# Skipped folders that are listed on the terminal; the page has them all.
+_LISTED = 20
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, as all mistakes."""
+        self.exit(2, f"error: {message}; see python -m sshml.study --help\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = _Parser(
+        prog="python -m sshml.study", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
+    parser.add_argument(
+        "--metric", default="test/accuracy", help="what runs are compared by, such as val/loss"
+    )
+    parser.add_argument("--out", type=Path, help="where to write; default: study/ in the first FOLDER")
+    parser.add_argument(
+        "--compare", nargs="+", type=Path, metavar="RUN", help="print the settings that differ, only"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        if options.compare:
+            _compare(options.compare)
+        else:
+            _study(options.folders, options.metric, options.out)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _compare(folders: Sequence[Path]) -> None:
+    table = comparison(folders)
+    if table.row_count:
+        # Into a file or another program, a row is a line.
+        Console(width=None if sys.stdout.isatty() else 10_000).print(table)
+    else:
+        print("no setting differs")
+
+
+def _study(folders: Sequence[Path], metric: str, out: Path | None) -> None:
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f'{", ".join(missing)}: not installed; expected what pip install -e ".[study]" brings'
+        )
+    from sshml.study.report import PAGE, count, values_text, write_study  # noqa: PLC0415
+    from sshml.study.table import Study  # noqa: PLC0415
+
+    if not folders:
+        raise ConfigError("FOLDER: expected at least one folder with runs, such as runs")
+    for folder in folders:
+        if not folder.is_dir():
+            raise ConfigError(f"{folder}: no such folder; expected one with runs, such as runs")
+    runs, skipped = read_runs(folders)
+    where = shlex.join(map(str, folders))
+    if not runs:
+        why = f"; {skipped[0].folder}: {skipped[0].reason}" if skipped else ""
+        others = f", and {len(skipped) - 1} more" * (len(skipped) > 1)
+        raise ConfigError(f"{where}: no finished run of train.py{why}{others}")
+    study = Study(runs, metric)
+    out = out or folders[0] / "study"
+    revisions = study.table["git_revision"].dropna().unique()
+    origin = (
+        f"python -m sshml.study {where} --metric {metric}; sshml {__version__}; runs of "
+        f"{count(len(revisions), 'git revision')} {', '.join(r[:10] for r in revisions[:3])}"
+    )
+    try:
+        write_study(out, study, skipped, origin)
+    except OSError as error:
+        raise ConfigError(f"--out={out}: {error.strerror}: {error.filename}") from error
+    _print_skipped(skipped)
+    print(count(len(runs), "run"))
+    for axis in study.axes:
+        print(f"  {axis.name}: {values_text(axis)}")
+    best = study.best(1).iloc[0]
+    print(f"best {metric}: {study.metric.format(best[metric])}  {best['folder']}\n  {best['command']}")
+    for name in ("runs.csv", "runs.parquet", PAGE):
+        print(out / name)
+
+
+def _print_skipped(skipped: Sequence[Skipped]) -> None:
+    for folder in skipped[:_LISTED]:
+        print(f"skipped {folder.folder}: {folder.reason}")
+    if len(skipped) > _LISTED:
+        print(f"skipped {len(skipped) - _LISTED} more folders, listed on the page")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

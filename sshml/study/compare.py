@@ -1,0 +1,40 @@
+"""Which settings of some runs differ."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.box import SIMPLE
+from rich.table import Table
+
+from sshml.errors import ConfigError
+from sshml.study.axes import as_text, differing
+from sshml.study.runs import read_config
+
+
+def comparison(folders: Sequence[Path]) -> Table:
+    """A row a setting that is not the same in all runs, a column a run.
+
+    Args:
+        folders: of the runs, finished or not.
+
+    Returns:
+        The table, without rows if the runs have the same settings.
+
+    Raises:
+        ConfigError: for a folder without the settings of a run, or fewer than two.
+    """
+    if len(folders) < 2:
+        raise ConfigError(f"--compare {folders[0]}: expected at least two run folders")
+    configs = []
+    for folder in folders:
+        try:
+            configs.append(read_config(folder))
+        except ValueError as error:
+            raise ConfigError(f"--compare {folder}: no run folder ({error})") from None
+    table = Table(box=SIMPLE)
+    table.add_column("key", no_wrap=True)
+    for folder in folders:
+        table.add_column(str(folder), overflow="fold")
+    for key, values in differing(configs).items():
+        table.add_row(key, *("-" if v is None else as_text(v) for v in values))
+    return table

@@ -1,0 +1,195 @@
+"""The folder that a study leaves behind: table, pictures, one page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from markupsafe import Markup
+
+from sshml.page import Section, html, pictures
+from sshml.study import figures
+from sshml.study.axes import Axis
+from sshml.study.importance import Importance, importance
+from sshml.study.runs import Skipped
+from sshml.study.table import Study
+
+PAGE = "study.html"
+# Pictures of each kind, of the most important axes.
+_BY_AXIS = 8
+_PAIRS = 6
+_PARALLEL = 8
+_BEST = 5
+# Values of an axis that are listed; of more, only the range is.
+_LISTED = 10
+# A forest that predicts less of the variance has not found what matters.
+_PREDICTS = 0.3
+
+
+def write_study(out: Path, study: Study, skipped: Sequence[Skipped], origin: str) -> None:
+    """Write ``runs.csv``, ``runs.parquet``, ``figures/`` and ``study.html``.
+
+    Args:
+        out: the folder; what an earlier study left in it is replaced.
+        study: the runs.
+        skipped: folders that are no finished runs.
+        origin: a line that says what made the page.
+    """
+    found = importance(study) if study.is_search else None
+    if found:  # knows more of what matters than one axis at a time can say
+        study.axes.sort(key=lambda axis: found.names.index(axis.name))
+    sections = [
+        _overview(study, skipped), *_best(study), _by_axis(study), _pairs(study),
+        _search(study, found), _learning(study), _skipped(skipped),
+    ]  # fmt: skip
+    sections = [section for section in sections if section.text]
+    drawn = pictures(sections)
+    page = html(f"{count(len(study.runs), 'run')} by {study.metric.name}", origin, sections, drawn)
+    folder = out / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    if (out / PAGE).exists():  # of an earlier study, which may have had other axes
+        for picture in folder.glob("*.png"):
+            picture.unlink()
+    for name, png in drawn.items():
+        (folder / f"{name}.png").write_bytes(png)
+    study.table.to_csv(out / "runs.csv", index=False)
+    study.table.to_parquet(out / "runs.parquet", index=False)
+    (out / PAGE).write_text(page)
+
+
+def count(n: int, what: str) -> str:
+    """A number of things."""
+    return f"{n} {what}{'s' * (n != 1)}"
+
+
+def values_text(axis: Axis) -> str:
+    """The values of an axis, or their range."""
+    levels = axis.levels
+    if len(levels) <= _LISTED:
+        said = ", ".join(map(figures.text, levels))
+    elif axis.numeric:
+        said = f"{len(levels)} values from {figures.text(levels[0])} to {figures.text(levels[-1])}"
+    else:
+        said = f"{len(levels)} values"
+    return said + ", or none" * (None in axis.values)
+
+
+def _overview(study: Study, skipped: Sequence[Skipped]) -> Section:
+    section = Section("Runs")
+    seeds = Axis("seed", "seed", study.table["seed"].tolist())
+    configurations = count(study.configurations.nunique(), "configuration")
+    section.text = [
+        f"{count(len(study.runs), 'run')}: {configurations}, seed{'s' * (len(seeds.levels) > 1)} "
+        f"{values_text(seeds)}."
+    ]
+    unknown = int(study.values.isna().sum())
+    if unknown:
+        section.text.append(
+            f"{count(unknown, 'run')} ended without a finite {study.metric.name}; the table has them, "
+            "the pictures do not."
+        )
+    if skipped:
+        section.text.append(f"{count(len(skipped), 'folder')} skipped, listed at the end.")
+    section.head = ("axis", "key", "explains", "values", "changes with it")
+    for axis in study.axes:
+        share = study.share_explained(axis)
+        section.rows.append((
+            axis.name, axis.key, "-" if share is None else f"{share:.0%}", values_text(axis),
+            ", ".join(axis.together) or "-",
+        ))  # fmt: skip
+    if section.rows:
+        section.text.append(
+            f"What the runs vary, and the share of the variance of {study.metric.name} that each alone "
+            "explains: adjusted R² of a one-way analysis of variance; - if no two runs share a value."
+        )
+    return section
+
+
+def _best(study: Study) -> list[Section]:
+    best = study.best(_BEST)
+    names = [axis.name for axis in study.axes if axis.name != "seed"]
+    results = Section("Best runs", head=("", study.metric.name, *names, "seed", "folder"))
+    commands = Section("Commands of the best runs", head=("", "does it again"))
+    results.text = [f"The {len(best)} best of {len(study.runs)} by {study.metric.name}."]
+    if study.metric.name.startswith("test/"):
+        results.text[0] += (
+            " The best of many on a test set is better there than elsewhere: to choose a network, use "
+            "--metric val/accuracy, and report its test."
+        )
+    commands.text = ["Each is one line."]
+    for rank, (_, row) in enumerate(best.iterrows(), start=1):
+        values = ["-" if row[n] is None or row[n] != row[n] else figures.text(row[n]) for n in names]
+        value = study.metric.format(row[study.metric.name])
+        results.rows.append((str(rank), value, *values, str(row["seed"]), _code(row["folder"])))
+        commands.rows.append((str(rank), _code(row["command"])))
+    return [results, commands]
+
+
+def _code(text: str) -> Markup:
+    return Markup("<code>{}</code>").format(text)
+
+
+def _by_axis(study: Study) -> Section:
+    section = Section(f"{study.metric.name} against each axis")
+    shown = study.axes[:_BY_AXIS]
+    section.figures = {f"by_{_file(axis)}": figures.metric_by_axis(study, axis) for axis in shown}
+    if shown:
+        what = (
+            "A point is a run" if study.is_search else "Means over seeds and over whatever else varies"
+        )
+        section.text = [f"{what}.{_left_out(study, _BY_AXIS)}"]
+    return section
+
+
+def _pairs(study: Study) -> Section:
+    section = Section(f"{study.metric.name} on two axes")
+    pairs = figures.pairs(study)
+    section.figures = {
+        f"map_{_file(x)}_{_file(y)}": figures.heat_map(study, x, y) for x, y in pairs[:_PAIRS]
+    }
+    if pairs:
+        left_out = f" The first {_PAIRS} of {len(pairs)} pairs." * (len(pairs) > _PAIRS)
+        section.text = [f"Means over seeds and over whatever else varies.{left_out}"]
+    return section
+
+
+def _search(study: Study, found: Importance | None) -> Section:
+    section = Section("Search")
+    if not study.is_search:
+        return section
+    section.text = ["Every run is a line; its colour is its rank." + _left_out(study, _PARALLEL)]
+    shown = study.axes[:_PARALLEL]
+    section.figures = {"parallel_coordinates": figures.parallel_coordinates(study, shown)}
+    if found is None:
+        return section
+    section.figures["importance"] = figures.importance_bars(found)
+    section.text.append(
+        "Importance: what a random forest (of scikit-learn) loses in predicting configurations "
+        "that it was not fitted to when the values of an axis are shuffled; half of the squared error "
+        "that this adds, in units of the variance. Shares with interactions, so that they may add up "
+        "to more than 100 %; bars: spread over folds. "
+        f"The forest predicts {found.predicted:.0%} of the variance of the {found.n} configurations"
+        + (", so these importances mean little." if found.predicted < _PREDICTS else ".")
+    )
+    return section
+
+
+def _learning(study: Study) -> Section:
+    section = Section("Learning curves")
+    of = f" by {study.axes[0].name}" if study.axes else ""
+    section.text = [f"Of all runs{of}."]
+    section.figures = {"learning_curves": figures.learning_curves(study)}
+    return section
+
+
+def _skipped(skipped: Sequence[Skipped]) -> Section:
+    section = Section("Skipped", head=("folder", "why"))
+    section.rows = [(str(folder.folder), folder.reason) for folder in skipped]
+    section.text = ["No finished runs of train.py:"] * bool(skipped)
+    return section
+
+
+def _left_out(study: Study, shown: int) -> str:
+    return f" The {shown} most important of {len(study.axes)} axes." * (len(study.axes) > shown)
+
+
+def _file(axis: Axis) -> str:
+    return axis.name.replace("/", "_")

@@ -1,0 +1,135 @@
+"""One table of all runs: a row a run, with its place on the axes, its results and its command."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from sshml.errors import ConfigError, unknown_key
+from sshml.study.axes import Axis, find_axes
+from sshml.study.runs import Run
+
+_FIRST = ("folder", "status")
+_LAST = ("wall_time_s", "git_revision", "command")
+_STAGES = {"test": "test", "val": "validation", "train": "training"}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column of results that runs are compared by.
+
+    Attributes:
+        name: as in ``metrics.json``, such as ``test/accuracy``.
+    """
+
+    name: str
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether the best run has the highest value."""
+        return self.name.endswith(("accuracy", "/tp", "/tn"))
+
+    @property
+    def in_percent(self) -> bool:
+        """Whether it is a share."""
+        return self.name.endswith(("accuracy", "ece"))
+
+    @property
+    def label(self) -> str:
+        """As one reads it on a picture."""
+        stage, _, what = self.name.partition("/")
+        return f"{_STAGES.get(stage, stage)} {what}" + " (%)" * self.in_percent
+
+    def format(self, value: float) -> str:
+        """A value as text."""
+        return f"{value:.2%}" if self.in_percent else f"{value:.4g}"
+
+
+class Study:
+    """A set of runs as a table.
+
+    Args:
+        runs: at least one.
+        metric: name of the column that runs are compared by.
+
+    Attributes:
+        runs: as given.
+        metric: that column.
+        axes: what the runs vary, the one that matters most first.
+        table: a row a run, in the order of ``runs``.
+
+    Raises:
+        ConfigError: if no run has a value of the metric.
+    """
+
+    def __init__(self, runs: Sequence[Run], metric: str) -> None:
+        self.runs = runs
+        self.metric = Metric(metric)
+        # The learning rate of the best epoch; `lr` is what the configuration says.
+        metrics = pd.DataFrame([run.metrics for run in runs]).rename(columns={"lr": "best/lr"})
+        stages = (*_STAGES, "best")
+        names = [str(n) for stage in stages for n in metrics if str(n).startswith(f"{stage}/")]
+        if metric not in names:
+            raise ConfigError(f"--metric={metric}: {unknown_key('', metric, names)}")
+        if not metrics[metric].notna().any():
+            raise ConfigError(f"--metric={metric}: no run has a finite value of it; choose another")
+        axes = find_axes(runs, [*_FIRST, "seed", "epoch", *names, *_LAST])
+        columns: dict[str, Any] = {
+            "folder": [str(run.folder) for run in runs],
+            "status": [run.manifest["status"] for run in runs],
+            **{axis.name: axis.values for axis in axes},
+            "seed": [run.config["seed"] for run in runs],
+            "epoch": metrics["epoch"].astype("Int64"),
+            **{name: metrics[name] for name in names},
+            "wall_time_s": [run.manifest.get("wall_time_s") for run in runs],
+            "git_revision": [run.manifest.get("git_revision") for run in runs],
+            "command": [run.command for run in runs],
+        }
+        self.table = pd.DataFrame(columns)
+        self.axes = sorted(axes, key=lambda axis: self.share_explained(axis) or 0, reverse=True)
+
+    @property
+    def values(self) -> "pd.Series[float]":
+        """The metric of each run; in % if it is a share."""
+        return self.table[self.metric.name] * (100 if self.metric.in_percent else 1)
+
+    @cached_property
+    def configurations(self) -> "pd.Series[int]":
+        """A number for each run that runs which differ in their seeds only share."""
+        names = [axis.name for axis in self.axes if axis.name != "seed"]
+        if not names:
+            return pd.Series(0, index=self.table.index)
+        return self.table.groupby(names, dropna=False, sort=False).ngroup()
+
+    @property
+    def is_search(self) -> bool:
+        """Whether the runs try few of the combinations of what they vary, as a search does."""
+        combinations = math.prod(len(set(axis.values)) for axis in self.axes)
+        n = self.configurations.nunique()
+        return len(self.axes) >= 2 and n >= 10 and 2 * n < combinations
+
+    def best(self, n: int) -> pd.DataFrame:
+        """The ``n`` best rows; of equal ones those of the lower validation loss first."""
+        by = [self.metric.name] + ["val/loss"] * ("val/loss" in self.table)
+        ascending = [not self.metric.higher_is_better, True][: len(by)]
+        known = self.table[self.table[self.metric.name].notna()]
+        return known.sort_values(by, ascending=ascending, kind="stable").head(n)
+
+    def share_explained(self, axis: Axis) -> float | None:
+        """Share of the variance of the metric that an axis alone explains, adjusted for its levels.
+
+        Adjusted R² of a one-way analysis of variance; None where all runs have a level of their own,
+        or the same metric.
+        """
+        known = self.values.notna()
+        values = self.values[known]
+        groups = pd.factorize(pd.Series(axis.values, dtype=object)[known])[0]
+        n, levels = len(values), len(set(groups))
+        total = ((values - values.mean()) ** 2).sum()
+        if n <= levels or total == 0:
+            return None
+        within = ((values - values.groupby(groups).transform("mean")) ** 2).sum()
+        return max(0.0, float(1 - within / total * (n - 1) / (n - levels)))
