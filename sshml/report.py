@@ -14,7 +14,7 @@ from sshml import figures
 from sshml.callbacks import TestPredictions
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
-from sshml.loggers import MetricsFile, log_confusion, log_figure
+from sshml.loggers import MetricsFile, pictured
 from sshml.physics import critical_ratio
 from sshml.run_folder import RunFolder
 
@@ -87,10 +87,11 @@ def log_results(
     predictions: TestPredictions,
     epoch: int,
 ) -> None:
-    """Send the figures to the loggers, and to W&B a confusion matrix of its own kind."""
-    for name, figure in drawn.items():
-        log_figure(loggers, name, figure, epoch)
-    log_confusion(loggers, predictions.labels, predictions.predictions, epoch)
+    """Send the figures and the confusion matrix to the loggers."""
+    for logger in pictured(loggers):
+        for name, figure in drawn.items():
+            logger.figure(name, figure, epoch)
+        logger.confusion(predictions.labels, predictions.predictions, epoch)
 
 
 @rank_zero_only

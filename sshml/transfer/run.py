@@ -11,7 +11,6 @@ import torch
 from hydra.utils import instantiate
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
-from pytorch_lightning.loggers import Logger
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
@@ -23,7 +22,7 @@ from sshml.checks import check_run
 from sshml.data.streams import Split
 from sshml.errors import CheckpointError, ConfigError
 from sshml.figures import Example
-from sshml.loggers import closing, log_figure, log_rows
+from sshml.loggers import opened, pictured
 from sshml.networks import build_network
 from sshml.provenance import git_revision, versions
 from sshml.reproduction.maps import Shown
@@ -199,11 +198,8 @@ def _fill_and_draw(
     names: Sequence[tuple[Any, int]],
     method: TransferMethod,
 ) -> None:
-    loggers: list[Logger] = []
-    with closing(loggers):
-        loggers += [instantiate(node, _convert_="all") for node in settings["logger"].values()]
-        for logger in loggers:
-            logger.log_hyperparams(dict(settings))
+    with opened(settings, "transfer") as opened_loggers:
+        loggers = pictured(opened_loggers)
         run.figures.mkdir(exist_ok=True)
 
         def show(source: Source, W: float, answers: Answers, network: nn.Module) -> None:
@@ -213,7 +209,8 @@ def _fill_and_draw(
             title = f"trained at W = {figures.strength(source.train_W)}, tested at W = {W:g}"
             figure = figures.transfer_panel(examples, title)
             figure.savefig(run.figures / f"maps_{source.name}_at_W{W:g}.png", dpi=90)
-            log_figure(loggers, f"maps_{source.name}", figure, round(1000 * W))
+            for logger in loggers:
+                logger.figure(f"maps_{source.name}", figure, W)
 
         sources = fill(matrix, makers, names, settings["data"]["W"], method, show)
         if matrix.rows:
@@ -224,12 +221,15 @@ def _fill_and_draw(
             }
             for name, figure in drawn.items():
                 figure.savefig(run.figures / f"{name}.png", dpi=120)
-                log_figure(loggers, name, figure, 0)
-            log_rows(loggers, matrix.rows)
+                for logger in loggers:
+                    logger.figure(name, figure, 0)
+            for logger in loggers:
+                logger.rows(matrix.rows)
         if settings["report"]:
             drawn = _report(settings, run, matrix, sources)
-            for name, figure in drawn.items():
-                log_figure(loggers, name, figure, 0)
+            for logger in loggers:
+                for name, figure in drawn.items():
+                    logger.figure(name, figure, 0)
 
 
 def _report(
