@@ -13,6 +13,7 @@ from torch import nn
 
 from sshml.checkpoint import network_state, read_checkpoint
 from sshml.errors import CheckpointError, ConfigError
+from sshml.loggers import check_loggers
 from sshml.metrics import LOGGED
 from sshml.networks import build_network
 
@@ -65,6 +66,7 @@ def check_run(settings: Mapping[str, Any]) -> None:
         )
     with _named("trainer", settings["trainer"]):
         instantiate(settings["trainer"], logger=False)
+    check_loggers(settings)
     for name, node in settings["callbacks"].items():
         monitor = node.get("monitor")
         if monitor is not None and monitor not in LOGGED:

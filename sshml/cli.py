@@ -18,6 +18,7 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -43,9 +44,20 @@ def _run_folder(runs: str, earlier: str | None, name: str) -> str:
     return str(Path(runs, f"{now:%Y-%m-%d}", f"{name}_{now:%H-%M-%S-%f}"))
 
 
+def _group(run: str) -> str | None:
+    """What a run belongs to, for loggers: its sweep, or the study of transfer.py; None by itself."""
+    if not HydraConfig.initialized():
+        return None
+    hydra = HydraConfig.get()
+    if hydra.mode == RunMode.MULTIRUN:
+        return Path(hydra.sweep.dir).name
+    return Path(run).name if hydra.job.config_name == "transfer" else None
+
+
 # At import, and replacing: a second job in the same process would register it again. Cached, so that
 # the folder does not change within a run.
 OmegaConf.register_new_resolver("sshml.run_folder", _run_folder, use_cache=True, replace=True)
+OmegaConf.register_new_resolver("sshml.group", _group, replace=True)
 OmegaConf.register_new_resolver("sshml.fastest_precision", fastest_precision, replace=True)
 
 

@@ -14,7 +14,7 @@ from sshml import figures
 from sshml.callbacks import TestPredictions
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
-from sshml.loggers import MetricsFile, pictured
+from sshml.loggers import MetricsFile, pictured, upload_command
 from sshml.physics import critical_ratio
 from sshml.run_folder import RunFolder
 
@@ -117,8 +117,7 @@ def print_summary(run: RunFolder, metrics: Mapping[str, float]) -> None:
         "figures": run.figures,
         "best network": run.path / "checkpoints" / "best.ckpt",
     }
-    offline = sorted(run.path.glob("wandb/offline-run-*"))
-    if offline:
-        paths["upload with"] = f"wandb sync {offline[-1]}"
+    if upload := upload_command(run.path):
+        paths["upload with"] = upload
     for name, path in paths.items():
         console.print(f"{name + ':':<14}{path}", soft_wrap=True, highlight=False)

@@ -13,7 +13,7 @@ from sshml.callbacks import TestPredictions
 from sshml.checkpoint import read_checkpoint
 from sshml.checks import check_run
 from sshml.data.datamodule import SSHDataModule
-from sshml.loggers import MetricsFile, opened
+from sshml.loggers import MetricsFile, opened, pictured
 from sshml.module import PhaseClassifier
 from sshml.report import draw_figures, log_results, print_summary
 from sshml.run_folder import RunFolder
@@ -104,4 +104,6 @@ def _train(settings: Mapping[str, Any], run: RunFolder) -> dict[str, float]:
         if trainer.is_global_zero:
             drawn = draw_figures(run, settings, datamodule, history, predictions, epoch)
             log_results(loggers, drawn, predictions, epoch)
+            for logger in pictured(loggers):
+                logger.artifact(run.path)
     return metrics

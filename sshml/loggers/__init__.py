@@ -4,15 +4,35 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from pytorch_lightning.loggers import Logger
 
 from sshml.loggers.metrics_file import MetricsFile
 from sshml.loggers.pictures import JobType, PictureLogger
 from sshml.loggers.tensorboard import TensorBoardLogger
-from sshml.loggers.wandb import WandbLogger
+from sshml.loggers.wandb import WandbLogger, upload_command
 
-__all__ = ["MetricsFile", "PictureLogger", "TensorBoardLogger", "WandbLogger", "opened", "pictured"]
+__all__ = [
+    "MetricsFile",
+    "PictureLogger",
+    "TensorBoardLogger",
+    "WandbLogger",
+    "check_loggers",
+    "opened",
+    "pictured",
+    "upload_command",
+]
+
+
+def check_loggers(settings: Mapping[str, Any]) -> None:
+    """Check that what the loggers need is installed.
+
+    Raises:
+        ConfigError: if it is not.
+    """
+    for node in settings["logger"].values():
+        if get_object(node["_target_"]) is TensorBoardLogger:
+            TensorBoardLogger.check_installed()
 
 
 @contextmanager
@@ -23,11 +43,11 @@ def opened(settings: Mapping[str, Any], job_type: JobType) -> Iterator[list[Logg
     try:
         for node in settings["logger"].values():
             logger: Logger = instantiate(node, _convert_="all")
+            loggers.append(logger)
             if isinstance(logger, PictureLogger):
                 logger.start(settings, job_type)
             else:
                 logger.log_hyperparams(dict(settings))
-            loggers.append(logger)
         yield loggers
         exit_code = 0
     finally:

@@ -1,24 +1,100 @@
 """What loggers that show more than numbers have in common."""
 
+import functools
+import queue
+import sys
+import threading
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import rank_zero_only
 
-from sshml.figures import Example
+from sshml.figures import PHASES, Example
 
 JobType = Literal["train", "transfer"]
+P = ParamSpec("P")
+L = TypeVar("L", bound="PictureLogger")
+
+EXAMPLE_COLUMNS = ("t1/t2", "W", "true", "predicted", "right", "p(topological)")
+# A logger that takes longer for one call than this hangs.
+PATIENCE_S = 30.0
+_SCORES = ("accuracy", "topological_share", "ceiling", "loss", "ece")
+
+
+def within(seconds: float, call: Callable[[], None]) -> None:
+    """Call a function that might never come back.
+
+    Raises:
+        TimeoutError: if it takes longer; it is left alone then.
+    """
+    outcome: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            call()
+        except Exception as error:
+            outcome.put(error)
+        except SystemExit as error:  # as W&B's end does when its process failed
+            outcome.put(RuntimeError(f"exit status {error.code}"))
+        else:
+            outcome.put(None)
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        error = outcome.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"no answer within {seconds:g} s") from None
+    if error is not None:
+        raise error
+
+
+def shielded(method: Callable[Concatenate[L, P], None]) -> Callable[Concatenate[L, P], None]:
+    """Makes a method of a logger that never costs a run: after one failure it does nothing more."""
+
+    @functools.wraps(method)
+    def shielding(self: L, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        if not self.stopped:
+            self.attempt(functools.partial(method, self, *args, **kwargs))
+
+    return shielding
 
 
 class PictureLogger(Logger):
     """A logger that shows figures, examples and tables beside the scalars.
 
     A step is the epoch of a training, and W of a transfer study.
+
+    Attributes:
+        stopped: whether it has failed and does nothing any more.
+        patience_s: seconds that a call may take.
     """
+
+    title: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stopped = False
+        self.patience_s = PATIENCE_S
+
+    @property
+    def name(self) -> str:
+        """Name of the logger."""
+        return self.title
+
+    @property
+    def version(self) -> str:
+        """Not used; the run folder is the version."""
+        return ""
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Nothing to do: a run starts with its settings."""
 
     @abstractmethod
     def start(self, settings: Mapping[str, Any], job_type: JobType) -> None:
@@ -48,5 +124,65 @@ class PictureLogger(Logger):
         """Show the rows of a transfer study, and the networks' scores against W."""
 
     @abstractmethod
+    def artifact(self, folder: Path) -> None:
+        """Keep the best network of a run folder where others can load it, if there is such a place."""
+
+    @abstractmethod
+    def _finish(self, exit_code: int) -> None:
+        """End; whatever it was started as may be there or not."""
+
     def finish(self, exit_code: int) -> None:
         """End; 0 for a run that finished, 1 for one that failed."""
+        self.attempt(functools.partial(self._finish, exit_code))
+
+    @rank_zero_only
+    def attempt(self, call: Callable[[], None]) -> None:
+        """Call a function; its failure is told and stops the logger, not the run.
+
+        Of several processes only the first one does.
+        """
+        try:
+            within(self.patience_s, call)
+        except Exception as error:
+            self._stop(error)
+
+    def _stop(self, error: Exception) -> None:
+        if not self.stopped:
+            warn(
+                f"{self.title} stopped ({one_line(error)}); the run goes on and keeps its CSV, JSON "
+                f"and figures; {self._way_out()}"
+            )
+        self.stopped = True
+
+    def _way_out(self) -> str:
+        return "logger=csv leaves it out"
+
+
+def warn(message: str) -> None:
+    """Tell the user in a line."""
+    print(f"warning: {message}", file=sys.stderr, flush=True)
+
+
+def one_line(error: Exception) -> str:
+    """Kind and message of an error."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
+
+
+def example_values(example: Example) -> tuple[Any, ...]:
+    """What to say of a sample, in the columns of ``EXAMPLE_COLUMNS``."""
+    return (
+        example.t1,
+        example.W,
+        PHASES[example.label],
+        PHASES[example.prediction],
+        example.prediction == example.label,
+        example.probability,
+    )
+
+
+def network_scores(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, dict[str, float]]]:
+    """W of the test and scores by name, for every cell of a transfer study."""
+    for row in rows:
+        if row["method"] == "network":
+            name = f"transfer/trained_at_{row['train_W']}/seed_{row['seed']}"
+            yield row["W"], {f"{name}/{score}": row[score] for score in _SCORES}

@@ -1,101 +1,150 @@
 """Weights & Biases."""
 
-import os
-from argparse import Namespace
+import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from pytorch_lightning.utilities import rank_zero_only
+from pydantic import Field
 
-from sshml.errors import ConfigError
 from sshml.figures import PHASES, Example, map_picture, profile_picture
-from sshml.loggers.pictures import JobType, PictureLogger
+from sshml.loggers.pictures import (
+    EXAMPLE_COLUMNS,
+    PATIENCE_S,
+    JobType,
+    PictureLogger,
+    example_values,
+    network_scores,
+    one_line,
+    shielded,
+    warn,
+    within,
+)
+from sshml.provenance import git_revision
+from sshml.run_folder import MANIFEST
+
+# W&B's own limits.
+_Project = Annotated[str, Field(pattern=r"^[^/\\#?%:]{1,128}$")]
+_MAX_TAG = 64
+_Tag = Annotated[str, Field(min_length=1, max_length=_MAX_TAG)]
+
+_OFFLINE = "logger.wandb.mode=offline"
+_INIT_S = 30.0
+# How long the end of an online run may take: a checkpoint of ResNet18 (90 MB) at 3 Mbit/s.
+_UPLOAD_S = 300.0
+_TEAR_DOWN_S = 5.0
+# Each time a run is gone on with, its steps begin at the next multiple of this: `wandb sync` appends to
+# a run what has larger steps.
+_STEPS_PER_PIECE = 1_000_000
 
 
 class WandbLogger(PictureLogger):
-    """A Weights & Biases run of its own.
+    """A Weights & Biases run of its own; one that is gone on with keeps its id.
 
     Args:
         folder: where W&B puts its ``wandb`` folder.
-        mode: ``offline`` needs no account and no network.
+        mode: ``offline`` needs no account and no network. ``online`` becomes offline, with a warning,
+            if there is no account or the server cannot be reached.
         project: W&B project.
         entity: W&B user or team; None for the account's default.
         name: of the run; None lets W&B choose.
         group: that runs of one study share.
-        tags: to find runs by.
+        tags: to find runs by, beside those of the settings.
     """
+
+    title = "W&B"
 
     def __init__(
         self,
         folder: str,
         mode: Literal["online", "offline", "disabled"] = "offline",
-        project: str = "sshml",
+        project: _Project = "sshml",
         entity: str | None = None,
         name: str | None = None,
         group: str | None = None,
-        tags: Sequence[str] = (),
+        tags: Sequence[_Tag] = (),
     ) -> None:
         super().__init__()
+        self._folder = folder
         self._mode = mode
-        self._init: dict[str, Any] = {"dir": folder, "project": project, "entity": entity, "name": name}
-        self._init |= {"group": group, "tags": list(tags)}
+        self._names = {"project": project, "entity": entity, "name": name, "group": group}
+        self._tags = tags
+        self._run: Any = None
+        self.patience_s = 3 * _INIT_S  # W&B starts its process, tries the server, begins the run
 
-    @property
-    def name(self) -> str:
-        """Name of the logger."""
-        return "wandb"
-
-    @property
-    def version(self) -> str:
-        """Not used; the run folder is the version."""
-        return ""
-
+    @shielded
     def start(self, settings: Mapping[str, Any], job_type: JobType) -> None:
-        """Begin the run.
-
-        Raises:
-            ConfigError: if W&B refuses, as it does online without an account.
-        """
+        """Begin the run, or its next piece."""
         import wandb  # noqa: PLC0415  # takes a second that other loggers need not wait for
+        from wandb.sdk import wandb_setup  # noqa: PLC0415
 
-        # Of several processes the first one logs. The mode belongs to this run alone; Lightning's
-        # WandbLogger(offline=True) would set it for the process.
-        mode = "disabled" if int(os.environ.get("LOCAL_RANK", "0")) else self._mode
-        try:
-            self._run = wandb.init(
-                **self._init,
-                mode=mode,
-                reinit="create_new",
-                settings=wandb.Settings(silent=True, console="off"),
-                config=dict(settings),
-            )
-        except wandb.Error as error:
-            reason = " ".join(str(error).split())
-            raise ConfigError(
-                f"logger.wandb.mode={self._mode}: W&B did not begin a run ({reason}); log in with "
-                "`wandb login`, or choose logger.wandb.mode=offline"
-            ) from error
+        self._library = wandb_setup.singleton()
+        no_server = _no_server() if self._mode == "online" else None
+        pieces = sorted(Path(self._folder).glob("wandb/*run-*"))  # [offline-]run-DATE_TIME-ID
+        # The mode belongs to this run alone; Lightning's WandbLogger(offline=True) would set it for the
+        # process, and its log_model refuses to work offline.
+        self._run = wandb.init(
+            **self._names,  # type: ignore[arg-type]
+            dir=self._folder,
+            mode="offline" if no_server else self._mode,
+            id=pieces[0].name.rsplit("-", maxsplit=1)[-1] if pieces else None,
+            resume="allow",
+            job_type=job_type,
+            tags=list(dict.fromkeys([*self._tags, *settings_tags(settings)])),
+            config={**settings, "git_revision": git_revision()},
+            reinit="create_new",
+            settings=wandb.Settings(
+                silent=True,
+                console="off",
+                init_timeout=_INIT_S,
+                finish_timeout=_UPLOAD_S,
+                finish_timeout_raises=True,
+            ),
+        )
+        self._online = not self._run.offline and not self._run.disabled
+        self._step = None if self._online else _STEPS_PER_PIECE * len(pieces)  # online, W&B counts
         self._axis = {"train": "epoch", "transfer": "W"}[job_type]
+        self._define_metrics()
+        self.patience_s = PATIENCE_S
+        if no_server:
+            warn(
+                f"logger.wandb.mode=online: {no_server}; W&B logs offline instead; upload later with "
+                f"`wandb login` and `{upload_command(self._folder)}`, or set {_OFFLINE}"
+            )
+        if self._online:
+            print(f"W&B: {self._run.url}", flush=True)
+
+    def _define_metrics(self) -> None:
         self._run.define_metric(self._axis, hidden=True)
         self._run.define_metric("*", step_metric=self._axis)
+        for stage in ("train", "val"):
+            for metric, best in (("accuracy", "max"), ("loss", "min")):
+                self._run.define_metric(
+                    f"{stage}/{metric}", step_metric=self._axis, summary=f"{best},last"
+                )
 
-    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        """Nothing to do: the run begins with its settings."""
+    def _log(self, values: Mapping[str, Any]) -> None:
+        self._run.log(dict(values), step=self._step, commit=True)
+        if self._step is not None:
+            self._step += 1
 
-    @rank_zero_only
+    @shielded
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:  # noqa: ARG002
         """Log scalars, which have their epoch among them."""
-        self._run.log(dict(metrics))
+        self._log(metrics)
 
+    @shielded
     def figure(self, name: str, figure: Figure, step: float) -> None:
         """Show a figure."""
         import wandb  # noqa: PLC0415
 
-        self._run.log({f"figures/{name}": wandb.Image(figure), self._axis: step})
+        self._log({f"figures/{name}": wandb.Image(figure), self._axis: step})
 
+    @shielded
     def confusion(
         self, labels: NDArray[np.integer], predictions: NDArray[np.integer], step: float
     ) -> None:
@@ -108,28 +157,20 @@ class WandbLogger(PictureLogger):
             class_names=list(PHASES),
             title="test",
         )
-        self._run.log({"test/confusion": chart, self._axis: step})
+        self._log({"test/confusion": chart, self._axis: step})
 
+    @shielded
     def examples(self, examples: Sequence[Example], step: float) -> None:
         """Show a table of test samples with their profiles and maps."""
         import wandb  # noqa: PLC0415
 
-        table = wandb.Table(
-            ["t1/t2", "W", "true", "predicted", "right", "p(topological)", "profile", "map"]
-        )
+        table = wandb.Table([*EXAMPLE_COLUMNS, "profile", "map"])
         for example in examples:
-            table.add_data(
-                example.t1,
-                example.W,
-                PHASES[example.label],
-                PHASES[example.prediction],
-                example.prediction == example.label,
-                example.probability,
-                wandb.Image(profile_picture(example)),
-                wandb.Image(map_picture(example)),
-            )
-        self._run.log({"test/examples": table, self._axis: step})
+            pictures = (wandb.Image(profile_picture(example)), wandb.Image(map_picture(example)))
+            table.add_data(*example_values(example), *pictures)
+        self._log({"test/examples": table, self._axis: step})
 
+    @shielded
     def rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Show the rows of a transfer study as a table, and the networks' scores against W."""
         import wandb  # noqa: PLC0415
@@ -137,17 +178,91 @@ class WandbLogger(PictureLogger):
         table = wandb.Table(list(rows[0]))
         for row in rows:
             table.add_data(*({**row, "train_W": str(row["train_W"])}.values()))
-        self._run.log({"transfer": table})
-        for row in rows:
-            if row["method"] == "network":
-                name = f"transfer/trained_at_{row['train_W']}/seed_{row['seed']}"
-                scores = {
-                    key: row[key] for key in ("accuracy", "topological_share", "ceiling", "loss", "ece")
-                }
-                self._run.log(
-                    {"W": row["W"], **{f"{name}/{key}": value for key, value in scores.items()}}
-                )
+        self._log({"transfer": table})
+        for W, scores in network_scores(rows):
+            self._log({"W": W, **scores})
+
+    @shielded
+    def artifact(self, folder: Path) -> None:
+        """Send the best checkpoint with its settings and manifest; online only."""
+        import wandb  # noqa: PLC0415
+
+        if self._online:
+            artifact = wandb.Artifact(f"network-{self._run.id}", type="model")
+            for name in ("checkpoints/best.ckpt", "config.yaml", MANIFEST):
+                artifact.add_file(str(folder / name))
+            self._run.log_artifact(artifact)
 
     def finish(self, exit_code: int) -> None:
-        """End the run."""
-        self._run.finish(exit_code=exit_code)
+        """End the run; an online one uploads what it still has."""
+        if self._run is not None and self._online:
+            self.patience_s = _UPLOAD_S + PATIENCE_S
+        super().finish(exit_code)
+
+    def _finish(self, exit_code: int) -> None:
+        if self._run is not None:
+            self._run.finish(exit_code=exit_code)
+
+    def _stop(self, error: Exception) -> None:
+        """Also let go of a W&B process that is gone or hangs: the next run gets a new one."""
+        super()._stop(error)
+        from wandb.sdk.mailbox import HandleAbandonedError, MailboxClosedError  # noqa: PLC0415
+
+        if isinstance(
+            error, ConnectionError | TimeoutError | HandleAbandonedError | MailboxClosedError
+        ):
+            self._run = None
+            with suppress(Exception):
+                within(_TEAR_DOWN_S, self._tear_down)
+
+    def _tear_down(self) -> None:
+        import wandb  # noqa: PLC0415
+        from wandb.sdk import wandb_setup  # noqa: PLC0415
+
+        if wandb_setup.singleton() is self._library:  # or another run has done so
+            wandb.teardown()
+
+    def _way_out(self) -> str:
+        if self._run is None:
+            return f"{super()._way_out()}, {_OFFLINE} needs no server"
+        option = "--include-online " if self._online else ""
+        piece = shlex.quote(str(Path(self._run.dir).parent))
+        return f"upload what W&B has with: wandb sync {option}{piece}"
+
+
+def _no_server() -> str | None:
+    """Why W&B cannot log online; None if it can."""
+    import wandb  # noqa: PLC0415
+
+    try:
+        return None if wandb.login(prompt=False, verify=True) else "there is no account (no API key)"
+    except Exception as error:  # whatever it is, offline works
+        return one_line(error)
+
+
+def settings_tags(settings: Mapping[str, Any]) -> list[str]:
+    """What to find a run by: its network, chains and disorder; the method of a study.
+
+    A study of a given checkpoint has its network and chains from there, so these are not tags of it.
+    """
+    data = settings["data"]
+    tags = []
+    if settings.get("checkpoint") is None:
+        network = settings["model"]["_target_"].rsplit(".")[-1]
+        tags += [network, f"M={data['n_cells']}", data.get("disorder", "")]
+    if "transfer" in settings:
+        tags.append(settings["transfer"]["_target_"].rsplit(".")[-1])
+    else:
+        W = data["W"]
+        tags.append(f"W={'+'.join(map(str, W)) if isinstance(W, list) else W}")
+    return [tag for tag in tags if 0 < len(tag) <= _MAX_TAG]
+
+
+def upload_command(folder: str | Path) -> str | None:
+    """How to upload the offline runs in a run folder, and those of networks that a study trained."""
+    places = [
+        f"{shlex.quote(str(folder))}/{place}"
+        for place in ("wandb", "sources/*/wandb")
+        if any(Path(folder).glob(f"{place}/offline-run-*"))
+    ]
+    return f"wandb sync {' '.join(places)}" if places else None

@@ -19,10 +19,11 @@ from torch import nn
 from sshml.cam import network_maps
 from sshml.checkpoint import network_state, read_checkpoint
 from sshml.checks import check_run
+from sshml.config import dotted
 from sshml.data.streams import Split
 from sshml.errors import CheckpointError, ConfigError
 from sshml.figures import Example
-from sshml.loggers import opened, pictured
+from sshml.loggers import check_loggers, opened, pictured, upload_command
 from sshml.networks import build_network
 from sshml.provenance import git_revision, versions
 from sshml.reproduction.maps import Shown
@@ -61,6 +62,7 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Matr
     quieten_libraries()
     method: TransferMethod = instantiate(settings["transfer"], _convert_="all")
     check_report(settings["report"])
+    check_loggers(settings)
     if settings["compare"] is not None:
         _check_compare(settings["compare"])
     makers, names = _sources(settings, overrides, method)
@@ -119,24 +121,14 @@ def _check_resumed(settings: Mapping[str, Any]) -> None:
             f"resume={folder}: a run of train.py; go on with it by python train.py "
             f"ckpt_path={folder}/checkpoints/last.ckpt"
         )
-    before = _flat(relocated(stored, stored["paths"]["run"], settings["paths"]["run"]))
-    now = _flat(settings)
+    before = dotted(relocated(stored, stored["paths"]["run"], settings["paths"]["run"]))
+    now = dotted(settings)
     for key in sorted(before.keys() | now.keys()):
         if not key.startswith(_MAY_CHANGE) and before.get(key) != now.get(key):
             raise ConfigError(
                 f"{key}={now.get(key)}: the study resume={folder} has {key}={before.get(key)}, and its "
                 "rows would not go with new ones; leave it away, or start a new study"
             )
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one level of dotted keys."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat |= (
-            _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-        )
-    return flat
 
 
 def _empty_network(node: Mapping[str, Any]) -> nn.Module:
@@ -328,3 +320,5 @@ def print_summary(run: RunFolder, matrix: Matrix) -> None:
         if not path.exists():
             continue
         console.print(f"{name + ':':<14}{path}", soft_wrap=True, highlight=False)
+    if upload := upload_command(run.path):
+        console.print(f"{'upload with:':<14}{upload}", soft_wrap=True, highlight=False)
