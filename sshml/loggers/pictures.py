@@ -1,9 +1,7 @@
 """What loggers that show more than numbers have in common."""
 
 import functools
-import queue
 import sys
-import threading
 from abc import abstractmethod
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,36 +21,7 @@ P = ParamSpec("P")
 L = TypeVar("L", bound="PictureLogger")
 
 EXAMPLE_COLUMNS = ("t1/t2", "W", "true", "predicted", "right", "p(topological)")
-# A logger that takes longer for one call than this hangs.
-PATIENCE_S = 30.0
 _SCORES = ("accuracy", "topological_share", "ceiling", "loss", "ece")
-
-
-def within(seconds: float, call: Callable[[], None]) -> None:
-    """Call a function that might never come back.
-
-    Raises:
-        TimeoutError: if it takes longer; it is left alone then.
-    """
-    outcome: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
-
-    def work() -> None:
-        try:
-            call()
-        except Exception as error:
-            outcome.put(error)
-        except SystemExit as error:  # as W&B's end does when its process failed
-            outcome.put(RuntimeError(f"exit status {error.code}"))
-        else:
-            outcome.put(None)
-
-    threading.Thread(target=work, daemon=True).start()
-    try:
-        error = outcome.get(timeout=seconds)
-    except queue.Empty:
-        raise TimeoutError(f"no answer within {seconds:g} s") from None
-    if error is not None:
-        raise error
 
 
 def shielded(method: Callable[Concatenate[L, P], None]) -> Callable[Concatenate[L, P], None]:
@@ -73,7 +42,6 @@ class PictureLogger(Logger):
 
     Attributes:
         stopped: whether it has failed and does nothing any more.
-        patience_s: seconds that a call may take.
     """
 
     title: str
@@ -81,7 +49,6 @@ class PictureLogger(Logger):
     def __init__(self) -> None:
         super().__init__()
         self.stopped = False
-        self.patience_s = PATIENCE_S
 
     @property
     def name(self) -> str:
@@ -142,7 +109,7 @@ class PictureLogger(Logger):
         Of several processes only the first one does.
         """
         try:
-            within(self.patience_s, call)
+            call()
         except Exception as error:
             self._stop(error)
 

@@ -1,10 +1,13 @@
 """Weights & Biases."""
 
+import queue
 import shlex
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -14,7 +17,6 @@ from pydantic import Field
 from sshml.figures import PHASES, Example, map_picture, profile_picture
 from sshml.loggers.pictures import (
     EXAMPLE_COLUMNS,
-    PATIENCE_S,
     JobType,
     PictureLogger,
     example_values,
@@ -22,7 +24,6 @@ from sshml.loggers.pictures import (
     one_line,
     shielded,
     warn,
-    within,
 )
 from sshml.provenance import git_revision
 from sshml.run_folder import MANIFEST
@@ -34,12 +35,41 @@ _Tag = Annotated[str, Field(min_length=1, max_length=_MAX_TAG)]
 
 _OFFLINE = "logger.wandb.mode=offline"
 _INIT_S = 30.0
+# A W&B process that does not answer for so long hangs.
+_CALL_S = 30.0
 # How long the end of an online run may take: a checkpoint of ResNet18 (90 MB) at 3 Mbit/s.
 _UPLOAD_S = 300.0
 _TEAR_DOWN_S = 5.0
+_T = TypeVar("_T")
 # Each time a run is gone on with, its steps begin at the next multiple of this: `wandb sync` appends to
 # a run what has larger steps.
 _STEPS_PER_PIECE = 1_000_000
+
+
+def within(seconds: float, call: Callable[[], _T]) -> _T:
+    """Call a function that might never come back.
+
+    Raises:
+        TimeoutError: if it takes longer; it is left alone then.
+    """
+    outcome: queue.SimpleQueue[tuple[Any, Exception | None]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            outcome.put((call(), None))
+        except Exception as error:
+            outcome.put((None, error))
+        except SystemExit as error:  # as W&B's end does when its process failed
+            outcome.put((None, RuntimeError(f"exit status {error.code}")))
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        result, error = outcome.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"no answer within {seconds:g} s") from None
+    if error is not None:
+        raise error
+    return cast("_T", result)
 
 
 class WandbLogger(PictureLogger):
@@ -74,7 +104,6 @@ class WandbLogger(PictureLogger):
         self._names = {"project": project, "entity": entity, "name": name, "group": group}
         self._tags = tags
         self._run: Any = None
-        self.patience_s = 3 * _INIT_S  # W&B starts its process, tries the server, begins the run
 
     @shielded
     def start(self, settings: Mapping[str, Any], job_type: JobType) -> None:
@@ -87,7 +116,8 @@ class WandbLogger(PictureLogger):
         pieces = sorted(Path(self._folder).glob("wandb/*run-*"))  # [offline-]run-DATE_TIME-ID
         # The mode belongs to this run alone; Lightning's WandbLogger(offline=True) would set it for the
         # process, and its log_model refuses to work offline.
-        self._run = wandb.init(
+        begin = partial(
+            wandb.init,
             **self._names,  # type: ignore[arg-type]
             dir=self._folder,
             mode="offline" if no_server else self._mode,
@@ -105,11 +135,11 @@ class WandbLogger(PictureLogger):
                 finish_timeout_raises=True,
             ),
         )
+        self._run = within(2 * _INIT_S, begin)  # W&B's process, then its run
         self._online = not self._run.offline and not self._run.disabled
         self._step = None if self._online else _STEPS_PER_PIECE * len(pieces)  # online, W&B counts
         self._axis = {"train": "epoch", "transfer": "W"}[job_type]
-        self._define_metrics()
-        self.patience_s = PATIENCE_S
+        within(_CALL_S, self._define_metrics)
         if no_server:
             warn(
                 f"logger.wandb.mode=online: {no_server}; W&B logs offline instead; upload later with "
@@ -128,7 +158,7 @@ class WandbLogger(PictureLogger):
                 )
 
     def _log(self, values: Mapping[str, Any]) -> None:
-        self._run.log(dict(values), step=self._step, commit=True)
+        within(_CALL_S, lambda: self._run.log(dict(values), step=self._step, commit=True))
         if self._step is not None:
             self._step += 1
 
@@ -191,17 +221,12 @@ class WandbLogger(PictureLogger):
             artifact = wandb.Artifact(f"network-{self._run.id}", type="model")
             for name in ("checkpoints/best.ckpt", "config.yaml", MANIFEST):
                 artifact.add_file(str(folder / name))
-            self._run.log_artifact(artifact)
-
-    def finish(self, exit_code: int) -> None:
-        """End the run; an online one uploads what it still has."""
-        if self._run is not None and self._online:
-            self.patience_s = _UPLOAD_S + PATIENCE_S
-        super().finish(exit_code)
+            within(_CALL_S, lambda: self._run.log_artifact(artifact))
 
     def _finish(self, exit_code: int) -> None:
         if self._run is not None:
-            self._run.finish(exit_code=exit_code)
+            seconds = _CALL_S + _UPLOAD_S if self._online else _CALL_S
+            within(seconds, lambda: self._run.finish(exit_code=exit_code))
 
     def _stop(self, error: Exception) -> None:
         """Also let go of a W&B process that is gone or hangs: the next run gets a new one."""

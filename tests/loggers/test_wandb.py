@@ -4,12 +4,14 @@ import csv
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import psutil
 import pytest
 from conftest import TINY, Command
 from harm import wandb_processes
+from matplotlib.image import imread
 from pytorch_lightning.utilities import rank_zero_only
 from wandb_file import config, exit_codes, history, of_kind
 
@@ -88,7 +90,10 @@ def test_a_run_and_its_resumption_are_one_run_of_wandb(
         by_name = dict(zip(examples["columns"], row, strict=True))
         assert by_name["true"] == ("topological" if by_name["t1/t2"] < 1 else "trivial")
         assert by_name["right"] == (by_name["true"] == by_name["predicted"])
-        assert {by_name[name]["_type"] for name in ("profile", "map")} == {"image-file"}
+    (artifact,) = (a for a in of_kind(first, "artifact") if "testexamples" in a.name)
+    files = [Path(c.local_path) for c in artifact.manifest.contents if c.path.endswith(".png")]
+    assert len(files) == 2 * len(examples["data"])  # a profile and a map each
+    assert all(imread(file).std() > 0 for file in files)
     confusion = {(a, p): n for a, p, n in table(first, "test/confusion_table")["data"]}
     counts = {name: done.metrics[f"test/{name}"] for name in ("tp", "fp", "tn", "fn")}
     assert confusion == {
@@ -155,6 +160,8 @@ def test_a_study_and_its_trainings_are_a_group(run_transfer: Command) -> None:
     assert step == "W"
     # W&B's own command finds them all.
     command = [
+        sys.executable,
+        "-m",
         "wandb",
         "sync",
         "--dry-run",

@@ -71,7 +71,7 @@ def test_without_account_or_server_an_online_run_is_logged_offline(
 def test_a_training_outlives_the_process_of_wandb(
     run_train: Command, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    monkeypatch.setattr("sshml.loggers.wandb.PATIENCE_S", 3.0)
+    monkeypatch.setattr("sshml.loggers.wandb._CALL_S", 3.0)
     harm = ["+callbacks.harm._target_=harm.Signal", f"+callbacks.harm.number={int(number)}"]
     done = run_train(*WANDB, *harm)
     assert_complete(done, 1)
