@@ -46,11 +46,15 @@ _T = TypeVar("_T")
 _STEPS_PER_PIECE = 1_000_000
 
 
+class HangError(Exception):
+    """W&B's process does not answer."""
+
+
 def within(seconds: float, call: Callable[[], _T]) -> _T:
     """Call a function that might never come back.
 
     Raises:
-        TimeoutError: if it takes longer; it is left alone then.
+        HangError: if it takes longer; it is left alone then.
     """
     outcome: queue.SimpleQueue[tuple[Any, Exception | None]] = queue.SimpleQueue()
 
@@ -66,7 +70,7 @@ def within(seconds: float, call: Callable[[], _T]) -> _T:
     try:
         result, error = outcome.get(timeout=seconds)
     except queue.Empty:
-        raise TimeoutError(f"no answer within {seconds:g} s") from None
+        raise HangError(f"no answer within {seconds:g} s") from None
     if error is not None:
         raise error
     return cast("_T", result)
@@ -233,9 +237,7 @@ class WandbLogger(PictureLogger):
         super()._stop(error)
         from wandb.sdk.mailbox import HandleAbandonedError, MailboxClosedError  # noqa: PLC0415
 
-        if isinstance(
-            error, ConnectionError | TimeoutError | HandleAbandonedError | MailboxClosedError
-        ):
+        if isinstance(error, ConnectionError | HangError | HandleAbandonedError | MailboxClosedError):
             self._run = None
             with suppress(Exception):
                 within(_TEAR_DOWN_S, self._tear_down)
@@ -245,6 +247,9 @@ class WandbLogger(PictureLogger):
         from wandb.sdk import wandb_setup  # noqa: PLC0415
 
         if wandb_setup.singleton() is self._library:  # or another run has done so
+            # A process that hangs would keep the pipes of the program open, and `| tee` wait for it.
+            with suppress(AttributeError):  # it is another program's, such as a parent's
+                self._library._connection._proc._process.kill()  # type: ignore[union-attr]
             wandb.teardown()
 
     def _way_out(self) -> str:

@@ -5,7 +5,11 @@ import pytorch_lightning as pl
 
 
 def wandb_processes() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if child.name().startswith("wandb-core")]
+    return [
+        child
+        for child in psutil.Process().children()
+        if child.name().startswith("wandb-core") and child.status() != psutil.STATUS_ZOMBIE
+    ]
 
 
 class Signal(pl.Callback):

@@ -172,10 +172,30 @@ def test_a_study_and_its_trainings_are_a_group(run_transfer: Command) -> None:
     assert "3 run(s)" in dry.stderr
 
 
-def test_wandb_can_be_switched_off(run_train: Command) -> None:
-    done = run_train(*WANDB, "logger.wandb.mode=disabled")
-    assert done.status == 0, done.err
-    assert not list(done.folder.glob("wandb/*run-*"))
+def test_wandb_can_be_switched_off(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    logger = WandbLogger(str(tmp_path), mode="disabled")
+    logger.start({"model": {"_target_": "CNN"}, "data": {"n_cells": 8, "W": 0}}, "train")
+    logger.log_metrics({"epoch": 0, "val/loss": 1.0})
+    logger.finish(0)
+    assert not logger.stopped
+    assert not list(tmp_path.iterdir())
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_network_is_an_artifact_of_an_online_run_only(tmp_path: Path) -> None:
+    files = ("checkpoints/best.ckpt", "config.yaml", "manifest.json")
+    (tmp_path / "checkpoints").mkdir()
+    for name in files:
+        (tmp_path / name).write_text(name)
+    logger = WandbLogger(str(tmp_path))
+    logger.start({"model": {"_target_": "CNN"}, "data": {"n_cells": 8, "W": 0}}, "train")
+    logger.artifact(tmp_path)
+    logger._online = True  # there is no server here; its record is the same
+    logger.artifact(tmp_path)
+    logger.finish(0)
+    (artifact,) = of_kind(pieces(tmp_path)[0], "artifact")
+    assert artifact.type == "model"
+    assert {c.path for c in artifact.manifest.contents} == {Path(name).name for name in files}
 
 
 def test_of_several_processes_only_the_first_one_logs(
