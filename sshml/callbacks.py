@@ -14,7 +14,7 @@ from torch import Tensor
 from sshml.cam import network_maps
 from sshml.data.datamodule import Batch
 from sshml.figures import Example, map_panel
-from sshml.loggers import log_examples, log_figure
+from sshml.loggers import pictured
 from sshml.parallel import gather_objects
 
 
@@ -140,7 +140,8 @@ class MapPanels(Callback):
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the panel of the test."""
         examples = self._draw(trainer, pl_module, "maps_test", "test")
-        log_examples(trainer.loggers, examples, trainer.current_epoch)
+        for logger in pictured(trainer.loggers):
+            logger.examples(examples, trainer.current_epoch)
 
     def _draw(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, name: str, title: str
@@ -151,9 +152,8 @@ class MapPanels(Callback):
             path = Path(trainer.default_root_dir, "figures", f"{name}.png")
             path.parent.mkdir(parents=True, exist_ok=True)
             figure.savefig(path, dpi=100)
-            log_figure(
-                trainer.loggers, name.split("_epoch_", maxsplit=1)[0], figure, trainer.current_epoch
-            )
+            for logger in pictured(trainer.loggers):
+                logger.figure(name.split("_epoch_", maxsplit=1)[0], figure, trainer.current_epoch)
         return examples
 
 

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
-from hydra.types import RunMode
 from hydra.utils import instantiate
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from sshml.checkpoint import network_state, read_checkpoint
+from sshml.cli import is_sweep
 from sshml.errors import CheckpointError, ConfigError
+from sshml.loggers import check_loggers
 from sshml.metrics import LOGGED
 from sshml.networks import build_network
 
@@ -73,6 +73,7 @@ def check_run(settings: Mapping[str, Any]) -> None:
             "callbacks=early_stopping sets"
         )
     _check_processes(settings)
+    check_loggers(settings)
     for name, node in settings["callbacks"].items():
         monitor = node.get("monitor")
         if monitor is not None and monitor not in LOGGED:
@@ -108,7 +109,7 @@ def _check_processes(settings: Mapping[str, Any]) -> None:
     if n == 1:
         return
     devices, strategy = settings["trainer"]["devices"], settings["trainer"].get("strategy", "auto")
-    if HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN:
+    if is_sweep():
         raise ConfigError(
             f"trainer.devices={devices}: expected 1 in sweeps, one device a job; leave away "
             "trainer=ddp, or do the runs one by one"

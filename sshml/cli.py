@@ -59,11 +59,20 @@ def _job_name(*, _root_: DictConfig) -> str:
     return job_name(_root_)
 
 
+def _group(run: str) -> str | None:
+    """What a run belongs to, for loggers: its sweep, or the study of transfer.py; None by itself."""
+    if is_sweep():
+        return Path(HydraConfig.get().sweep.dir).name
+    of_study = HydraConfig.initialized() and HydraConfig.get().job.config_name == "transfer"
+    return Path(run).name if of_study else None
+
+
 # At import, and replacing: a second job in the same process would register it again. Cached, so that
 # the folder does not change within a run.
 OmegaConf.register_new_resolver("sshml.run_folder", _run_folder, use_cache=True, replace=True)
 OmegaConf.register_new_resolver("sshml.job_name", _job_name, replace=True)
 OmegaConf.register_new_resolver("sshml.jobs_at_once", jobs_at_once, replace=True)
+OmegaConf.register_new_resolver("sshml.group", _group, replace=True)
 OmegaConf.register_new_resolver("sshml.fastest_precision", fastest_precision, replace=True)
 
 

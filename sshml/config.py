@@ -144,6 +144,18 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
     return settings
 
 
+def dotted(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one level of dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= (
+            dotted(value, f"{prefix}{key}.")
+            if isinstance(value, Mapping)
+            else {f"{prefix}{key}": value}
+        )
+    return flat
+
+
 def _refuse_training_experiment() -> None:
     """A clean network would be trained, and an experiment of train.py only name the test strengths."""
     name = _chosen("experiment")

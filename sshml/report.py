@@ -14,7 +14,7 @@ from sshml import figures
 from sshml.callbacks import TestPredictions
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
-from sshml.loggers import MetricsFile, log_confusion, log_figure
+from sshml.loggers import MetricsFile, pictured, upload_command
 from sshml.physics import critical_ratio
 from sshml.run_folder import RunFolder
 
@@ -87,10 +87,11 @@ def log_results(
     predictions: TestPredictions,
     epoch: int,
 ) -> None:
-    """Send the figures to the loggers, and to W&B a confusion matrix of its own kind."""
-    for name, figure in drawn.items():
-        log_figure(loggers, name, figure, epoch)
-    log_confusion(loggers, predictions.labels, predictions.predictions, epoch)
+    """Send the figures and the confusion matrix to the loggers."""
+    for logger in pictured(loggers):
+        for name, figure in drawn.items():
+            logger.figure(name, figure, epoch)
+        logger.confusion(predictions.labels, predictions.predictions, epoch)
 
 
 @rank_zero_only
@@ -116,8 +117,7 @@ def print_summary(run: RunFolder, metrics: Mapping[str, float]) -> None:
         "figures": run.figures,
         "best network": run.path / "checkpoints" / "best.ckpt",
     }
-    offline = sorted(run.path.glob("wandb/offline-run-*"))
-    if offline:
-        paths["upload with"] = f"wandb sync {offline[-1]}"
+    if upload := upload_command(run.path):
+        paths["upload with"] = upload
     for name, path in paths.items():
         console.print(f"{name + ':':<14}{path}", soft_wrap=True, highlight=False)

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytorch_lightning as pl
 from hydra.utils import instantiate
-from pytorch_lightning.loggers import Logger
 
 from sshml.callbacks import TestPredictions
 from sshml.checkpoint import read_checkpoint
 from sshml.checks import check_run
 from sshml.data.datamodule import SSHDataModule
-from sshml.loggers import MetricsFile, closing
+from sshml.loggers import MetricsFile, opened, pictured
 from sshml.module import PhaseClassifier
 from sshml.parallel import BatchNormSync, Termination, ending_processes
 from sshml.report import draw_figures, log_results, print_summary
@@ -87,16 +86,12 @@ def _train(settings: Mapping[str, Any], run: RunFolder) -> dict[str, float]:
     )
     on_terminal = sys.stdout.isatty()
     history = MetricsFile(run.path / "metrics.csv", echo=not on_terminal)
-    loggers: list[Logger] = [history]  # the others join it within, so that they get closed
-    with closing(loggers):
-        loggers += [instantiate(node, _convert_="all") for node in settings["logger"].values()]
-        for logger in loggers:
-            logger.log_hyperparams(dict(settings))
+    with opened(settings, "train") as loggers:
         callbacks = [instantiate(node, _convert_="all") for node in settings["callbacks"].values()]
         predictions = TestPredictions()
         trainer: pl.Trainer = instantiate(
             settings["trainer"],
-            logger=loggers,
+            logger=[history, *loggers],
             callbacks=[*callbacks, predictions, Termination()],
             enable_progress_bar=on_terminal,
             use_distributed_sampler=False,  # the data module gives every process its share
@@ -113,4 +108,6 @@ def _train(settings: Mapping[str, Any], run: RunFolder) -> dict[str, float]:
             if trainer.is_global_zero:
                 drawn = draw_figures(run, settings, datamodule, history, predictions, epoch)
                 log_results(loggers, drawn, predictions, epoch)
+                for logger in pictured(loggers):
+                    logger.artifact(run.path)
     return metrics

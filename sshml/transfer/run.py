@@ -11,7 +11,6 @@ import torch
 from hydra.utils import instantiate
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
-from pytorch_lightning.loggers import Logger
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
@@ -20,10 +19,11 @@ from torch import nn
 from sshml.cam import network_maps
 from sshml.checkpoint import network_state, read_checkpoint
 from sshml.checks import check_run, n_processes
+from sshml.config import dotted
 from sshml.data.streams import Split
 from sshml.errors import CheckpointError, ConfigError
 from sshml.figures import Example
-from sshml.loggers import closing, log_figure, log_rows
+from sshml.loggers import check_loggers, opened, pictured, upload_command
 from sshml.networks import build_network
 from sshml.provenance import git_revision, versions
 from sshml.reproduction.maps import Shown
@@ -68,6 +68,7 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Matr
         )
     method: TransferMethod = instantiate(settings["transfer"], _convert_="all")
     check_report(settings["report"])
+    check_loggers(settings)
     if settings["compare"] is not None:
         _check_compare(settings["compare"])
     makers, names = _sources(settings, overrides, method)
@@ -126,24 +127,14 @@ def _check_resumed(settings: Mapping[str, Any]) -> None:
             f"resume={folder}: a run of train.py; go on with it by python train.py "
             f"ckpt_path={folder}/checkpoints/last.ckpt"
         )
-    before = _flat(relocated(stored, stored["paths"]["run"], settings["paths"]["run"]))
-    now = _flat(settings)
+    before = dotted(relocated(stored, stored["paths"]["run"], settings["paths"]["run"]))
+    now = dotted(settings)
     for key in sorted(before.keys() | now.keys()):
         if not key.startswith(_MAY_CHANGE) and before.get(key) != now.get(key):
             raise ConfigError(
                 f"{key}={now.get(key)}: the study resume={folder} has {key}={before.get(key)}, and its "
                 "rows would not go with new ones; leave it away, or start a new study"
             )
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one level of dotted keys."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat |= (
-            _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-        )
-    return flat
 
 
 def _empty_network(node: Mapping[str, Any]) -> nn.Module:
@@ -205,11 +196,8 @@ def _fill_and_draw(
     names: Sequence[tuple[Any, int]],
     method: TransferMethod,
 ) -> None:
-    loggers: list[Logger] = []
-    with closing(loggers):
-        loggers += [instantiate(node, _convert_="all") for node in settings["logger"].values()]
-        for logger in loggers:
-            logger.log_hyperparams(dict(settings))
+    with opened(settings, "transfer") as opened_loggers:
+        loggers = pictured(opened_loggers)
         run.figures.mkdir(exist_ok=True)
 
         def show(source: Source, W: float, answers: Answers, network: nn.Module) -> None:
@@ -219,7 +207,8 @@ def _fill_and_draw(
             title = f"trained at W = {figures.strength(source.train_W)}, tested at W = {W:g}"
             figure = figures.transfer_panel(examples, title)
             figure.savefig(run.figures / f"maps_{source.name}_at_W{W:g}.png", dpi=90)
-            log_figure(loggers, f"maps_{source.name}", figure, round(1000 * W))
+            for logger in loggers:
+                logger.figure(f"maps_{source.name}", figure, W)
 
         sources = fill(matrix, makers, names, settings["data"]["W"], method, show)
         if matrix.rows:
@@ -230,12 +219,15 @@ def _fill_and_draw(
             }
             for name, figure in drawn.items():
                 figure.savefig(run.figures / f"{name}.png", dpi=120)
-                log_figure(loggers, name, figure, 0)
-            log_rows(loggers, matrix.rows)
+                for logger in loggers:
+                    logger.figure(name, figure, 0)
+            for logger in loggers:
+                logger.rows(matrix.rows)
         if settings["report"]:
             drawn = _report(settings, run, matrix, sources)
-            for name, figure in drawn.items():
-                log_figure(loggers, name, figure, 0)
+            for logger in loggers:
+                for name, figure in drawn.items():
+                    logger.figure(name, figure, 0)
 
 
 def _report(
@@ -334,3 +326,5 @@ def print_summary(run: RunFolder, matrix: Matrix) -> None:
         if not path.exists():
             continue
         console.print(f"{name + ':':<14}{path}", soft_wrap=True, highlight=False)
+    if upload := upload_command(run.path):
+        console.print(f"{'upload with:':<14}{upload}", soft_wrap=True, highlight=False)

@@ -1,0 +1,60 @@
+"""Where scalars and figures go: the run folder always, Weights & Biases or TensorBoard beside it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from hydra.utils import get_object, instantiate
+from pytorch_lightning.loggers import Logger
+
+from sshml.loggers.metrics_file import MetricsFile
+from sshml.loggers.pictures import JobType, PictureLogger
+from sshml.loggers.tensorboard import TensorBoardLogger
+from sshml.loggers.wandb import WandbLogger, upload_command
+
+__all__ = [
+    "MetricsFile",
+    "PictureLogger",
+    "TensorBoardLogger",
+    "WandbLogger",
+    "check_loggers",
+    "opened",
+    "pictured",
+    "upload_command",
+]
+
+
+def check_loggers(settings: Mapping[str, Any]) -> None:
+    """Check that what the loggers need is installed.
+
+    Raises:
+        ConfigError: if it is not.
+    """
+    for node in settings["logger"].values():
+        if get_object(node["_target_"]) is TensorBoardLogger:
+            TensorBoardLogger.check_installed()
+
+
+@contextmanager
+def opened(settings: Mapping[str, Any], job_type: JobType) -> Iterator[list[Logger]]:
+    """The loggers that the settings name, finished at the end, as failed if the block raises."""
+    loggers: list[Logger] = []
+    exit_code = 1
+    try:
+        for node in settings["logger"].values():
+            logger: Logger = instantiate(node, _convert_="all")
+            loggers.append(logger)
+            if isinstance(logger, PictureLogger):
+                logger.start(settings, job_type)
+            else:
+                logger.log_hyperparams(dict(settings))
+        yield loggers
+        exit_code = 0
+    finally:
+        for logger in pictured(loggers):
+            logger.finish(exit_code)
+
+
+def pictured(loggers: Iterable[Logger]) -> list[PictureLogger]:
+    """Those of the loggers that show pictures."""
+    return [logger for logger in loggers if isinstance(logger, PictureLogger)]

@@ -1,0 +1,155 @@
+"""What loggers that show more than numbers have in common."""
+
+import functools
+import sys
+from abc import abstractmethod
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import rank_zero_only
+
+from sshml.figures import PHASES, Example
+
+JobType = Literal["train", "transfer"]
+P = ParamSpec("P")
+L = TypeVar("L", bound="PictureLogger")
+
+EXAMPLE_COLUMNS = ("t1/t2", "W", "true", "predicted", "right", "p(topological)")
+_SCORES = ("accuracy", "topological_share", "ceiling", "loss", "ece")
+
+
+def shielded(method: Callable[Concatenate[L, P], None]) -> Callable[Concatenate[L, P], None]:
+    """Makes a method of a logger that never costs a run: after one failure it does nothing more."""
+
+    @functools.wraps(method)
+    def shielding(self: L, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        if not self.stopped:
+            self.attempt(functools.partial(method, self, *args, **kwargs))
+
+    return shielding
+
+
+class PictureLogger(Logger):
+    """A logger that shows figures, examples and tables beside the scalars.
+
+    A step is the epoch of a training, and W of a transfer study.
+
+    Attributes:
+        stopped: whether it has failed and does nothing any more.
+    """
+
+    title: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stopped = False
+
+    @property
+    def name(self) -> str:
+        """Name of the logger."""
+        return self.title
+
+    @property
+    def version(self) -> str:
+        """Not used; the run folder is the version."""
+        return ""
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Nothing to do: a run starts with its settings."""
+
+    @abstractmethod
+    def start(self, settings: Mapping[str, Any], job_type: JobType) -> None:
+        """Begin; before any of the others.
+
+        Args:
+            settings: of the run or the study.
+            job_type: which of the two it is.
+        """
+
+    @abstractmethod
+    def figure(self, name: str, figure: Figure, step: float) -> None:
+        """Show a figure."""
+
+    @abstractmethod
+    def confusion(
+        self, labels: NDArray[np.integer], predictions: NDArray[np.integer], step: float
+    ) -> None:
+        """Show the confusion matrix of the test set as a chart of its own kind, if it has one."""
+
+    @abstractmethod
+    def examples(self, examples: Sequence[Example], step: float) -> None:
+        """Show test samples with their profiles and maps."""
+
+    @abstractmethod
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Show the rows of a transfer study, and the networks' scores against W."""
+
+    @abstractmethod
+    def artifact(self, folder: Path) -> None:
+        """Keep the best network of a run folder where others can load it, if there is such a place."""
+
+    @abstractmethod
+    def _finish(self, exit_code: int) -> None:
+        """End; whatever it was started as may be there or not."""
+
+    def finish(self, exit_code: int) -> None:
+        """End; 0 for a run that finished, 1 for one that failed."""
+        self.attempt(functools.partial(self._finish, exit_code))
+
+    @rank_zero_only
+    def attempt(self, call: Callable[[], None]) -> None:
+        """Call a function; its failure is told and stops the logger, not the run.
+
+        Of several processes only the first one does.
+        """
+        try:
+            call()
+        except Exception as error:
+            self._stop(error)
+
+    def _stop(self, error: Exception) -> None:
+        if not self.stopped:
+            warn(
+                f"{self.title} stopped ({one_line(error)}); the run goes on and keeps its CSV, JSON "
+                f"and figures; {self._way_out()}"
+            )
+        self.stopped = True
+
+    def _way_out(self) -> str:
+        return "logger=csv leaves it out"
+
+
+def warn(message: str) -> None:
+    """Tell the user in a line."""
+    print(f"warning: {message}", file=sys.stderr, flush=True)
+
+
+def one_line(error: Exception) -> str:
+    """Kind and message of an error."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
+
+
+def example_values(example: Example) -> tuple[Any, ...]:
+    """What to say of a sample, in the columns of ``EXAMPLE_COLUMNS``."""
+    return (
+        example.t1,
+        example.W,
+        PHASES[example.label],
+        PHASES[example.prediction],
+        example.prediction == example.label,
+        example.probability,
+    )
+
+
+def network_scores(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, dict[str, float]]]:
+    """W of the test and scores by name, for every cell of a transfer study."""
+    for row in rows:
+        if row["method"] == "network":
+            name = f"transfer/trained_at_{row['train_W']}/seed_{row['seed']}"
+            yield row["W"], {f"{name}/{score}": row[score] for score in _SCORES}
