@@ -4,10 +4,9 @@ import math
 import sys
 
 import hydra
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from sshml.cli import CONF_DIR, is_sweep, run, user_mistakes
+from sshml.cli import CONF_DIR, is_sweep, overrides, run, user_mistakes
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="train")
@@ -23,7 +22,7 @@ def main(config: DictConfig) -> float:
         metrics = None
         if is_sweep():
             settings, metrics = gone_on_with(settings), finished_metrics(settings["paths"]["run"])
-        metrics = metrics or train(settings, HydraConfig.get().overrides.task)
+        metrics = metrics or train(settings, overrides())
     accuracy = metrics["val/accuracy"]
     return accuracy if math.isfinite(accuracy) else 0.0
 

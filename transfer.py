@@ -3,10 +3,9 @@
 import sys
 
 import hydra
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from sshml.cli import CONF_DIR, run, user_mistakes
+from sshml.cli import CONF_DIR, overrides, run, user_mistakes
 from sshml.errors import IncompleteError
 
 
@@ -19,7 +18,7 @@ def main(config: DictConfig) -> None:
 
     with user_mistakes():
         settings = plain_config(config, TransferConfig)
-        matrix = transfer(settings, HydraConfig.get().overrides.task)
+        matrix = transfer(settings, overrides())
         if matrix.failed:
             raise IncompleteError(
                 f"{len(matrix.failed)} cells failed; go on with: python transfer.py "

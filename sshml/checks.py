@@ -1,5 +1,7 @@
 """Checks that the parts of a run fit together, before any work starts."""
 
+import functools
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,8 +100,16 @@ def n_processes(trainer: Mapping[str, Any]) -> int:
     Raises:
         ConfigError: if it cannot be built here.
     """
+    # Jobs of a sweep differ in the folder, if at all.
+    node = {key: value for key, value in trainer.items() if key != "default_root_dir"}
     with _named("trainer", trainer):
-        built = instantiate(trainer, logger=False)
+        return _n_processes(json.dumps(node, sort_keys=True))
+
+
+@functools.cache
+def _n_processes(trainer: str) -> int:
+    """The same for a node as JSON, built once."""
+    built = instantiate(json.loads(trainer), logger=False)
     return int(built.num_devices * built.num_nodes)
 
 

@@ -106,6 +106,13 @@ def is_sweep() -> bool:
     return HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
 
 
+def overrides() -> list[str]:
+    """What the command line changed, for doing this run again by itself."""
+    task = list(HydraConfig.get().overrides.task)
+    # A ready study sets more than its axes, so its jobs name it; but they are one run each.
+    return [*task, "hydra.mode=RUN"] if any(o.startswith("sweep=") for o in task) else task
+
+
 def with_sweep_folder(arguments: list[str]) -> list[str]:
     """Name the folder of a sweep after its command, so that the same command finds what it has done.
 

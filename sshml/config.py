@@ -64,6 +64,7 @@ class _Config(BaseModel):
     logger: dict[str, dict[str, Any]]
     trainer: dict[str, Any]
     channels_last: bool
+    figures: bool
     paths: _Paths
 
 

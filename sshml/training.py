@@ -9,7 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 from hydra.utils import instantiate
 
-from sshml.callbacks import TestPredictions
+from sshml.callbacks import MapPanels, TestPredictions
 from sshml.checkpoint import read_checkpoint
 from sshml.checks import check_run
 from sshml.data.datamodule import SSHDataModule
@@ -88,6 +88,8 @@ def _train(settings: Mapping[str, Any], run: RunFolder) -> dict[str, float]:
     history = MetricsFile(run.path / "metrics.csv", echo=not on_terminal)
     with opened(settings, "train") as loggers:
         callbacks = [instantiate(node, _convert_="all") for node in settings["callbacks"].values()]
+        if not settings["figures"]:
+            callbacks = [part for part in callbacks if not isinstance(part, MapPanels)]
         predictions = TestPredictions()
         trainer: pl.Trainer = instantiate(
             settings["trainer"],
@@ -105,9 +107,10 @@ def _train(settings: Mapping[str, Any], run: RunFolder) -> dict[str, float]:
             epoch = read_checkpoint(best)["epoch"] if best else max(history.rows)
             metrics = {**history.rows[epoch], **history.test}
             run.write_metrics(metrics)
-            if trainer.is_global_zero:
+            if trainer.is_global_zero and settings["figures"]:
                 drawn = draw_figures(run, settings, datamodule, history, predictions, epoch)
                 log_results(loggers, drawn, predictions, epoch)
+            if trainer.is_global_zero:
                 for logger in pictured(loggers):
                     logger.artifact(run.path)
     return metrics

@@ -30,6 +30,7 @@ _FITTED_ON = 4_000
 # The settings of a study that are those of its trainings.
 _OF_TRAINING = (
     "data", "model", "optimizer", "scheduler", "callbacks", "logger", "trainer", "channels_last",
+    "figures",
     "paths",
 )  # fmt: skip
 

@@ -9,7 +9,7 @@ import matplotlib as mpl
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import generation, studies, training
+from tests.benchmarks import generation, studies, sweeps, training
 from tests.benchmarks.measure import machine
 
 mpl.use("agg")
@@ -22,6 +22,7 @@ SECTIONS = {
     "evaluation": training.evaluation,
     "start_up": training.start_up,
     "memory": training.memory_over_epochs,
+    "sweep": sweeps.overhead,
     "study": studies.collecting,
 }
 METHODS = {
