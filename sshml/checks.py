@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning_fabric.utilities.exceptions import MisconfigurationException
@@ -74,7 +75,7 @@ def check_run(settings: Mapping[str, Any]) -> None:
             f"trainer.max_epochs={epochs}: expected at least 1, or -1 for an end that only "
             "callbacks=early_stopping sets"
         )
-    _check_processes(settings)
+    check_processes(settings)
     check_loggers(settings)
     for name, node in settings["callbacks"].items():
         monitor = node.get("monitor")
@@ -113,9 +114,19 @@ def _n_processes(trainer: str) -> int:
     return int(built.num_devices * built.num_nodes)
 
 
-def _check_processes(settings: Mapping[str, Any]) -> None:
-    """Several processes need a sample each of every batch, and cannot be started from a sweep."""
+def check_processes(settings: Mapping[str, Any]) -> None:
+    """Check what a run wants of processes.
+
+    Raises:
+        ConfigError: if some would have no sample of a batch, or cannot be started from a sweep.
+    """
     data, n = settings["data"], n_processes(settings["trainer"])
+    workers = data.get("num_workers", 0)
+    if workers and is_sweep() and "joblib" in HydraConfig.get().launcher._target_:
+        raise ConfigError(
+            f"data.num_workers={workers}: expected 0 with hydra/launcher=joblib, whose jobs cannot "
+            "start processes; a thread makes the batches then"
+        )
     if n == 1:
         return
     devices, strategy = settings["trainer"]["devices"], settings["trainer"].get("strategy", "auto")

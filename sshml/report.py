@@ -114,7 +114,7 @@ def print_summary(run: RunFolder, metrics: Mapping[str, float]) -> None:
     paths: dict[str, object] = {
         "run folder": run.path,
         "metrics": run.path / "metrics.json",
-        "figures": run.figures,
+        **({"figures": run.figures} if run.figures.is_dir() else {}),
         "best network": run.path / "checkpoints" / "best.ckpt",
     }
     if upload := upload_command(run.path):

@@ -21,6 +21,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sshml.checkpoint import read_checkpoint
+from sshml.checks import check_processes
 from sshml.config import TrainConfig, TransferConfig, plain_config
 from sshml.errors import CheckpointError, ConfigError
 from sshml.run_folder import MANIFEST, write_atomically
@@ -160,7 +161,9 @@ def checked_jobs(
             settings = job.copy()
             with open_dict(settings):
                 del settings["hydra"]
-            plain_config(settings, TrainConfig if is_training else TransferConfig)
+            checked = plain_config(settings, TrainConfig if is_training else TransferConfig)
+            if is_training:
+                check_processes(checked)
             jobs.setdefault(name, overrides)
     finally:
         HydraConfig.instance().cfg = before

@@ -39,9 +39,12 @@ def test_every_command_works(run_train: Command, command: str) -> None:
         run = run_train(*small).folder
         overrides = [o.replace("RUN", str(run)) for o in overrides]
         small = ["trainer.max_epochs=2"] * ("trainer.max_epochs" not in command)
-    if "logger.wandb.mode=online" in overrides:  # no account here: only that it is a choice
+    # No account here, and ready studies take long: only that it is a choice.
+    if "logger.wandb.mode=online" in overrides or "sweep=" in command:
         overrides, small = ["--cfg", "job", *overrides], []
-    elif any(o.startswith(("experiment=", "debug=")) for o in overrides):
+    elif "-m" in overrides:
+        small.append("figures=false")
+    if any(o.startswith(("experiment=", "debug=")) for o in overrides):
         small += ["trainer.max_epochs=1"]
     done = run_train(*overrides, *[o for o in small if o.split("=")[0] not in command])
     assert done.status == 0, done.err
