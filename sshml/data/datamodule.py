@@ -1,8 +1,8 @@
 """Density profiles made on the fly, as a Lightning data module."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from threading import Thread
 from typing import Annotated, Any, TypedDict, cast
 
 import pytorch_lightning as pl
@@ -137,13 +137,29 @@ class PrefetchingLoader(DataLoader[Batch]):
 
 def _made_ahead(batches: Iterator[Batch], ahead: int = 2) -> Iterator[Batch]:
     """The same batches, each begun when the one ``ahead`` places before it is handed out."""
-    with ThreadPoolExecutor(1, thread_name_prefix="profiles") as thread:
-        waiting: deque[Future[Batch | None]] = deque()
+    # Queues in C and a thread that nobody waits for: Ctrl-C amid the locks of a ThreadPoolExecutor,
+    # which are Python, can leave one locked for ever.
+    wanted: SimpleQueue[bool] = SimpleQueue()
+    made: SimpleQueue[Batch | BaseException | None] = SimpleQueue()
+
+    def make() -> None:
+        while wanted.get():
+            try:
+                made.put(next(batches, None))
+            except BaseException as error:  # is raised where the batch is asked for
+                made.put(error)
+
+    try:
+        Thread(target=make, name="profiles", daemon=True).start()
         for _ in range(ahead):
-            waiting.append(thread.submit(next, batches, None))
-        while (batch := waiting.popleft().result()) is not None:
-            waiting.append(thread.submit(next, batches, None))
+            wanted.put(True)
+        while (batch := made.get()) is not None:
+            if isinstance(batch, BaseException):
+                raise batch
+            wanted.put(True)
             yield batch
+    finally:
+        wanted.put(False)
 
 
 def _checked_strength(W: object) -> object:

@@ -114,7 +114,7 @@ def test_jobs_of_a_process_are_runs_of_their_own_and_nothing_leaks(
     runs = [of_kind(path, "run")[0] for path in jobs]
     assert [run.run_group for run in runs] == [sweep.name] * 2
     assert len({run.run_id for run in runs}) == 2
-    assert [config(path)["data"]["W"] for path in jobs] == [0, 0.5]
+    assert sorted(config(path)["data"]["W"] for path in jobs) == [0, 0.5]
 
     files, processes = psutil.Process().num_fds(), wandb_processes()
 
