@@ -134,6 +134,7 @@ def test_an_error_in_the_thread_reaches_the_training_loop() -> None:
 def test_a_loop_that_stops_early_leaves_no_thread() -> None:
     loop = iter(small().train_dataloader())
     next(loop)
-    assert any(thread.name.startswith("profiles") for thread in threading.enumerate())
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == "profiles")
     del loop
-    assert not any(thread.name.startswith("profiles") for thread in threading.enumerate())
+    thread.join(timeout=30)
+    assert not thread.is_alive()
