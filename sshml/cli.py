@@ -113,6 +113,14 @@ def overrides() -> list[str]:
     return [*task, "hydra.mode=RUN"] if any(o.startswith("sweep=") for o in task) else task
 
 
+def _in_order(override: str) -> str:
+    """The same with the values of a simple list in order."""
+    key, _, values = override.partition("=")
+    return (
+        override if set(values) & set("[](){}'\"") else f"{key}={','.join(sorted(values.split(',')))}"
+    )
+
+
 def with_sweep_folder(arguments: list[str]) -> list[str]:
     """Name the folder of a sweep after its command, so that the same command finds what it has done.
 
@@ -129,8 +137,10 @@ def with_sweep_folder(arguments: list[str]) -> list[str]:
     if not ({"-m", "--multirun"} & set(arguments) or "sweep" in keys) or "hydra.sweep.dir" in keys:
         return arguments
     not_of_it = ("hydra/launcher", "hydra.launcher", "hydra.sweeper.n_")
-    own = sorted(a for a in given if not a.startswith(not_of_it))
+    own = sorted(_in_order(a) for a in given if not a.startswith(not_of_it))
     study = next((a.partition("=")[2] for a in own if a.startswith("sweep=")), "sweep")
+    if "," in study:
+        raise ConfigError(f"sweep={study}: expected one study; run the others by commands of their own")
     digest = hashlib.sha256(json.dumps(own).encode()).hexdigest()[:8]
     return [*arguments, f"hydra.sweep.dir=${{paths.runs}}/sweeps/{study}_{digest}"]
 
@@ -172,8 +182,11 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
 def _unknown_option(missing: str, arguments: list[str]) -> str:
     """The line for a file that a configuration group does not have."""
     group, _, name = missing.partition("/")
+    if group == "hydra" and "/" in name:
+        group, _, name = missing.rpartition("/")
     folder = CONF_DIR / group
-    options = sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
+    options = {str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml")}
+    options |= {"basic"} if group == "hydra/launcher" else set()
     override = next((a for a in arguments if a.endswith(f"={name}")), f"{group}={name}")
     return f"{override}: {unknown_key(group, name, options, sign='=')}"
 

@@ -8,7 +8,7 @@ import json
 import signal
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from sshml.checks import check_processes
 from sshml.config import TrainConfig, TransferConfig, plain_config
 from sshml.errors import CheckpointError, ConfigError
 from sshml.run_folder import MANIFEST, write_atomically
+from sshml.training import quieten_libraries
 
 # Where a run goes and who is told of it do not change what it computes.
 _NOT_OF_A_JOB = {"hydra", "logger", "paths"}
@@ -58,8 +59,9 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether a job was done to its end."""
-    return manifest(folder).get("status") == "finished"
+    """Whether a job was done to its end, and not gone on with by other settings since."""
+    content = manifest(folder)
+    return content.get("status") == "finished" and content.get("job") == folder.name
 
 
 def finished_metrics(folder: str) -> dict[str, float] | None:
@@ -72,32 +74,65 @@ def finished_metrics(folder: str) -> dict[str, float] | None:
 
 @contextmanager
 def recorded(folder: Path) -> Iterator[None]:
-    """Say which job begins, and keep the traceback of a failing one in its folder."""
+    """Say which job begins, and keep the traceback of a failing one in its folder.
+
+    Raises:
+        ConfigError: if the job is being done, as by a process of a sweep that was killed.
+    """
     hydra = HydraConfig.get()
     print(f"job {hydra.job.num + 1}:", *hydra.overrides.task, flush=True)
-    (folder / _ERROR).unlink(missing_ok=True)
-    try:
-        yield
-    except Exception:
-        write_atomically(folder / _ERROR, traceback.format_exc())
-        raise
+    with _only_process(folder, "job"):
+        (folder / _ERROR).unlink(missing_ok=True)
+        try:
+            yield
+        except Exception:
+            write_atomically(folder / _ERROR, traceback.format_exc())
+            raise
+        _change_manifest(folder, job=folder.name)
 
 
 @contextmanager
-def launcher_errors_noted(folder: Path) -> Iterator[None]:
-    """Say in a line that a launcher gave up, as when a job's process is killed; keep the traceback.
+def _only_process(folder: Path, what: str) -> Iterator[None]:
+    """Keep a folder to one process; the lock ends with the process, however that ends."""
+    lock = FileLock(folder / ".lock", blocking=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise ConfigError(
+            f"{folder}: another process is at this {what}; wait for it, or choose another folder with "
+            "hydra.sweep.dir=FOLDER"
+        ) from error
+    with lock:
+        yield
 
-    Mistakes in the command go through.
+
+def _change_manifest(folder: Path, **values: str) -> None:
+    write_atomically(folder / MANIFEST, json.dumps({**manifest(folder), **values}, indent=2) + "\n")
+
+
+def launched(folder: Path, launch: Callable[[], object]) -> bool:
+    """Launch jobs; say in a line if the launcher gives up, as when the process of a job is killed.
+
+    Mistakes in the command are raised.
+
+    Args:
+        folder: of the sweep; gets the traceback.
+        launch: does it.
+
+    Returns:
+        Whether the launcher did not give up.
     """
     (folder / _ERROR).unlink(missing_ok=True)
     try:
-        yield
+        launch()
     except (HydraException, ConfigError):
         raise
     except Exception as error:
         write_atomically(folder / _ERROR, traceback.format_exc())
         reason = " ".join(str(error).split())[:200]
         print(f"the launcher gave up: {type(error).__name__}: {reason} ({folder / _ERROR})")
+        return False
+    return True
 
 
 def jobs_of(folder: Path) -> dict[str, list[str]]:
@@ -120,8 +155,13 @@ def say_what_is_left(folder: Path, jobs: Mapping[str, Sequence[str]]) -> int:
     left = {name: overrides for name, overrides in jobs.items() if not is_finished(folder / name)}
     for name, overrides in left.items():
         error = folder / name / _ERROR
-        why = error.read_text().strip().splitlines()[-1] if error.is_file() else "its process ended"
-        own = " ".join(override for override in overrides if override not in of_all)
+        if error.is_file():
+            lines = error.read_text().splitlines()
+            traced = max((i for i, line in enumerate(lines) if line.startswith(" ")), default=-1)
+            why = " ".join(lines[traced + 1 :])
+        else:
+            why = "its process ended" if manifest(folder / name) else "was not begun"
+        own = " ".join(o for o in overrides if o not in of_all and not o.startswith("hydra."))
         print(f"failed: {own}: {why} ({folder / name})")
     print(
         f"{len(jobs) - len(left)} of {len(jobs)} jobs are done; look at them with: "
@@ -148,6 +188,7 @@ def checked_jobs(
         HydraException: likewise, for a key or an option that does not exist.
     """
     is_training = config.hydra.job.config_name == "train"
+    quieten_libraries()
     before = HydraConfig.instance().cfg
     jobs: dict[str, Sequence[str]] = {}
     try:
@@ -164,7 +205,9 @@ def checked_jobs(
             checked = plain_config(settings, TrainConfig if is_training else TransferConfig)
             if is_training:
                 check_processes(checked)
-            jobs.setdefault(name, overrides)
+            # Said to the job, which would find another name where it resolves its settings otherwise,
+            # as on a node that has bfloat16.
+            jobs.setdefault(name, [*overrides, f"hydra.sweep.subdir={name}"])
     finally:
         HydraConfig.instance().cfg = before
     return jobs
@@ -178,20 +221,12 @@ def only_sweep(folder: Path) -> Iterator[None]:
         ConfigError: if another process works on the sweep.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", blocking=False)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise ConfigError(
-            f"hydra.sweep.dir={folder}: another process is at this sweep; wait for it, or choose "
-            "another folder"
-        ) from error
-    with lock:
+    with _only_process(folder, "sweep"):
         try:
             yield
         except KeyboardInterrupt:
             _end_children()
-            _mark_interrupted(folder)
+            mark_running(folder, "interrupted")
             print("interrupted; the same command goes on with the sweep", file=sys.stderr)
             raise
 
@@ -207,13 +242,11 @@ def _end_children() -> None:
             child.kill()
 
 
-def _mark_interrupted(folder: Path) -> None:
+def mark_running(folder: Path, status: str) -> None:
     """No job of a sweep runs any more, whatever the manifests of killed ones say."""
     for name in jobs_of(folder):
-        content = manifest(folder / name)
-        if content.get("status") == "running":
-            content["status"] = "interrupted"
-            write_atomically(folder / name / MANIFEST, json.dumps(content, indent=2) + "\n")
+        if manifest(folder / name).get("status") == "running":
+            _change_manifest(folder / name, status=status)
 
 
 def gone_on_with(settings: dict[str, Any]) -> dict[str, Any]:

@@ -50,6 +50,7 @@ def test_a_sweep_does_what_is_missing_or_failed_and_no_more(run_train: Command, 
 
     # As if the first job had been killed: it goes on from its last checkpoint.
     killed = {**first.manifest, "status": "running"}
+    del killed["job"]
     (first.folder / "manifest.json").write_text(json.dumps(killed))
     resumed = run_train(*command)
     assert "2 jobs, 2 of them to do" in resumed.out

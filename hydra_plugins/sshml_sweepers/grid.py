@@ -23,7 +23,6 @@ class GridSweeper(BasicSweeper):
         from sshml.sweep import (  # noqa: PLC0415
             checked_jobs,
             is_finished,
-            launcher_errors_noted,
             only_sweep,
             say_what_is_left,
         )
@@ -48,9 +47,22 @@ class GridSweeper(BasicSweeper):
             print(f"{len(jobs)} jobs, {len(missing)} of them to do, in {folder}", flush=True)
             at_once = self.max_batch_size or max(len(missing), 1)
             for first in range(0, len(missing), at_once):
-                with launcher_errors_noted(folder):
-                    self.launcher.launch(missing[first : first + at_once], initial_job_idx=first)
+                self._launch(folder, missing[first : first + at_once], first)
             if left := say_what_is_left(folder, jobs):
                 raise IncompleteError(
                     f"{left} of {len(jobs)} jobs failed; the same command does them again"
                 )
+
+    def _launch(self, folder: Path, jobs: Sequence[Sequence[str]], first: int) -> None:
+        """Launch jobs; a process that is killed ends joblib, and those not begun are launched again."""
+        from sshml.sweep import launched, manifest, mark_running  # noqa: PLC0415
+
+        launcher = self.launcher
+        assert launcher is not None
+        done = launched(folder, lambda: launcher.launch(jobs, initial_job_idx=first))
+        if done or "Joblib" not in type(launcher).__name__:
+            return  # the jobs of others may still run, or wait in a queue
+        mark_running(folder, "failed")
+        left = [job for job in jobs if not manifest(folder / job[-1].partition("=")[2])]
+        if len(left) < len(jobs):
+            self._launch(folder, left, first)

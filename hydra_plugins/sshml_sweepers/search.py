@@ -2,8 +2,10 @@
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
@@ -41,6 +43,7 @@ class SearchSweeper(Sweeper):
             n_trials=self._n_trials, search_space=None, custom_search_space=None, **self._optuna
         )
         self._sweeper.setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        self._context, self._config = hydra_context, config
         self._folder = Path(config.hydra.sweep.dir)
 
     def sweep(self, arguments: list[str]) -> None:
@@ -49,13 +52,15 @@ class SearchSweeper(Sweeper):
         import optuna  # noqa: PLC0415
 
         from sshml.sweep import (  # noqa: PLC0415
+            checked_jobs,
             jobs_of,
-            launcher_errors_noted,
+            launched,
             only_sweep,
             say_what_is_left,
         )
 
         optuna.logging.set_verbosity(logging.WARNING)
+        checked_jobs(self._context, self._config, [self._a_job(arguments)])
         with only_sweep(self._folder):
             study = optuna.create_study(
                 study_name=self._optuna["study_name"],
@@ -73,8 +78,7 @@ class SearchSweeper(Sweeper):
             print(f"{self._n_trials} trials, {to_do} of them to do, in {self._folder}", flush=True)
             if to_do:
                 self._sweeper.sweeper.n_trials = to_do
-                with launcher_errors_noted(self._folder):
-                    self._sweeper.sweep(arguments)
+                launched(self._folder, lambda: self._sweeper.sweep(arguments))
             say_what_is_left(self._folder, jobs_of(self._folder))
             done = len(study.get_trials(states=(states.COMPLETE,)))
             if done:
@@ -87,3 +91,17 @@ class SearchSweeper(Sweeper):
                 raise IncompleteError(
                     f"{done} of {self._n_trials} trials are done; the same command tries others"
                 )
+
+    def _a_job(self, arguments: list[str]) -> list[str]:
+        """The job of the first value of every axis, to check the command by."""
+        axes = [f"{key}={value}" for key, value in (self._optuna["params"] or {}).items()]
+        job = {}
+        for override in OverridesParser.create().parse_overrides([*axes, *arguments]):
+            key = override.get_key_element()
+            if not override.is_sweep_override():
+                job[key] = override.get_value_element_as_str()
+            elif override.is_discrete_sweep():
+                job[key] = next(iter(override.sweep_string_iterator()))
+            else:
+                job[key] = str(cast("IntervalSweep", override.value()).start)
+        return [f"{key}={value}" for key, value in job.items()]
