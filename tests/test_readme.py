@@ -41,7 +41,7 @@ def test_every_command_works(run_train: Command, command: str) -> None:
         small = ["trainer.max_epochs=2"] * ("trainer.max_epochs" not in command)
     # No account here, and ready studies take long: only that it is a choice.
     if "logger.wandb.mode=online" in overrides or "sweep=" in command:
-        overrides, small = ["--cfg", "job", *overrides], []
+        overrides, small = ["--cfg", "job", *(o for o in overrides if "range(" not in o)], []
     elif "-m" in overrides:
         small.append("figures=false")
     if any(o.startswith(("experiment=", "debug=")) for o in overrides):
