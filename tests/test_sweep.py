@@ -142,7 +142,7 @@ def test_launchers_run_jobs_of_this_machine(tmp_path: Path, launcher: str) -> No
         cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr == "" or launcher == "ray"
     assert "2 of 2 jobs are done" in done.stdout
     assert statuses(tmp_path) == ["finished", "finished"]
 
