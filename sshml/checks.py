@@ -20,6 +20,7 @@ from sshml.errors import CheckpointError, ConfigError
 from sshml.loggers import check_loggers
 from sshml.metrics import LOGGED
 from sshml.networks import build_network
+from sshml.run_folder import relocated
 
 # Arguments of the Trainer that would take away what the end of a run reports.
 _OURS = {
@@ -53,10 +54,22 @@ def check_run(settings: Mapping[str, Any]) -> None:
         ConfigError: naming the part that cannot be built, or does not fit the others.
         CheckpointError: if ``ckpt_path`` is not there, is not ours or does not fit the network.
     """
-    network = _meta_network(settings["model"])
-    _check_forward(settings, network)
+    # Runs of a sweep often differ in their seed and folder only.
+    data = {key: settings["data"][key] for key in ("n_cells", "n_train", "batch_size")}
+    parts = {key: settings[key] for key in ("model", "optimizer", "scheduler", "trainer", "callbacks")}
+    placeless = relocated({"data": data, **parts}, settings["paths"]["run"], "run")
+    _check_parts(json.dumps(placeless, sort_keys=True))
     if settings["ckpt_path"] is not None:
-        _check_checkpoint(settings, network)
+        _check_checkpoint(settings, _meta_network(settings["model"]))
+    check_processes(settings)
+    check_loggers(settings)
+
+
+@functools.cache
+def _check_parts(parts: str) -> None:
+    """Check, once, the parts of a run that are given as JSON."""
+    settings = json.loads(parts)
+    _check_forward(settings, _meta_network(settings["model"]))
     with _named("optimizer", settings["optimizer"]):
         optimizer = instantiate(settings["optimizer"], [nn.Parameter(torch.zeros(1))])
     if settings["scheduler"]:
@@ -75,24 +88,25 @@ def check_run(settings: Mapping[str, Any]) -> None:
             f"trainer.max_epochs={epochs}: expected at least 1, or -1 for an end that only "
             "callbacks=early_stopping sets"
         )
-    check_processes(settings)
-    check_loggers(settings)
     for name, node in settings["callbacks"].items():
-        monitor = node.get("monitor")
-        if monitor is not None and monitor not in LOGGED:
+        _check_callback(name, node)
+
+
+def _check_callback(name: str, node: Mapping[str, Any]) -> None:
+    monitor = node.get("monitor")
+    if monitor is not None and monitor not in LOGGED:
+        raise ConfigError(
+            f"callbacks.{name}.monitor={monitor}: no such value; expected one of {', '.join(LOGGED)}"
+        )
+    if monitor is not None and "mode" in node:
+        mode = "max" if monitor.endswith(("accuracy", "tp", "tn")) else "min"
+        if node["mode"] != mode:
             raise ConfigError(
-                f"callbacks.{name}.monitor={monitor}: no such value; expected one of "
-                f"{', '.join(LOGGED)}"
+                f"callbacks.{name}.mode={node['mode']}: would keep the worst {monitor}; "
+                f"expected callbacks.{name}.mode={mode}"
             )
-        if monitor is not None and "mode" in node:
-            mode = "max" if monitor.endswith(("accuracy", "tp", "tn")) else "min"
-            if node["mode"] != mode:
-                raise ConfigError(
-                    f"callbacks.{name}.mode={node['mode']}: would keep the worst {monitor}; "
-                    f"expected callbacks.{name}.mode={mode}"
-                )
-        with _named(f"callbacks.{name}", node):
-            instantiate(node, _convert_="all")
+    with _named(f"callbacks.{name}", node):
+        instantiate(node, _convert_="all")
 
 
 def n_processes(trainer: Mapping[str, Any]) -> int:

@@ -5,6 +5,7 @@ argument names, their annotations and the limits in them. So a network or data m
 checked like those of this package.
 """
 
+import functools
 import inspect
 import math
 import typing
@@ -182,8 +183,10 @@ def _chosen(group: str) -> str:
 
 def _check_node(path: str, node: Mapping[str, Any]) -> None:
     """Check a node against the signature of its target, and the nodes within it."""
-    signature, annotations = _signature(path, node)
-    parameters = signature.parameters
+    target = node.get(_TARGET)
+    if not isinstance(target, str):
+        raise ConfigError(f"{path}.{_TARGET}={target}: expected the dotted name of a class or function")
+    parameters = _signature(path, target)[0].parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for name, value in node.items():
         if name == _TARGET:
@@ -196,8 +199,8 @@ def _check_node(path: str, node: Mapping[str, Any]) -> None:
             raise ConfigError(f"{key}={_as_typed(value)}: {unknown_key(path, name, known)}")
         if isinstance(value, Mapping) and _TARGET in value:
             _check_node(key, value)
-        elif name in annotations:
-            _check_value(key, value, annotations[name], parameters[name].default)
+        elif adapter := _adapter(path, target, name):
+            _check_value(key, value, adapter, parameters[name].default)
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{key}={value}: expected a finite number")
     for name, parameter in parameters.items():
@@ -209,11 +212,9 @@ def _check_node(path: str, node: Mapping[str, Any]) -> None:
             raise ConfigError(f"{path}.{name}: missing; set it with +{path}.{name}=VALUE")
 
 
-def _signature(path: str, node: Mapping[str, Any]) -> tuple[inspect.Signature, dict[str, Any]]:
+@functools.cache
+def _signature(path: str, target: str) -> tuple[inspect.Signature, dict[str, Any]]:
     """Signature and resolved annotations of what a node builds."""
-    target = node.get(_TARGET)
-    if not isinstance(target, str):
-        raise ConfigError(f"{path}.{_TARGET}={target}: expected the dotted name of a class or function")
     try:
         built = get_object(target)
         base = _BASES.get(path)
@@ -226,11 +227,17 @@ def _signature(path: str, node: Mapping[str, Any]) -> tuple[inspect.Signature, d
         raise ConfigError(f"{path}.{_TARGET}={target}: cannot be used ({reason})") from error
 
 
-def _check_value(key: str, value: Any, annotation: Any, default: Any) -> None:
+@functools.cache
+def _adapter(path: str, target: str, name: str) -> TypeAdapter[Any] | None:
+    """What checks an argument of a node's target; None if only a library of its own could."""
+    annotations = _signature(path, target)[1]
     try:
-        adapter = TypeAdapter(annotation, config=_STRICT)
+        return TypeAdapter(annotations[name], config=_STRICT) if name in annotations else None
     except (PydanticSchemaGenerationError, PydanticUserError):
-        return  # an annotation that only its own library understands
+        return None
+
+
+def _check_value(key: str, value: Any, adapter: TypeAdapter[Any], default: Any) -> None:
     try:
         adapter.validate_python(value)
     except ValidationError as error:

@@ -27,6 +27,17 @@ def write_atomically(path: Path, text: str) -> None:
     part.replace(path)
 
 
+def relocated(settings: Any, before: str, after: str) -> Any:
+    """Settings with another run folder in every path that lies in the folder before."""
+    if isinstance(settings, Mapping):
+        return {key: relocated(value, before, after) for key, value in settings.items()}
+    if isinstance(settings, list):
+        return [relocated(value, before, after) for value in settings]
+    if isinstance(settings, str) and (settings == before or settings.startswith(f"{before}/")):
+        return after + settings.removeprefix(before)
+    return settings
+
+
 class RunFolder:
     """Configuration, manifest, metrics, checkpoints and figures of one run.
 

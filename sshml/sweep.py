@@ -21,7 +21,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sshml.checkpoint import read_checkpoint
-from sshml.checks import check_processes
+from sshml.checks import check_run
 from sshml.config import TrainConfig, TransferConfig, plain_config
 from sshml.errors import CheckpointError, ConfigError
 from sshml.run_folder import MANIFEST, write_atomically
@@ -204,7 +204,7 @@ def checked_jobs(
                 del settings["hydra"]
             checked = plain_config(settings, TrainConfig if is_training else TransferConfig)
             if is_training:
-                check_processes(checked)
+                check_run(checked)
             # Said to the job, which would find another name where it resolves its settings otherwise,
             # as on a node that has bfloat16.
             jobs.setdefault(name, [*overrides, f"hydra.sweep.subdir={name}"])

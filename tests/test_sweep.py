@@ -20,7 +20,7 @@ from hydra.core.plugins import Plugins
 from sshml.cli import CONF_DIR, with_sweep_folder
 from sshml.sweep import job_name
 
-SWEEP = [override for override in TINY if not override.startswith("model.pool")]
+FAILING = "+callbacks.own._target_=failing.FailsIfEven"
 
 
 def statuses(folder: Path) -> list[str]:
@@ -29,33 +29,35 @@ def statuses(folder: Path) -> list[str]:
 
 
 def test_a_sweep_does_what_is_missing_or_failed_and_no_more(run_train: Command, tmp_path: Path) -> None:
-    # The second job fails (an even kernel); the third is the first one, written otherwise.
-    command = ("-m", *TINY, "model.kernel_size=3,4", "data.W=0.5,0.50")
+    # The second job fails; the third is the first one, written otherwise.
+    command = ("-m", *TINY, FAILING, "+callbacks.own.number=3,4", "data.W=0.5,0.50")
     first = run_train(*command)
     assert first.status == 1
     assert "2 jobs, 2 of them to do" in first.out
-    assert "failed: model.kernel_size=4: " in first.out
-    assert "kernel_size must be odd and positive, got 4" in first.out
+    assert "failed: +callbacks.own.number=4: RuntimeError: 4 is even" in first.out
     assert first.err == "error: 1 of 2 jobs failed; the same command does them again\n"
-    assert statuses(tmp_path) == ["finished"]
+    assert statuses(tmp_path) == ["failed", "finished"]
     (error,) = tmp_path.glob("runs/sweeps/*/*/error.txt")
     assert "Traceback" in error.read_text()
 
     # In another order and by another logger it is the same sweep.
-    again = run_train("-m", "data.W=0.5,0.50", *TINY[::-1], "model.kernel_size=3,4")
+    (done,) = (path.parent for path in tmp_path.glob("runs/sweeps/*/*/metrics.json"))
+    manifest, metrics = ((done / name).read_text() for name in ("manifest.json", "metrics.json"))
+    again = run_train("-m", "data.W=0.5,0.50", *TINY[::-1], "+callbacks.own.number=3,4", FAILING)
     assert again.status == 1
     assert "2 jobs, 1 of them to do" in again.out
-    assert again.folder == first.folder
-    assert again.manifest == first.manifest
+    assert len(list(tmp_path.glob("runs/sweeps/*"))) == 1
+    assert (done / "manifest.json").read_text() == manifest
 
     # As if the first job had been killed: it goes on from its last checkpoint.
-    killed = {**first.manifest, "status": "running"}
+    killed = {**json.loads(manifest), "status": "running"}
     del killed["job"]
-    (first.folder / "manifest.json").write_text(json.dumps(killed))
+    (done / "manifest.json").write_text(json.dumps(killed))
     resumed = run_train(*command)
     assert "2 jobs, 2 of them to do" in resumed.out
-    assert resumed.metrics == first.metrics
-    assert [run["status"] for run in resumed.manifest["earlier"]] == ["running"]
+    assert json.loads((done / "metrics.json").read_text()) == json.loads(metrics)
+    earlier = json.loads((done / "manifest.json").read_text())["earlier"]
+    assert [run["status"] for run in earlier] == ["running"]
     assert "train loss" not in resumed.out
 
 
@@ -94,6 +96,9 @@ def test_a_job_is_its_resolved_configuration() -> None:
         (["seed="], "seed=: expected"),
         (["sweep=models"], "sweep=models: no such option; expected one of data_size, finite_size, "),
         (["sweep=finite_size", "data.n_cells=0,10"], "data.n_cells=0: expected"),
+        (["model.kernel_size=3,4"], "kernel_size must be odd and positive, got 4"),
+        (["sweep=search", "model.kernel_size=choice(3,4)"], "kernel_size must be odd and positive"),
+        (["sweep=search", "optimizer.lr=interval(0,-1)"], "optimizer: Invalid learning rate: -1"),
         (["seed=0,1", "trainer=ddp"], "trainer.devices=2: expected 1 in sweeps"),
         (
             ["seed=0,1", "data.num_workers=1", "hydra/launcher=joblib"],
@@ -104,7 +109,7 @@ def test_a_job_is_its_resolved_configuration() -> None:
 def test_mistakes_in_a_sweep_are_one_line_before_any_work(
     run_train: Command, tmp_path: Path, overrides: list[str], line: str
 ) -> None:
-    done = run_train("-m", *SWEEP, *overrides)
+    done = run_train("-m", *TINY, *overrides)
     assert done.status == 2
     assert done.err.startswith("error: ")
     assert line in done.err
@@ -212,15 +217,15 @@ def test_ready_studies_are_valid() -> None:
 
 def test_a_search_goes_on_with_its_study(run_train: Command, tmp_path: Path) -> None:
     optuna = pytest.importorskip("optuna")
-    command = ("sweep=search", *TINY, "model.kernel_size=choice(3,4)")
+    command = ("sweep=search", *TINY, FAILING, "+callbacks.own.number=choice(3,4)")
     first = run_train(*command, "hydra.sweeper.n_trials=1")
     again = run_train(*command, "hydra.sweeper.n_trials=3")
     (folder,) = tmp_path.glob("runs/sweeps/search_*")
     study = optuna.load_study(study_name="sshml", storage=f"sqlite:///{folder}/optuna.db")
     complete = [trial for trial in study.trials if trial.state is optuna.trial.TrialState.COMPLETE]
-    # Trials with an even kernel fail and are not the end of it.
+    # Trials of an even number fail and are not the end of it.
     for trial in study.trials:
-        assert (trial in complete) == (trial.params["model.kernel_size"] == 3)
+        assert (trial in complete) == (trial.params["+callbacks.own.number"] == 3)
     values = [json.loads(p.read_text())["val/accuracy"] for p in folder.glob("*/metrics.json")]
     assert sorted(trial.value for trial in complete) == sorted(values)
     before = sum(first.out.count(f"{n} of {n} jobs are done") for n in range(1, 3))

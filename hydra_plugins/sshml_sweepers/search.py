@@ -1,6 +1,7 @@
 """A search by Optuna that goes on where it was ended."""
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -60,7 +61,7 @@ class SearchSweeper(Sweeper):
         )
 
         optuna.logging.set_verbosity(logging.WARNING)
-        checked_jobs(self._context, self._config, [self._a_job(arguments)])
+        checked_jobs(self._context, self._config, self._jobs(arguments))
         with only_sweep(self._folder):
             study = optuna.create_study(
                 study_name=self._optuna["study_name"],
@@ -92,16 +93,20 @@ class SearchSweeper(Sweeper):
                     f"{done} of {self._n_trials} trials are done; the same command tries others"
                 )
 
-    def _a_job(self, arguments: list[str]) -> list[str]:
-        """The job of the first value of every axis, to check the command by."""
+    def _jobs(self, arguments: list[str]) -> Iterator[list[str]]:
+        """Jobs to check the command by: every value of each axis, and the ends of intervals."""
         axes = [f"{key}={value}" for key, value in (self._optuna["params"] or {}).items()]
-        job = {}
+        values: dict[str, list[str]] = {}
         for override in OverridesParser.create().parse_overrides([*axes, *arguments]):
             key = override.get_key_element()
             if not override.is_sweep_override():
-                job[key] = override.get_value_element_as_str()
+                values[key] = [override.get_value_element_as_str()]
             elif override.is_discrete_sweep():
-                job[key] = next(iter(override.sweep_string_iterator()))
+                values[key] = list(override.sweep_string_iterator())
             else:
-                job[key] = str(cast("IntervalSweep", override.value()).start)
-        return [f"{key}={value}" for key, value in job.items()]
+                interval = cast("IntervalSweep", override.value())
+                values[key] = [str(interval.start), str(interval.end)]
+        firsts = {key: f"{key}={of_key[0]}" for key, of_key in values.items()}
+        for key, of_key in values.items():
+            for value in of_key:
+                yield list({**firsts, key: f"{key}={value}"}.values())

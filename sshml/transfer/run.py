@@ -28,12 +28,12 @@ from sshml.networks import build_network
 from sshml.provenance import git_revision, versions
 from sshml.reproduction.maps import Shown
 from sshml.reproduction.report import Results, check_report, write_report
-from sshml.run_folder import MANIFEST, RunFolder
+from sshml.run_folder import MANIFEST, RunFolder, relocated
 from sshml.training import quieten_libraries
 from sshml.transfer import figures
 from sshml.transfer.methods import TransferMethod
 from sshml.transfer.scores import Answers
-from sshml.transfer.study import Matrix, Source, fill, relocated, source_settings, trained_source
+from sshml.transfer.study import Matrix, Source, fill, source_settings, trained_source
 
 # What a study may be gone on with changed: it grows, shows more, or moves to another machine.
 _MAY_CHANGE = (

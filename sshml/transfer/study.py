@@ -19,7 +19,7 @@ from sshml.checkpoint import load_classifier
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
 from sshml.physics import best_threshold
-from sshml.run_folder import write_atomically
+from sshml.run_folder import relocated, write_atomically
 from sshml.training import train
 from sshml.transfer.methods import TransferMethod
 from sshml.transfer.scores import COLUMNS, Answers, Row, ask, score
@@ -142,17 +142,6 @@ class Network:
         ]
         rows += [{"method": name, **cell, **score(p, answers.labels)} for name, p in said.items()]
         return rows, answers, network
-
-
-def relocated(settings: Any, before: str, after: str) -> Any:
-    """Settings with another run folder in every path that lies in the folder before."""
-    if isinstance(settings, Mapping):
-        return {key: relocated(value, before, after) for key, value in settings.items()}
-    if isinstance(settings, list):
-        return [relocated(value, before, after) for value in settings]
-    if isinstance(settings, str) and (settings == before or settings.startswith(f"{before}/")):
-        return after + settings.removeprefix(before)
-    return settings
 
 
 def source_settings(settings: Mapping[str, Any], W: float, seed: int) -> dict[str, Any]:
