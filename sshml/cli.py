@@ -205,11 +205,6 @@ def user_mistakes() -> Iterator[None]:
         return
     try:
         yield
-    except InstantiationException as error:
-        if not isinstance(error.__cause__, ConfigError | ImportError):
-            raise
-        print(f"error: {_one_line(error.__cause__, [])}", file=sys.stderr)
-        sys.exit(2)
     except (ConfigError, CheckpointError, OmegaConfBaseException) as error:
         print(f"error: {_one_line(error, sys.argv[1:])}", file=sys.stderr)
         with contextlib.suppress(OSError):  # Hydra has made a folder; keep it only if it was in use

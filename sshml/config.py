@@ -27,10 +27,10 @@ from pydantic import (
 )
 from pydantic.errors import PydanticSchemaGenerationError
 
+from sshml.build import TARGET
 from sshml.data.grid import strength_grid
 from sshml.errors import ConfigError, unknown_key
 
-_TARGET = "_target_"
 _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
 # What the targets of some groups have to be derived from.
 _BASES = {
@@ -183,13 +183,13 @@ def _chosen(group: str) -> str:
 
 def _check_node(path: str, node: Mapping[str, Any]) -> None:
     """Check a node against the signature of its target, and the nodes within it."""
-    target = node.get(_TARGET)
+    target = node.get(TARGET)
     if not isinstance(target, str):
-        raise ConfigError(f"{path}.{_TARGET}={target}: expected the dotted name of a class or function")
+        raise ConfigError(f"{path}.{TARGET}={target}: expected the dotted name of a class or function")
     parameters = _signature(path, target)[0].parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for name, value in node.items():
-        if name == _TARGET:
+        if name == TARGET:
             continue
         key = f"{path}.{name}"
         if name not in parameters:
@@ -197,7 +197,7 @@ def _check_node(path: str, node: Mapping[str, Any]) -> None:
                 continue
             known = parameters.keys() - _PASSED.get(path, set())
             raise ConfigError(f"{key}={_as_typed(value)}: {unknown_key(path, name, known)}")
-        if isinstance(value, Mapping) and _TARGET in value:
+        if isinstance(value, Mapping) and TARGET in value:
             _check_node(key, value)
         elif adapter := _adapter(path, target, name):
             _check_value(key, value, adapter, parameters[name].default)
@@ -224,7 +224,7 @@ def _signature(path: str, target: str) -> tuple[inspect.Signature, dict[str, Any
         return inspect.signature(built), typing.get_type_hints(annotated, include_extras=True)
     except (ImportError, AttributeError, ValueError, TypeError, NameError) as error:
         reason = " ".join(str(error).split())
-        raise ConfigError(f"{path}.{_TARGET}={target}: cannot be used ({reason})") from error
+        raise ConfigError(f"{path}.{TARGET}={target}: cannot be used ({reason})") from error
 
 
 @functools.cache

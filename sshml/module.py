@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from hydra.utils import instantiate
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from sshml.build import build
 from sshml.checkpoint import CHECKPOINT_KEY, checkpoint_origin
 from sshml.data.datamodule import Batch
 from sshml.metrics import STAGES, PhaseMetrics
@@ -114,11 +114,15 @@ class PhaseClassifier(pl.LightningModule):
 
     def configure_optimizers(self) -> dict[str, Any]:  # type: ignore[override]
         """The optimiser and scheduler that the configuration names."""
-        optimizer = instantiate(self._optimizer, self.network.parameters(), _convert_="all")
+        optimizer = build(self._optimizer, self.network.parameters())
         if self._scheduler is None:
             return {"optimizer": optimizer}
-        scheduler = instantiate(self._scheduler, optimizer, _convert_="all")
+        scheduler = build(self._scheduler, optimizer)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler}}
+
+    def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+        """Keep the epoch that a checkpoint is of, counted from 0."""
+        self.epoch_loaded: int = checkpoint["epoch"]
 
     def on_save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
         """Write the format and the versions into the checkpoint."""

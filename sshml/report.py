@@ -12,6 +12,7 @@ from rich.table import Table
 
 from sshml import figures
 from sshml.callbacks import TestPredictions
+from sshml.cli import is_sweep
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
 from sshml.loggers import MetricsFile, pictured, upload_command
@@ -96,7 +97,11 @@ def log_results(
 
 @rank_zero_only
 def print_summary(run: RunFolder, metrics: Mapping[str, float]) -> None:
-    """Print a short table of the final values, and where everything is."""
+    """Print a short table of the final values, and where everything is; in a sweep a line."""
+    if is_sweep():
+        accuracy = [f"{stage} {metrics[f'{stage}/accuracy']:.2%}" for stage in ("val", "test")]
+        print("accuracy:", *accuracy, run.path, sep="  ", flush=True)
+        return
     table = Table(title=f"best checkpoint: epoch {int(metrics['epoch']) + 1}")
     table.add_column("")
     for stage in ("validation", "test"):

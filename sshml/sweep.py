@@ -11,10 +11,11 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 from filelock import FileLock, Timeout
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import HydraContext
@@ -30,6 +31,8 @@ from sshml.training import quieten_libraries
 # Where a run goes and who is told of it do not change what it computes.
 _NOT_OF_A_JOB = {"hydra", "logger", "paths"}
 _ERROR = "error.txt"
+# Stands for the run's folder, which some settings name, in what its name is made from.
+_PLACELESS = "run"
 # Seconds that jobs have to write their last state after Ctrl-C.
 _PATIENCE = 3.0
 
@@ -42,12 +45,16 @@ def job_name(config: DictConfig) -> str:
     """
     node: Any = OmegaConf.to_container(config, resolve=False)
     own = {key: value for key, value in node.items() if key not in _NOT_OF_A_JOB}
-    # Some settings name the run's folder, which this name is a part of.
-    placeless = OmegaConf.create({**own, "paths": {"runs": "", "run": ""}})
-    resolved = OmegaConf.to_container(placeless, resolve=True)
-    digest = hashlib.sha256(json.dumps(resolved, sort_keys=True, default=str).encode()).hexdigest()
-    name = str(node["model"].get("_target_", "job")).rpartition(".")[2]
-    return f"{name}_{digest[:12]}"
+    placeless = OmegaConf.create({**own, "paths": {"runs": "runs", "run": _PLACELESS}})
+    resolved: Any = OmegaConf.to_container(placeless, resolve=True)
+    return _name(resolved)
+
+
+def _name(settings: Mapping[str, Any]) -> str:
+    own = {key: value for key, value in settings.items() if key not in _NOT_OF_A_JOB}
+    digest = hashlib.sha256(json.dumps(own, sort_keys=True, default=str).encode()).hexdigest()
+    model = str(settings["model"].get("_target_", "job")).rpartition(".")[2]
+    return f"{model}_{digest[:12]}"
 
 
 def manifest(folder: Path) -> dict[str, Any]:
@@ -194,19 +201,18 @@ def checked_jobs(
     try:
         for overrides in batch:
             job = context.config_loader.load_sweep_config(config, list(overrides))
-            name = job_name(job)
             with open_dict(job):
-                job.hydra.runtime.output_dir = str(Path(config.hydra.sweep.dir, name))
+                job.hydra.runtime.output_dir = _PLACELESS
                 job.hydra.job.num = len(jobs)
-            HydraConfig.instance().set_config(job)
-            settings = job.copy()
-            with open_dict(settings):
-                del settings["hydra"]
-            checked = plain_config(settings, TrainConfig if is_training else TransferConfig)
+            # Not set_config, which copies all of it.
+            HydraConfig.instance().cfg = cast("HydraConf", job)
+            own = OmegaConf.masked_copy(job, [str(key) for key in job if key != "hydra"])
+            settings = plain_config(own, TrainConfig if is_training else TransferConfig)
             if is_training:
-                check_run(checked)
+                check_run(settings)
             # Said to the job, which would find another name where it resolves its settings otherwise,
             # as on a node that has bfloat16.
+            name = _name(settings)
             jobs.setdefault(name, [*overrides, f"hydra.sweep.subdir={name}"])
     finally:
         HydraConfig.instance().cfg = before

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
-from hydra.utils import instantiate
 
+from sshml.build import build
 from sshml.callbacks import MapPanels, TestPredictions
-from sshml.checkpoint import read_checkpoint
 from sshml.checks import check_run
 from sshml.data.datamodule import SSHDataModule
 from sshml.loggers import MetricsFile, opened, pictured
@@ -75,7 +74,7 @@ def _say_how_to_go_on(run: RunFolder) -> None:
 
 def _train(settings: Mapping[str, Any], run: RunFolder) -> dict[str, float]:
     pl.seed_everything(settings["seed"], workers=True, verbose=False)
-    datamodule: SSHDataModule = instantiate(settings["data"], _convert_="all")
+    datamodule: SSHDataModule = build(settings["data"])
     module = PhaseClassifier(
         network=settings["model"],
         optimizer=settings["optimizer"],
@@ -87,24 +86,23 @@ def _train(settings: Mapping[str, Any], run: RunFolder) -> dict[str, float]:
     on_terminal = sys.stdout.isatty()
     history = MetricsFile(run.path / "metrics.csv", echo=not on_terminal)
     with opened(settings, "train") as loggers:
-        callbacks = [instantiate(node, _convert_="all") for node in settings["callbacks"].values()]
+        callbacks = [build(node) for node in settings["callbacks"].values()]
         if not settings["figures"]:
             callbacks = [part for part in callbacks if not isinstance(part, MapPanels)]
         predictions = TestPredictions()
-        trainer: pl.Trainer = instantiate(
+        trainer: pl.Trainer = build(
             settings["trainer"],
             logger=[history, *loggers],
             callbacks=[*callbacks, predictions, Termination()],
             enable_progress_bar=on_terminal,
             use_distributed_sampler=False,  # the data module gives every process its share
             plugins=[BatchNormSync()],
-            _convert_="all",
         )
         with ending_processes(trainer):
             trainer.fit(module, datamodule, ckpt_path=settings["ckpt_path"], weights_only=True)
             best = trainer.checkpoint_callback.best_model_path or None  # type: ignore[union-attr]
             trainer.test(module, datamodule, ckpt_path=best, verbose=False, weights_only=True)
-            epoch = read_checkpoint(best)["epoch"] if best else max(history.rows)
+            epoch = module.epoch_loaded if best else max(history.rows)
             metrics = {**history.rows[epoch], **history.test}
             run.write_metrics(metrics)
             if trainer.is_global_zero and settings["figures"]:

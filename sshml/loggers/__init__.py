@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from hydra.utils import get_object, instantiate
+from hydra.utils import get_object
 from pytorch_lightning.loggers import Logger
 
+from sshml.build import TARGET, build
 from sshml.loggers.metrics_file import MetricsFile
 from sshml.loggers.pictures import JobType, PictureLogger
 from sshml.loggers.tensorboard import TensorBoardLogger
@@ -31,7 +32,7 @@ def check_loggers(settings: Mapping[str, Any]) -> None:
         ConfigError: if it is not.
     """
     for node in settings["logger"].values():
-        if get_object(node["_target_"]) is TensorBoardLogger:
+        if get_object(node[TARGET]) is TensorBoardLogger:
             TensorBoardLogger.check_installed()
 
 
@@ -42,7 +43,7 @@ def opened(settings: Mapping[str, Any], job_type: JobType) -> Iterator[list[Logg
     exit_code = 1
     try:
         for node in settings["logger"].values():
-            logger: Logger = instantiate(node, _convert_="all")
+            logger: Logger = build(node)
             loggers.append(logger)
             if isinstance(logger, PictureLogger):
                 logger.start(settings, job_type)

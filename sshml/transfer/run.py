@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from hydra.utils import instantiate
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 from rich.box import SIMPLE
@@ -16,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
+from sshml.build import build
 from sshml.cam import network_maps
 from sshml.checkpoint import network_state, read_checkpoint
 from sshml.checks import check_run, n_processes
@@ -66,7 +66,7 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Matr
             "python train.py trainer=ddp, then test by python transfer.py "
             "checkpoint=RUN/checkpoints/best.ckpt"
         )
-    method: TransferMethod = instantiate(settings["transfer"], _convert_="all")
+    method: TransferMethod = build(settings["transfer"])
     check_report(settings["report"])
     check_loggers(settings)
     if settings["compare"] is not None:

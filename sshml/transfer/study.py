@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from hydra.utils import instantiate
 from torch import nn
 
+from sshml.build import build
 from sshml.checkpoint import load_classifier
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
@@ -71,7 +71,7 @@ class Source:
 
 def data_module(data: Mapping[str, Any]) -> SSHDataModule:
     """The data of a node, whose ``_target_`` is SSHDataModule or a class derived from it."""
-    module: SSHDataModule = instantiate(dict(data), _convert_="all")
+    module: SSHDataModule = build(data)
     return module
 
 

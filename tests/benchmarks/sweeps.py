@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hydra._internal.config_loader_impl
 import psutil
 import pytorch_lightning as pl
 from hydra.core.plugins import Plugins
@@ -32,7 +33,7 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.elsewhere = 0.0
-        self.jobs = [0.0]  # the first: what comes before the jobs
+        self.jobs = [0.0]  # the first: what comes before the jobs, for all of them
         self.memory_mb: list[float] = []
         self.open_files: list[int] = []
 
@@ -79,8 +80,12 @@ class Stopwatch:
             return result
 
         names["run_job"] = watched
+        loader = hydra._internal.config_loader_impl.ConfigLoaderImpl
         try:
-            with replaced(sshml.sweep, "job_name", self.own(sshml.sweep.job_name)):
+            with (
+                self.watching(loader, "load_sweep_config"),
+                replaced(sshml.sweep, "checked_jobs", self.own(sshml.sweep.checked_jobs)),
+            ):
                 yield
         finally:
             names["run_job"] = function
@@ -123,8 +128,9 @@ def sweep() -> None:
         status = run(train.main)
     if status:
         sys.exit(status)
+    before, *jobs = watch.jobs
     print(
-        len(watch.jobs[1:]), 1000 * statistics.median(watch.jobs[1:]),
+        len(jobs), 1000 * (before / len(jobs) + statistics.median(jobs)),
         watch.memory_mb[JOBS // 10], watch.memory_mb[-1],
         watch.open_files[JOBS // 10], watch.open_files[-1],
     )  # fmt: skip
