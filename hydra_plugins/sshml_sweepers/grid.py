@@ -45,7 +45,10 @@ class GridSweeper(BasicSweeper):
                 job for name, job in jobs.items() if not is_finished(folder / name)
             ]
             print(f"{len(jobs)} jobs, {len(missing)} of them to do, in {folder}", flush=True)
-            at_once = self.max_batch_size or max(len(missing), 1)
+            # A launcher keeps the configurations of what it was given until all of it is done; the basic
+            # one does one job after another anyway.
+            one_by_one = type(self.launcher).__name__ == "BasicLauncher"
+            at_once = 1 if one_by_one else self.max_batch_size or max(len(missing), 1)
             for first in range(0, len(missing), at_once):
                 self._launch(folder, missing[first : first + at_once], first)
             if left := say_what_is_left(folder, jobs):

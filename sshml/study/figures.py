@@ -25,6 +25,8 @@ _LINES = 8
 # As many levels as have room beside each other: with a label each, and in a heat map.
 _LABELLED = 12
 _CELLS = 20
+# Share of an axis that labels of two levels are apart at least.
+_APART = 0.04
 # Height of runs without a value in parallel coordinates, whose scales reach from 0 to 1.
 _MISSING = -0.12
 # A logarithmic scale from this ratio of the largest to the smallest value.
@@ -284,18 +286,23 @@ def _spans_decades(axis: Axis) -> bool:
 def _set_x(axes: Axes, axis: Axis) -> None:
     axes.set_xlabel(axis.name)
     levels = axis.levels
+    labelled = len(levels) <= _LABELLED
     if not axis.numeric:
         axes.set_xticks(range(len(levels)), [text(v) for v in levels])
         axes.set_xlim(-0.5, len(levels) - 0.5)
     else:
-        if _spans_decades(axis):
-            axes.set_xscale("log")
-        elif levels[0] == 0 and float(levels[-1]) / float(levels[1]) >= _DECADES:
+        places = np.array(levels, dtype=float)
+        if levels[0] == 0 and float(levels[-1]) / float(levels[1]) >= _DECADES:
             axes.set_xscale("symlog", linthresh=float(levels[1]))
-        if len(levels) <= _LABELLED:
+        else:
+            log = _spans_decades(axis)
+            axes.set_xscale("log" if log else "linear")
+            # Those of a search lie anywhere.
+            labelled &= np.diff(_unit(places, log=log)).min(initial=1) > _APART
+        if labelled:
             axes.set_xticks([float(v) for v in levels], [text(v) for v in levels])
             axes.xaxis.set_minor_locator(NullLocator())
-    if len(levels) <= _LABELLED and sum(len(text(v)) for v in levels) > 50:
+    if labelled and sum(len(text(v)) for v in levels) > 50:
         axes.tick_params(axis="x", rotation=30)
 
 
