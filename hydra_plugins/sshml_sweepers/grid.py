@@ -45,7 +45,7 @@ class GridSweeper(BasicSweeper):
                 job for name, job in jobs.items() if not is_finished(folder / name)
             ]
             print(f"{len(jobs)} jobs, {len(missing)} of them to do, in {folder}", flush=True)
-            # A launcher keeps the configurations of what it was given until all of it is done; the basic
+            # A launcher keeps the settings of all jobs it was given until they are done; the basic
             # one does one job after another anyway.
             one_by_one = type(self.launcher).__name__ == "BasicLauncher"
             at_once = 1 if one_by_one else self.max_batch_size or max(len(missing), 1)
