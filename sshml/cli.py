@@ -124,7 +124,7 @@ def _in_order(override: str) -> str:
 def with_sweep_folder(arguments: list[str]) -> list[str]:
     """Name the folder of a sweep after its command, so that the same command finds what it has done.
 
-    Where its jobs run, and how many trials a search has, are not part of the name.
+    Where its jobs run, what they draw and how many trials a search has are not part of the name.
 
     Args:
         arguments: of the command line, without the program's name.
@@ -136,7 +136,7 @@ def with_sweep_folder(arguments: list[str]) -> list[str]:
     keys = {_key(a) for a in given}
     if not ({"-m", "--multirun"} & set(arguments) or "sweep" in keys) or "hydra.sweep.dir" in keys:
         return arguments
-    not_of_it = ("hydra/launcher", "hydra.launcher", "hydra.sweeper.n_")
+    not_of_it = ("hydra/launcher", "hydra.launcher", "hydra.sweeper.n_", "figures")
     own = sorted(_in_order(a) for a in given if not a.startswith(not_of_it))
     study = next((a.partition("=")[2] for a in own if a.startswith("sweep=")), "sweep")
     if "," in study:

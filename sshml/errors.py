@@ -30,4 +30,6 @@ def unknown_key(parent: str, name: str, known: Iterable[str], sign: str = ".") -
     prefix = f"{parent}{sign}" if parent else ""
     meant = f"; did you mean {prefix}{close[0]}?" if close else ""
     what = "key" if sign == "." else "option"
+    if not names:
+        return f"no such {what}; {parent} has none"
     return f"no such {what}; expected one of {', '.join(names)}{meant}"

@@ -69,6 +69,7 @@ th { background: #f5f5f5; }
 td:nth-child(n+2):nth-child(-n+4) { white-space: nowrap; }
 img { max-width: 100%; margin: 1rem 0; }
 code { font-size: 0.88em; white-space: normal; overflow-wrap: anywhere; }
+.wide { overflow-x: auto; }
 .origin { color: #666; font-size: 0.9rem; }
 </style>
 </head>
@@ -79,13 +80,13 @@ code { font-size: 0.88em; white-space: normal; overflow-wrap: anywhere; }
 <h2>{{ section.title }}</h2>
 {% for text in section.text %}<p>{{ text }}</p>{% endfor %}
 {% if section.rows %}
-<table>
+<div class="wide"><table>
 <thead><tr>{% for name in section.head %}<th>{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for row in section.rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}
 </tbody>
-</table>
+</table></div>
 {% endif %}
 {% for name in section.figures %}
 <img alt="{{ name }}" src="data:image/png;base64,{{ pictures[name] }}">

@@ -28,8 +28,8 @@ from sshml.errors import CheckpointError, ConfigError
 from sshml.run_folder import MANIFEST, write_atomically
 from sshml.training import quieten_libraries
 
-# Where a run goes and who is told of it do not change what it computes.
-_NOT_OF_A_JOB = {"hydra", "logger", "paths"}
+# Where a run goes, who is told of it and what it draws do not change what it computes.
+_NOT_OF_A_JOB = {"hydra", "logger", "paths", "figures"}
 _ERROR = "error.txt"
 # Stands for the run's folder, which some settings name, in what its name is made from.
 _PLACELESS = "run"
@@ -140,6 +140,12 @@ def launched(folder: Path, launch: Callable[[], object]) -> bool:
         print(f"the launcher gave up: {type(error).__name__}: {reason} ({folder / _ERROR})")
         return False
     return True
+
+
+def left_by_launcher(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Jobs that a launcher which gave up has left amid their work, and those it did not begin."""
+    left = [path for path in folders if not (is_finished(path) or (path / _ERROR).is_file())]
+    return [path for path in left if manifest(path)], [path for path in left if not manifest(path)]
 
 
 def jobs_of(folder: Path) -> dict[str, list[str]]:

@@ -14,7 +14,6 @@ import pytest
 from conftest import ROOT, TINY, Command
 from filelock import FileLock
 from hydra import compose, initialize_config_dir
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 
 from sshml.cli import CONF_DIR, with_sweep_folder
@@ -206,13 +205,27 @@ def test_slurm_gets_a_job_array_of_one_device_jobs(tmp_path: Path) -> None:
     assert "submitit.core._submit" in srun
 
 
-def test_ready_studies_are_valid() -> None:
-    for path in sorted((CONF_DIR / "sweep").glob("*.yaml")):
-        with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-            config = compose("train", [f"sweep={path.stem}"], return_hydra_config=True)
-        assert config.hydra.sweeper.params
-        assert config.hydra.mode.name == "MULTIRUN"
-    HydraConfig.instance().cfg = None
+def test_a_killed_process_costs_its_own_job_only(tmp_path: Path) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    done = subprocess.run(
+        [sys.executable, ROOT / "train.py", "-m", *TINY, "hydra/launcher=joblib",
+         "hydra.launcher.n_jobs=2", "+callbacks.own._target_=failing.KillsItsProcess",
+         "+callbacks.own.number=1,2,3"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "failed: +callbacks.own.number=2: its process ended" in done.stdout
+    assert "2 of 3 jobs are done" in done.stdout
+    assert statuses(tmp_path) == ["failed", "finished", "finished"]
+
+
+@pytest.mark.parametrize("study", sorted(path.stem for path in (CONF_DIR / "sweep").glob("*.yaml")))
+def test_ready_studies_have_nothing_to_mend(run_train: Command, tmp_path: Path, study: str) -> None:
+    # All jobs are checked before the folder is found to be another process's.
+    with FileLock(tmp_path / ".lock"):
+        done = run_train(f"sweep={study}", f"hydra.sweep.dir={tmp_path}")
+    assert done.status == 2
+    assert "another process is at this sweep" in done.err
 
 
 def test_a_search_goes_on_with_its_study(run_train: Command, tmp_path: Path) -> None:

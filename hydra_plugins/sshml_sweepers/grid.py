@@ -57,8 +57,8 @@ class GridSweeper(BasicSweeper):
                 )
 
     def _launch(self, folder: Path, jobs: Sequence[Sequence[str]], first: int) -> None:
-        """Launch jobs; a process that is killed ends joblib, and those not begun are launched again."""
-        from sshml.sweep import launched, manifest, mark_running  # noqa: PLC0415
+        """Launch jobs; a process that is killed ends joblib, and what it leaves is launched again."""
+        from sshml.sweep import launched, left_by_launcher, mark_running  # noqa: PLC0415
 
         launcher = self.launcher
         assert launcher is not None
@@ -66,6 +66,10 @@ class GridSweeper(BasicSweeper):
         if done or "Joblib" not in type(launcher).__name__:
             return  # the jobs of others may still run, or wait in a queue
         mark_running(folder, "failed")
-        left = [job for job in jobs if not manifest(folder / job[-1].partition("=")[2])]
-        if len(left) < len(jobs):
-            self._launch(folder, left, first)
+        folders = {folder / job[-1].partition("=")[2]: job for job in jobs}
+        begun, not_begun = left_by_launcher(list(folders))
+        if len(not_begun) < len(jobs):
+            self._launch(folder, [folders[job] for job in not_begun], first)
+        if len(jobs) > 1:
+            for job in begun:  # alone: one of them may be what kills its process
+                self._launch(folder, [folders[job]], first)
