@@ -42,6 +42,10 @@ _OURS = {
 _STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
 
 
+# What a run is built from, beside its data and loggers.
+_PARTS = ("model", "augmentation", "optimizer", "scheduler", "trainer", "callbacks")
+
+
 def check_run(settings: Mapping[str, Any]) -> None:
     """Build every part of a run once and throw it away.
 
@@ -54,7 +58,7 @@ def check_run(settings: Mapping[str, Any]) -> None:
     """
     # Runs of a sweep often differ in their seed and folder only.
     data = {key: settings["data"][key] for key in ("n_cells", "n_train", "batch_size")}
-    parts = {key: settings[key] for key in ("model", "optimizer", "scheduler", "trainer", "callbacks")}
+    parts = {key: settings[key] for key in _PARTS}
     placeless = relocated({"data": data, **parts}, settings["paths"]["run"], "run")
     _check_parts(json.dumps(placeless, sort_keys=True))
     if settings["ckpt_path"] is not None:
@@ -68,6 +72,9 @@ def _check_parts(parts: str) -> None:
     """Check, once, the parts of a run that are given as JSON."""
     settings = json.loads(parts)
     _check_forward(settings, _meta_network(settings["model"]))
+    for name, node in settings["augmentation"].items():
+        with _named(f"augmentation.{name}", node):
+            build(node)
     with _named("optimizer", settings["optimizer"]):
         optimizer = build(settings["optimizer"], [nn.Parameter(torch.zeros(1))])
     if settings["scheduler"]:

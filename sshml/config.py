@@ -8,6 +8,7 @@ checked like those of this package.
 import functools
 import inspect
 import math
+import re
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,6 +41,8 @@ _BASES = {
     "trainer": "pytorch_lightning.Trainer",
     "transfer": "sshml.transfer.methods.TransferMethod",
 }
+# Likewise, of groups of several parts with names of their own.
+_BASES_OF_PARTS = {"augmentation": "sshml.augmentation.Augmentation"}
 # Arguments that the program itself passes, and a configuration therefore need not.
 _PASSED = {"optimizer": {"params"}, "scheduler": {"optimizer"}}
 
@@ -58,6 +61,7 @@ class _Config(BaseModel):
     # torch takes seeds up to 2^64, numpy (which Lightning seeds too) up to 2^32.
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     data: dict[str, Any]
+    augmentation: dict[str, dict[str, Any]]
     model: dict[str, Any]
     optimizer: dict[str, Any]
     scheduler: dict[str, Any] | None
@@ -88,6 +92,13 @@ class _Source(BaseModel):
     W: Grid | None
 
 
+class _Method(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    augmentation: dict[str, dict[str, Any]] | None = None
+    data: dict[str, Any] | None = None
+    transfer: dict[str, Any] | None = None
+
+
 class TransferConfig(_Config):
     """Top level of ``conf/transfer.yaml``."""
 
@@ -99,6 +110,7 @@ class TransferConfig(_Config):
     compare: str | None
     report: list[str]
     transfer: dict[str, Any]
+    methods: Annotated[dict[str, _Method], Field(min_length=1)] | None
 
 
 def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dict[str, Any]:
@@ -137,13 +149,28 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
         except ValueError as error:
             raise ConfigError(f"data.W={_as_typed(settings['data'].get('W'))}: {error}") from error
         _check_node("transfer", settings["transfer"])
+        for name, method in (settings["methods"] or {}).items():
+            _check_method(f"methods.{name}", method, settings["data"])
     for group in ("data", "model", "optimizer", "scheduler", "trainer"):
         if settings[group] is not None:
             _check_node(group, settings[group])
-    for group in ("callbacks", "logger"):
+    for group in ("augmentation", "callbacks", "logger"):
         for name, node in settings[group].items():
             _check_node(f"{group}.{name}", node)
     return settings
+
+
+def _check_method(path: str, method: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    """Check what a method of a study sets; of the data, as they would be with it."""
+    for name, node in (method.get("augmentation") or {}).items():
+        _check_node(f"{path}.augmentation.{name}", node)
+    if method.get("transfer"):
+        _check_node(f"{path}.transfer", method["transfer"])
+    if method.get("data"):
+        if "seed" in method["data"] or TARGET in method["data"]:
+            raise ConfigError(f"{path}.data: expected no seed and no {TARGET}, which are the study's")
+        own = {key: method["data"].get(key, value) for key, value in data.items() if key != "W"}
+        _check_node(f"{path}.data", {**own, **method["data"]})
 
 
 def dotted(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -217,7 +244,8 @@ def _signature(path: str, target: str) -> tuple[inspect.Signature, dict[str, Any
     """Signature and resolved annotations of what a node builds."""
     try:
         built = get_object(target)
-        base = _BASES.get(path)
+        group = re.sub(r"^methods\.[^.]+\.", "", path)
+        base = _BASES.get(group) or _BASES_OF_PARTS.get(group.rpartition(".")[0])
         if base and not (isinstance(built, type) and issubclass(built, get_object(base))):
             raise TypeError(f"expected a class derived from {base}")
         annotated = built.__init__ if isinstance(built, type) else built  # type: ignore[misc]

@@ -32,6 +32,7 @@ class PhaseClassifier(pl.LightningModule):
         network: node of :func:`sshml.networks.build_network`.
         optimizer: node with ``_target_``, a ``torch.optim`` class, and its arguments.
         scheduler: likewise, stepped once an epoch; None for a constant learning rate.
+        augmentation: nodes of :mod:`sshml.augmentation`, applied to training images one after another.
         data: settings of the data the network is trained on; not used here, they travel with it.
         seed: of the random numbers of training, such as those of dropout.
         channels_last: keep images in memory with their channels together, which convolutions on a
@@ -43,6 +44,7 @@ class PhaseClassifier(pl.LightningModule):
         network: dict[str, Any],
         optimizer: dict[str, Any],
         scheduler: dict[str, Any] | None = None,
+        augmentation: dict[str, dict[str, Any]] | None = None,
         data: dict[str, Any] | None = None,  # noqa: ARG002  # saved with the others
         seed: int = 0,
         channels_last: bool = True,
@@ -51,6 +53,7 @@ class PhaseClassifier(pl.LightningModule):
         self.save_hyperparameters()
         layout = torch.channels_last if channels_last else torch.contiguous_format
         self.network = build_network(network).to(memory_format=layout)
+        self.augmentation = nn.ModuleList(build(node) for node in (augmentation or {}).values())
         self.metrics = nn.ModuleDict({_key(stage): PhaseMetrics() for stage in STAGES})
         self._optimizer = optimizer
         self._scheduler = scheduler
@@ -75,7 +78,10 @@ class PhaseClassifier(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
         """One step of training; returns loss and logits."""
-        step = self._step(batch, "train")
+        profiles = batch["profile"]
+        for change in self.augmentation:
+            profiles = change(profiles, batch["label"])
+        step = self._step({**batch, "profile": profiles}, "train")
         size = torch.tensor(float(len(batch["label"])), device=self.device)
         # DDP takes the mean of the processes' gradients, in which larger shares are to weigh more.
         weight = size * self.trainer.world_size / sum_over_processes(size)

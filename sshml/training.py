@@ -79,6 +79,7 @@ def _train(settings: Mapping[str, Any], run: RunFolder) -> dict[str, float]:
         network=settings["model"],
         optimizer=settings["optimizer"],
         scheduler=settings["scheduler"],
+        augmentation=settings["augmentation"],
         data=settings["data"],
         seed=settings["seed"],
         channels_last=settings["channels_last"],

@@ -9,6 +9,7 @@ import pytest
 import torch
 from conftest import TINY, Command, Outcome
 
+from sshml.transfer.protocol import BASELINES
 from sshml.transfer.scores import COLUMNS
 
 TINY_TRANSFER = (*TINY, "data.W=[0,0.5]")
@@ -187,3 +188,81 @@ def test_checkpoints_that_cannot_be_used(
         assert run.status == 2
         assert line in run.err
         assert run.err.count("\n") == 1
+
+
+def test_methods_side_by_side_share_what_they_can_and_go_on(run_transfer: Command) -> None:
+    command = (
+        *TINY_TRANSFER, "experiment=methods", "seeds=2", "data.n_train=50", "data.n_val=20",
+        "data.n_test=20", "trainer.max_epochs=1", "model.widths=[4,4]",
+        *(f"{key}=20" for key in (
+            "methods.batch_norm.transfer.n_samples", "methods.fine_tune.transfer.n_samples",
+            "methods.domain_adversarial.transfer.n_samples",
+            "methods.adversarial_batch_norm.transfer.n_samples",
+            "methods.localised_batch_norm.transfer.n_samples",
+            "methods.localised_fine_tune.transfer.n_samples",
+        )),
+    )  # fmt: skip
+    run = run_transfer(*command)
+    assert run.status == 0, run.err
+    found = rows(run)
+    methods = {row["method"] for row in found}
+    assert {"plain", "batch_norm", "fine_tune", "localised_states", "several_strengths"} <= methods
+    for method in methods:
+        cells = [(row["seed"], row["W"]) for row in found if row["method"] == method]
+        strengths = {row["train_W"] for row in found if row["method"] == method}
+        assert len(cells) == len(set(cells)) * len(strengths) == 4 * len(strengths)  # two seeds, two W
+    # One training serves every method that begins with it.
+    trained = sorted(path.name for path in run.folder.glob("sources/*_seed0"))
+    assert len(trained) == 5
+    costs = {
+        row["method"]: (row["target_labelled"], row["target_unlabelled"])
+        for row in found
+        if row["method"] not in BASELINES
+    }
+    assert costs["plain"] == (0, 0)
+    assert costs["fine_tune"] == (20, 0)
+    assert costs["adversarial_batch_norm"] == (0, 20)
+    table = list(csv.DictReader((run.folder / "methods.csv").open(newline="")))
+    (plain,) = [r for r in table if (r["method"], r["W"]) == ("plain", "0.5")]
+    of_seeds = [r["accuracy"] for r in found if (r["method"], r["W"]) == ("plain", 0.5)]
+    assert float(plain["accuracy"]) == pytest.approx(sum(of_seeds) / 2)
+    assert float(plain["worst"]) == min(of_seeds)
+    assert (run.folder / "figures" / "methods.png").stat().st_size > 1000
+
+    before = [path.stat().st_mtime_ns for path in sorted(run.folder.glob("sources/*/metrics.json"))]
+    again = run_transfer(f"resume={run.folder}", "seeds=3")
+    assert again.status == 0, again.err
+    assert again.folder == run.folder
+    assert {row["seed"] for row in rows(again)} == {0, 1, 2}
+    after = [
+        path.stat().st_mtime_ns
+        for path in sorted(run.folder.glob("sources/*/metrics.json"))
+        if "seed2" not in str(path)
+    ]
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (["+methods.a.augment={}"], "methods.a.augment"),
+        (["+methods.a.data.W=-1"], "methods.a.data.W=-1: expected"),
+        (["+methods.a.data.seed=1"], "methods.a.data: expected no seed"),
+        (["+methods.a.transfer._target_=torch.nn.ReLU"], "methods.a.transfer._target_=torch.nn.ReLU"),
+        (["transfer=batch_norm"], "transfer.n_samples=1000: the target's training set has only"),
+        (["augmentation=mirror"], "augmentation=mirror: no such option; expected one of "),
+        (
+            ["augmentation=localised_states", "augmentation.localised_states.shortest=200"],
+            "augmentation.localised_states: shortest=200 must not exceed longest=100.0",
+        ),
+    ],
+)
+def test_mistakes_in_methods_are_one_line(
+    run_transfer: Command, tmp_path: Path, overrides: list[str], line: str
+) -> None:
+    done = run_transfer(*TINY_TRANSFER, *overrides)
+    assert done.status == 2
+    assert done.err.startswith("error: ")
+    assert line in done.err
+    assert done.err.count("\n") == 1
+    assert not list(tmp_path.glob("runs/**/manifest.json"))

@@ -1,6 +1,7 @@
 """Pictures of a transfer study. Each function returns a matplotlib Figure."""
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,44 @@ def accuracy_curve(
     several = len({row["seed"] for row in rows}) > 1
     title = "bands: lowest to highest seed" if several else "bands: 95 % interval"
     figure.legend(title=title, fontsize=8, title_fontsize=8, loc="outside right center")
+    return figure
+
+
+def methods_curve(table: Sequence[Mapping[str, Any]]) -> Figure:
+    """Accuracy of every method against the strength tested at, with the 95 % interval over seeds.
+
+    Args:
+        table: from :func:`sshml.transfer.protocol.summary`.
+    """
+    figure = Figure(figsize=(9.5, 4.8), layout="constrained")
+    axes = figure.subplots()
+    several = len({row["train_W"] for row in table}) > 1
+    drawn: dict[tuple[str, Any], list[Mapping[str, Any]]] = {}
+    for row in table:
+        drawn.setdefault((row["method"], row["train_W"]), []).append(row)
+    first = table[0]["train_W"]
+    methods = [name for name in drawn if name[0] not in _BASELINES]
+    for number, (method, train_W) in enumerate(methods):
+        own = sorted(drawn[method, train_W], key=itemgetter("W"))
+        W = [row["W"] for row in own]
+        label = method.replace("_", " ") + (f", W = {strength(train_W)}" if several else "")
+        colour, marker = f"C{number % 10}", "os^vD"[number // 10 % 5]
+        mean, low, high = ([100 * row[key] for row in own] for key in ("accuracy", "low", "high"))
+        axes.plot(W, mean, marker=marker, ms=4, color=colour, label=label)
+        axes.fill_between(W, low, high, color=colour, alpha=0.2, lw=0)
+    for name, (label, colour, style_of_line) in _BASELINES.items():
+        found = sorted(drawn.get((name, first), ()), key=itemgetter("W"))
+        if found:
+            accuracies = [100 * row["accuracy"] for row in found]
+            W = [row["W"] for row in found]
+            axes.plot(W, accuracies, color=colour, ls=style_of_line, lw=1.2, label=label)
+    axes.set(xlabel="disorder strength W of the test", ylabel="accuracy against the ratio label (%)")
+    axes.grid(alpha=0.3)
+    seeds = max(row["seeds"] for row in table)
+    figure.legend(
+        title=f"mean of {seeds} seeds,\nbands: 95 % interval" if seeds > 1 else None,
+        fontsize=8, title_fontsize=8, loc="outside right center",
+    )  # fmt: skip
     return figure
 
 

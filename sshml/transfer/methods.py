@@ -1,14 +1,15 @@
 """How a network is carried over to another disorder strength: the open config group ``transfer``."""
 
 import copy
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import torch
 from pydantic import Field, PositiveInt
-from torch import nn
-from torch.nn.functional import cross_entropy
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
@@ -16,17 +17,28 @@ from sshml.errors import ConfigError
 
 
 class TransferMethod(ABC):
-    """What is done to a trained network before it is tested at another disorder strength."""
+    """What is done to a trained network before it is tested at another disorder strength.
+
+    Attributes:
+        labelled: how many profiles of the target it uses with their labels.
+        unlabelled: how many without.
+    """
+
+    labelled = 0
+    unlabelled = 0
 
     def check(self, network: nn.Module, data: Mapping[str, Any]) -> None:  # noqa: B027  # most fit
         """Raise ``ConfigError`` if the method cannot be used with a network, or the target's data."""
 
     @abstractmethod
-    def adapt(self, network: nn.Module, target: SSHDataModule, seed: int) -> nn.Module:
+    def adapt(
+        self, network: nn.Module, source: SSHDataModule, target: SSHDataModule, seed: int
+    ) -> nn.Module:
         """Make a network for the target.
 
         Args:
             network: trained on the source, in eval mode; it is not changed.
+            source: data that it was trained on.
             target: data at the target's disorder strength; its training split may be used.
             seed: of whatever is random.
 
@@ -35,10 +47,30 @@ class TransferMethod(ABC):
         """
 
 
+def _check_enough(n_samples: int, data: Mapping[str, Any]) -> None:
+    if n_samples > data["n_train"]:
+        raise ConfigError(
+            f"transfer.n_samples={n_samples}: the target's training set has only "
+            f"data.n_train={data['n_train']} chains; set data.n_train={n_samples}"
+        )
+
+
+def _profiles(data: SSHDataModule, n_samples: int, device: torch.device) -> Tensor:
+    """The first profiles of a training split, shape (n_samples, 1, 2M, 2M)."""
+    batch = data.dataset(Split.TRAIN).__getitems__(range(n_samples))
+    return batch["profile"].to(device, memory_format=torch.channels_last)
+
+
 class ZeroShot(TransferMethod):
     """Test the network as it is."""
 
-    def adapt(self, network: nn.Module, target: SSHDataModule, seed: int) -> nn.Module:  # noqa: ARG002
+    def adapt(
+        self,
+        network: nn.Module,
+        source: SSHDataModule,  # noqa: ARG002
+        target: SSHDataModule,  # noqa: ARG002
+        seed: int,  # noqa: ARG002
+    ) -> nn.Module:
         """The network itself."""
         return network
 
@@ -64,7 +96,7 @@ class FineTune(TransferMethod):
         batch_size: Annotated[int, Field(ge=2)] = 20,
         freeze: Sequence[str] = (),
     ) -> None:
-        self.n_samples = n_samples
+        self.n_samples = self.labelled = n_samples
         self.epochs = epochs
         self.lr = lr
         self.batch_size = batch_size
@@ -75,11 +107,7 @@ class FineTune(TransferMethod):
 
     def check(self, network: nn.Module, data: Mapping[str, Any]) -> None:
         """There are enough samples; each part to be frozen is there, and something is left to train."""
-        if self.n_samples > data["n_train"]:
-            raise ConfigError(
-                f"transfer.n_samples={self.n_samples}: the target's training set has only "
-                f"data.n_train={data['n_train']} chains; set data.n_train={self.n_samples}"
-            )
+        _check_enough(self.n_samples, data)
         names = [name for name, _ in network.named_parameters()]
         parts = {name.rsplit(".", depth)[0] for name in names for depth in range(name.count(".") + 1)}
         for part in self.freeze:
@@ -94,7 +122,13 @@ class FineTune(TransferMethod):
                 "or choose transfer=zero_shot"
             )
 
-    def adapt(self, network: nn.Module, target: SSHDataModule, seed: int) -> nn.Module:
+    def adapt(
+        self,
+        network: nn.Module,
+        source: SSHDataModule,  # noqa: ARG002
+        target: SSHDataModule,
+        seed: int,
+    ) -> nn.Module:
         """A copy of the network, trained on the target's samples."""
         adapted = copy.deepcopy(network)
         trained = [p for name, p in adapted.named_parameters() if not self._is_frozen(name)]
@@ -115,3 +149,161 @@ class FineTune(TransferMethod):
                     cross_entropy(adapted(profiles[part]), labels[part]).backward()  # type: ignore[no-untyped-call]
                     optimizer.step()
         return adapted.eval()
+
+
+class BatchNormStatistics(TransferMethod):
+    """Estimate the statistics of the batch norms anew, on unlabelled profiles of the target.
+
+    Adaptive batch normalisation (Li et al., arXiv:1603.04779): weights stay as they are.
+
+    Args:
+        n_samples: unlabelled profiles of the target, the first of its training split.
+        batch_size: profiles at a time; the statistics are means over the batches.
+    """
+
+    def __init__(
+        self,
+        n_samples: Annotated[int, Field(ge=2)] = 1000,
+        batch_size: Annotated[int, Field(ge=2)] = 100,
+    ) -> None:
+        self.n_samples = self.unlabelled = n_samples
+        self.batch_size = batch_size
+
+    def check(self, network: nn.Module, data: Mapping[str, Any]) -> None:
+        """There are enough samples, and the network has a batch norm."""
+        _check_enough(self.n_samples, data)
+        if not _batch_norms(network):
+            raise ConfigError(
+                "transfer=batch_norm: the network has no batch norm; choose another method"
+            )
+
+    @torch.no_grad()
+    def adapt(
+        self,
+        network: nn.Module,
+        source: SSHDataModule,  # noqa: ARG002
+        target: SSHDataModule,
+        seed: int,  # noqa: ARG002
+    ) -> nn.Module:
+        """A copy of the network with other statistics."""
+        adapted = copy.deepcopy(network)
+        norms = _batch_norms(adapted)
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # a mean over all batches
+            norm.train()
+        profiles = _profiles(target, self.n_samples, next(network.parameters()).device)
+        for start in range(0, self.n_samples, self.batch_size):
+            part = profiles[start : start + self.batch_size]
+            if len(part) > 1:  # a single image has no variance
+                adapted(part)
+        return adapted.eval()
+
+
+def _batch_norms(network: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
+    return [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+
+
+class _ReversedGradient(torch.autograd.Function):
+    """The identity, whose gradient is turned round and scaled (Ganin et al., Sec. 4.2)."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, scale: float) -> Tensor:
+        """The features as they are."""
+        ctx.scale = scale
+        return features.view_as(features)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """-scale times the gradient."""
+        return -ctx.scale * gradient, None
+
+
+class DomainAdversarial(TransferMethod):
+    """Train on so that features do not tell the target from the source (arXiv:1505.07818).
+
+    A second head learns to tell unlabelled profiles of the target from those of the source by the
+    features after global average pooling; the gradient it sends into the features is reversed and
+    grows by λ = 2 / (1 + exp(-10 p)) - 1, p the share of the training that is done. The first head goes
+    on with the labels of the source. By Adam.
+
+    Args:
+        n_samples: unlabelled profiles of the target, the first of its training split.
+        epochs: over the training set of the source.
+        lr: learning rate; that of the second head is five times as high.
+        batch_size: profiles of either a step.
+        weight: of the reversed gradient, times λ.
+        batch_norm: estimate the statistics of the batch norms anew in the end, on the same profiles.
+    """
+
+    def __init__(
+        self,
+        n_samples: Annotated[int, Field(ge=2)] = 1000,
+        epochs: PositiveInt = 2,
+        lr: Annotated[float, Field(gt=0)] = 1e-3,
+        batch_size: Annotated[int, Field(ge=2)] = 50,
+        weight: Annotated[float, Field(ge=0)] = 1.0,
+        batch_norm: bool = False,
+    ) -> None:
+        self.n_samples = self.unlabelled = n_samples
+        self.epochs = epochs
+        self.lr = lr
+        self.batch_size = batch_size
+        self.weight = weight
+        self.batch_norm = batch_norm
+
+    def check(self, network: nn.Module, data: Mapping[str, Any]) -> None:
+        """There are enough samples, and batch norms where their statistics are wanted."""
+        _check_enough(self.n_samples, data)
+        if self.batch_norm:
+            BatchNormStatistics(self.n_samples).check(network, data)
+
+    def adapt(
+        self, network: nn.Module, source: SSHDataModule, target: SSHDataModule, seed: int
+    ) -> nn.Module:
+        """A copy of the network, trained on labels of the source and profiles of the target."""
+        adapted: Any = copy.deepcopy(network).train()
+        device = next(network.parameters()).device
+        unlabelled = _profiles(target, self.n_samples, device)
+        dataset = source.dataset(Split.TRAIN)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            width = adapted.head.in_features
+            critic = nn.Sequential(nn.Linear(width, 64), nn.ReLU(), nn.Linear(64, 1)).to(device)
+            optimizer = torch.optim.Adam(
+                [
+                    {"params": adapted.parameters(), "lr": self.lr},
+                    # A critic that lags behind lets the features run past what it knows.
+                    {"params": critic.parameters(), "lr": 5 * self.lr},
+                ],
+                betas=(0.5, 0.999),
+            )
+            steps = max(len(dataset) // self.batch_size, 1)
+            for step in range(self.epochs * steps):
+                if step % steps == 0:
+                    order = torch.randperm(len(dataset))
+                own = order[(step % steps) * self.batch_size :][: self.batch_size]
+                batch = dataset.__getitems__(own.tolist())
+                foreign = unlabelled[torch.randint(self.n_samples, (len(own),))]
+                progress = step / (self.epochs * steps)
+                scale = self.weight * (2 / (1 + math.exp(-10 * progress)) - 1)
+                # Each in a pass of its own, or batch norms would tell the two apart.
+                features = [
+                    adapted.features(images).mean(dim=(-2, -1))
+                    for images in (
+                        batch["profile"].to(device, memory_format=torch.channels_last),
+                        foreign,
+                    )
+                ]
+                said = critic(_ReversedGradient.apply(torch.cat(features), scale))[:, 0]
+                is_target = torch.cat([torch.zeros(len(own)), torch.ones(len(own))]).to(device)
+                loss = cross_entropy(adapted.head(features[0]), batch["label"].to(device))
+                loss = loss + binary_cross_entropy_with_logits(said, is_target)
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+        adapted.eval()
+        if self.batch_norm:
+            return BatchNormStatistics(self.n_samples).adapt(adapted, source, target, seed)
+        trained: nn.Module = adapted
+        return trained

@@ -1,7 +1,8 @@
 """One run of transfer.py: networks, their tests at every strength, figures, a report."""
 
+import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from sshml.build import build
 from sshml.cam import network_maps
 from sshml.checkpoint import network_state, read_checkpoint
 from sshml.checks import check_run, n_processes
@@ -31,9 +31,19 @@ from sshml.reproduction.report import Results, check_report, write_report
 from sshml.run_folder import MANIFEST, RunFolder, relocated
 from sshml.training import quieten_libraries
 from sshml.transfer import figures
-from sshml.transfer.methods import TransferMethod
-from sshml.transfer.scores import Answers
-from sshml.transfer.study import Matrix, Source, fill, source_settings, trained_source
+from sshml.transfer.protocol import BASELINES, methods_of, print_methods, summary, write_summary
+from sshml.transfer.scores import Answers, Row
+from sshml.transfer.study import (
+    ONLY_METHOD,
+    Matrix,
+    Method,
+    Source,
+    Training,
+    fill,
+    source_settings,
+    strength_name,
+    trained_source,
+)
 
 # What a study may be gone on with changed: it grows, shows more, or moves to another machine.
 _MAY_CHANGE = (
@@ -66,17 +76,17 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Matr
             "python train.py trainer=ddp, then test by python transfer.py "
             "checkpoint=RUN/checkpoints/best.ckpt"
         )
-    method: TransferMethod = build(settings["transfer"])
+    methods = methods_of(settings)
     check_report(settings["report"])
     check_loggers(settings)
     if settings["compare"] is not None:
         _check_compare(settings["compare"])
-    makers, names = _sources(settings, overrides, method)
+    trainings = _trainings(settings, overrides, methods)
     run = RunFolder(settings["paths"]["run"], settings, overrides)
     matrix = Matrix(run.path)
     status = "failed"
     try:
-        _fill_and_draw(settings, run, matrix, makers, names, method)
+        _fill_and_draw(settings, run, matrix, trainings)
         status = "finished" if not matrix.failed else "failed"
     except (KeyboardInterrupt, SystemExit):
         status = "interrupted"
@@ -84,34 +94,37 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Matr
         raise KeyboardInterrupt from None
     finally:
         run.finish(status)
-    print_summary(run, matrix)
+    if matrix.rows and settings["methods"] is not None:
+        print_methods(matrix.rows)
+    elif matrix.rows:
+        print_accuracies(matrix.rows)
+    print_places(run)
     return matrix
 
 
-def _sources(
-    settings: Mapping[str, Any], overrides: Sequence[str], method: TransferMethod
-) -> tuple[list[Callable[[], Source]], list[tuple[Any, int]]]:
-    """How to get each source, and its (train W, seed); checks them all before any work."""
+def _trainings(
+    settings: Mapping[str, Any], overrides: Sequence[str], methods: Sequence[Method]
+) -> list[Training]:
+    """The networks of a study with the methods that begin with each; checks all before any work."""
     typed = {override.lstrip("+~").split("=")[0] for override in overrides}
     if settings["resume"] is not None:
         _check_resumed(settings)
     if settings["checkpoint"] is not None:
-        if "source.W" in typed or "seeds" in typed:
-            raise ConfigError(
-                f"checkpoint={settings['checkpoint']}: is one trained network; leave away source.W and "
-                "seeds, or the checkpoint"
-            )
-        source = _of_checkpoint(settings, typed, method)
-        return [lambda: source], [(source.train_W, source.seed)]
-    makers: list[Callable[[], Source]] = []
-    names: list[tuple[Any, int]] = []
+        return [_of_checkpoint(settings, typed, methods)]
+    for method in methods:
+        method.transfer.check(_empty_network(settings["model"]), settings["data"])
+    alike: dict[str, list[Method]] = {}
+    for method in methods:
+        alike.setdefault(json.dumps(method.training, sort_keys=True), []).append(method)
+    trainings = []
     for W in settings["source"]["W"] or ():
         for seed in range(settings["seed"], settings["seed"] + settings["seeds"]):
-            check_run({**source_settings(settings, W, seed), "ckpt_path": None})
-            makers.append(partial(trained_source, settings, W, seed))
-            names.append((W, seed))
-    method.check(_empty_network(settings["model"]), settings["data"])
-    return makers, names
+            for group in alike.values():
+                run = source_settings(settings, W, seed, group[0])
+                check_run({**run, "ckpt_path": None})
+                make = partial(trained_source, run)
+                trainings.append(Training(make, strength_name(run["data"]["W"]), seed, group))
+    return trainings
 
 
 def _check_resumed(settings: Mapping[str, Any]) -> None:
@@ -145,9 +158,20 @@ def _empty_network(node: Mapping[str, Any]) -> nn.Module:
         raise ConfigError(f"model: {error}") from error
 
 
-def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], method: TransferMethod) -> Source:
-    """The one source that a checkpoint is; says what is tested otherwise than it was trained."""
+def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], methods: Sequence[Method]) -> Training:
+    """The one network that a checkpoint is; says what is tested otherwise than it was trained."""
     path = settings["checkpoint"]
+    if "source.W" in typed or "seeds" in typed:
+        raise ConfigError(
+            f"checkpoint={path}: is one trained network; leave away source.W and seeds, or the "
+            "checkpoint"
+        )
+    for method in methods:
+        if method.training:
+            raise ConfigError(
+                f"checkpoint={path}: is trained already, and methods.{method.name} sets its training; "
+                "leave away the checkpoint, or the method"
+            )
     of_model: list[str] = []
     try:
         content = read_checkpoint(path)
@@ -175,7 +199,8 @@ def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], method: Transfe
         f"tested on {data['n_test']} chains of M = {data['n_cells']} a strength, made as those of its "
         "training but for what the command line changes (an experiment's data settings do not)"
     )
-    method.check(network, data)
+    for method in methods:
+        method.transfer.check(network, data)
     size = 2 * data["n_cells"]
     try:
         network(torch.empty(2, 1, size, size, device="meta"))
@@ -185,38 +210,41 @@ def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], method: Transfe
             f"({' '.join(str(error).split())}); choose a larger data.n_cells"
         ) from error
     W = trained["W"]
-    return Source(tuple(W) if isinstance(W, list) else W, trained["seed"], Path(path), trained, data)
+    strength = tuple(W) if isinstance(W, list) else W
+    source = Source(strength, trained["seed"], Path(path), trained, data)
+    return Training(lambda: source, source.train_W, source.seed, methods)
 
 
 def _fill_and_draw(
     settings: Mapping[str, Any],
     run: RunFolder,
     matrix: Matrix,
-    makers: Sequence[Callable[[], Source]],
-    names: Sequence[tuple[Any, int]],
-    method: TransferMethod,
+    trainings: Sequence[Training],
 ) -> None:
     with opened(settings, "transfer") as opened_loggers:
         loggers = pictured(opened_loggers)
         run.figures.mkdir(exist_ok=True)
 
-        def show(source: Source, W: float, answers: Answers, network: nn.Module) -> None:
+        def show(
+            source: Source, method: Method, W: float, answers: Answers, network: nn.Module
+        ) -> None:
             if source.seed != settings["seed"] and settings["checkpoint"] is None:
                 return  # one seed's maps are enough to look at
+            of_method = "" if method.name == ONLY_METHOD else f"{method.name}_"
             examples = pick_examples(source, W, answers, network)
-            title = f"trained at W = {figures.strength(source.train_W)}, tested at W = {W:g}"
+            title = of_method.replace("_", " ") + (
+                f"trained at W = {figures.strength(source.train_W)}, tested at W = {W:g}"
+            )
             figure = figures.transfer_panel(examples, title)
-            figure.savefig(run.figures / f"maps_{source.name}_at_W{W:g}.png", dpi=90)
+            figure.savefig(run.figures / f"maps_{of_method}{source.name}_at_W{W:g}.png", dpi=90)
             for logger in loggers:
-                logger.figure(f"maps_{source.name}", figure, W)
+                logger.figure(f"maps_{of_method}{source.name}", figure, W)
 
-        sources = fill(matrix, makers, names, settings["data"]["W"], method, show)
+        sources = fill(matrix, trainings, settings["data"]["W"], show)
         if matrix.rows:
-            drawn = {
-                "accuracy_by_W": figures.accuracy_curve(matrix.rows),
-                "matrix": figures.matrix_map(matrix.rows),
-                "confusion_by_W": figures.confusion_shares(matrix.rows),
-            }
+            drawn = _figures(matrix.rows, several=settings["methods"] is not None)
+            if settings["methods"] is not None:
+                write_summary(run.path / "methods.csv", matrix.rows)
             for name, figure in drawn.items():
                 figure.savefig(run.figures / f"{name}.png", dpi=120)
                 for logger in loggers:
@@ -228,6 +256,17 @@ def _fill_and_draw(
             for logger in loggers:
                 for name, figure in drawn.items():
                     logger.figure(name, figure, 0)
+
+
+def _figures(rows: Sequence[Row], *, several: bool) -> dict[str, Figure]:
+    """The pictures of a study of one method, or of several."""
+    if several:
+        return {"methods": figures.methods_curve(summary(rows))}
+    return {
+        "accuracy_by_W": figures.accuracy_curve(rows),
+        "matrix": figures.matrix_map(rows),
+        "confusion_by_W": figures.confusion_shares(rows),
+    }
 
 
 def _report(
@@ -289,18 +328,19 @@ def pick_examples(source: Source, W: float, answers: Answers, network: nn.Module
     ]
 
 
-def print_summary(run: RunFolder, matrix: Matrix) -> None:
-    """Print accuracies, strength trained at × strength tested at, and where everything is."""
-    rows = matrix.rows
+def print_accuracies(rows: Sequence[Row]) -> None:
+    """Print accuracies, strength trained at × strength tested at."""
     grid = sorted({row["W"] for row in rows})
     table = Table(title="accuracy (%) against the ratio label, mean ± spread over seeds", box=SIMPLE)
     table.add_column("W of\nthe test", justify="right")
-    columns = [(W, "network") for W in figures.train_strengths(rows)]
+    columns = [(W, ONLY_METHOD) for W in figures.train_strengths(rows)]
     first = columns[0][0] if columns else None
-    columns += [(first, name) for name in ("brightest_pixel", "edge_weight", "exact_invariant")]
+    columns += [(first, name) for name in BASELINES]
     for train_W, name in columns:
         head = (
-            f"trained\nat {figures.strength(train_W)}" if name == "network" else name.replace("_", "\n")
+            f"trained\nat {figures.strength(train_W)}"
+            if name == ONLY_METHOD
+            else name.replace("_", "\n")
         )
         table.add_column(head, justify="right", no_wrap=True)
     for W in grid:
@@ -314,12 +354,16 @@ def print_summary(run: RunFolder, matrix: Matrix) -> None:
             spread = f"±{np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
             cells.append(f"{np.mean(values):.1f}{spread}" if values else "failed")
         table.add_row(f"{W:g}", *cells)
+    Console().print(table)
+
+
+def print_places(run: RunFolder) -> None:
+    """Print where everything is."""
     console = Console()
-    if rows:
-        console.print(table)
     for name, path in {
         "run folder": run.path,
         "rows": run.path / "transfer.csv",
+        "table": run.path / "methods.csv",
         "figures": run.figures,
         "page": run.path / "report.html",
     }.items():

@@ -17,11 +17,12 @@ from sshml.physics import brightest_pixel, edge_weight
 from sshml.physics.hoppings import Floats
 
 LABELS: tuple[Label, ...] = ("ratio", "sample", "thermodynamic")
-#: Columns of ``transfer.csv``.
+#: Columns of ``transfer.csv``; the last four are what a network has cost.
 COLUMNS = (
     "method", "train_W", "W", "seed", "n", "accuracy", "accuracy_low", "accuracy_high",
     "accuracy_sample", "accuracy_thermodynamic", "ceiling", "loss", "tp", "fp", "tn", "fn",
-    "topological_share", "ece",
+    "topological_share", "ece", "train_seconds", "adapt_seconds", "target_labelled",
+    "target_unlabelled",
 )  # fmt: skip
 Row = dict[str, Any]
 

@@ -4,9 +4,10 @@ import csv
 import io
 import json
 import logging
+import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,20 @@ from sshml.checkpoint import load_classifier
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
 from sshml.physics import best_threshold
-from sshml.run_folder import relocated, write_atomically
+from sshml.run_folder import MANIFEST, relocated, write_atomically
 from sshml.training import train
 from sshml.transfer.methods import TransferMethod
 from sshml.transfer.scores import COLUMNS, Answers, Row, ask, score
 
+#: Name of the method of a study that has one only.
+ONLY_METHOD = "network"
 _LOG = logging.getLogger(__name__)
 # Training chains that the thresholds of the detectors are fitted on.
 _FITTED_ON = 4_000
 # The settings of a study that are those of its trainings.
 _OF_TRAINING = (
-    "data", "model", "optimizer", "scheduler", "callbacks", "logger", "trainer", "channels_last",
-    "figures",
-    "paths",
+    "data", "augmentation", "model", "optimizer", "scheduler", "callbacks", "logger", "trainer",
+    "channels_last", "figures", "paths",
 )  # fmt: skip
 
 
@@ -45,6 +47,7 @@ class Source:
         checkpoint: its file.
         trained_on: settings of the data it was trained on.
         tested_on: settings of the data it is tested on, but for W.
+        seconds: that its training has taken; None if another program has trained it.
     """
 
     W: float | str | tuple[float, ...]
@@ -52,6 +55,7 @@ class Source:
     checkpoint: Path
     trained_on: Mapping[str, Any]
     tested_on: Mapping[str, Any]
+    seconds: float | None = None
 
     def test_set(self, W: float) -> SSHDataModule:
         """Data at a strength."""
@@ -60,7 +64,7 @@ class Source:
     @property
     def train_W(self) -> float | str:
         """The strength as one number or word, for tables."""
-        return "+".join(f"{W:g}" for W in self.W) if isinstance(self.W, tuple) else self.W
+        return strength_name(self.W)
 
     @property
     def name(self) -> str:
@@ -69,10 +73,49 @@ class Source:
         return f"W{W if isinstance(W, str) else format(W, 'g')}_seed{self.seed}"
 
 
+@dataclass(frozen=True)
+class Method:
+    """A way to get networks that are to be right at other strengths.
+
+    Attributes:
+        name: in the tables.
+        transfer: what is done to a trained network.
+        training: settings of the training that are the method's own: ``augmentation`` and ``data``.
+    """
+
+    name: str
+    transfer: TransferMethod
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A network of a study, and the methods that begin with it.
+
+    Attributes:
+        make: trains it, or finds it trained.
+        strength: that it is trained at, as :attr:`Source.train_W`.
+        seed: of its training.
+        methods: to test, one or more.
+    """
+
+    make: Callable[[], Source]
+    strength: float | str
+    seed: int
+    methods: Sequence[Method]
+
+
 def data_module(data: Mapping[str, Any]) -> SSHDataModule:
     """The data of a node, whose ``_target_`` is SSHDataModule or a class derived from it."""
     module: SSHDataModule = build(data)
     return module
+
+
+Cell = tuple[str, float | str, int, float | None]
+
+
+def _cell(row: Row) -> Cell:
+    return row["method"], row["train_W"], row["seed"], row["W"]
 
 
 class Matrix:
@@ -83,23 +126,22 @@ class Matrix:
 
     Attributes:
         rows: a row a method and cell, with the columns of :data:`sshml.transfer.scores.COLUMNS`.
-        failed: what went wrong in cells that have no row, by (train W, seed, W).
+        failed: what went wrong in cells that have no row, by (method, train W, seed, W).
     """
 
     def __init__(self, folder: Path) -> None:
         self._csv = folder / "transfer.csv"
         self._json = folder / "transfer.json"
         self.rows: list[Row] = json.loads(self._json.read_text()) if self._json.is_file() else []
-        self.failed: dict[tuple[Any, int, float | None], str] = {}
+        self.failed: dict[Cell, str] = {}
 
-    def has(self, source: Source, W: float) -> bool:
+    def has(self, cell: Cell) -> bool:
         """Whether a cell is done."""
-        cell = (source.train_W, source.seed, W)
-        return any((row["train_W"], row["seed"], row["W"]) == cell for row in self.rows)
+        return any(_cell(row) == cell for row in self.rows)
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Add the rows of a cell and write the files."""
-        self.rows += rows
+        """Add the rows of a cell and write the files; the detectors may be there, by another method."""
+        self.rows += [row for row in rows if not self.has(_cell(row))]
         self.rows.sort(key=lambda r: (str(r["train_W"]), r["seed"], r["W"]))
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
@@ -117,11 +159,11 @@ class Network:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         network = load_classifier(source.checkpoint)
         self.network: nn.Module = network.to(device).to(memory_format=torch.channels_last)
-        training = data_module(source.trained_on)
-        n = min(_FITTED_ON, training.ensemble.sizes[Split.TRAIN])
+        self._training = data_module(source.trained_on)
+        n = min(_FITTED_ON, self._training.ensemble.sizes[Split.TRAIN])
         batches = (
-            training.dataset(Split.TRAIN).__getitems__(part.tolist())
-            for part in np.array_split(np.arange(n), -(-n // training.batch_size))
+            self._training.dataset(Split.TRAIN).__getitems__(part.tolist())
+            for part in np.array_split(np.arange(n), -(-n // self._training.batch_size))
         )
         answers = ask(None, batches)
         self.thresholds = {
@@ -129,106 +171,141 @@ class Network:
             for name, values in answers.detectors.items()
         }
 
-    def test(self, method: TransferMethod, W: float) -> tuple[list[Row], Answers, nn.Module]:
+    def test(self, method: Method, W: float) -> tuple[list[Row], Answers, nn.Module]:
         """One cell: rows of the network, the detectors and the exact invariant."""
         target = self.source.test_set(W)
-        network = method.adapt(self.network, target, self.source.seed)
+        start = time.monotonic()
+        network = method.transfer.adapt(self.network, self._training, target, self.source.seed)
+        seconds = time.monotonic() - start
         answers = ask(network, target.test_dataloader())
         said = {name: (v > self.thresholds[name]).astype(int) for name, v in answers.detectors.items()}
         said["exact_invariant"] = answers.labels["sample"]
         cell = {"train_W": self.source.train_W, "W": W, "seed": self.source.seed}
-        rows = [
-            {"method": "network", **cell, **score(answers.predictions, answers.labels, answers.logits)}
+        rows: list[Row] = [
+            {
+                "method": method.name,
+                **cell,
+                **score(answers.predictions, answers.labels, answers.logits),
+                "train_seconds": self.source.seconds,
+                "adapt_seconds": round(seconds, 1),
+                "target_labelled": method.transfer.labelled,
+                "target_unlabelled": method.transfer.unlabelled,
+            }
         ]
         rows += [{"method": name, **cell, **score(p, answers.labels)} for name, p in said.items()]
         return rows, answers, network
 
 
-def source_settings(settings: Mapping[str, Any], W: float, seed: int) -> dict[str, Any]:
-    """Settings of train.py for a source, in a folder of its own within the study's."""
-    study = settings["paths"]["run"]
-    own = {name: settings[name] for name in _OF_TRAINING}
-    run: dict[str, Any] = relocated(own, study, f"{study}/sources/W{W:.12g}_seed{seed}")
-    run["data"] = {**run["data"], "W": W, "seed": seed}
-    return {**run, "seed": seed}
-
-
-def trained_source(settings: Mapping[str, Any], W: float, seed: int) -> Source:
-    """Train a source, or go on with its training, or take what an earlier run has trained.
+def source_settings(
+    settings: Mapping[str, Any], W: float, seed: int, method: Method | None = None
+) -> dict[str, Any]:
+    """Settings of train.py for a source, in a folder of its own within the study's.
 
     Args:
         settings: of the study.
-        W: strength to train at.
+        W: strength to train at, if the method does not say another.
         seed: of the training and its data.
+        method: whose own settings to take, and in whose name to keep it; None for the study's.
+    """
+    study = settings["paths"]["run"]
+    training: Mapping[str, Any] = method.training if method else {}
+    own = {name: settings[name] for name in _OF_TRAINING}
+    own["augmentation"] = training.get("augmentation", own["augmentation"])
+    name = f"{method.name}_" if method and training else ""
+    run: dict[str, Any] = relocated(own, study, f"{study}/sources/{name}W{W:.12g}_seed{seed}")
+    run["data"] = {**run["data"], "W": W, "seed": seed, **training.get("data", {})}
+    return {**run, "seed": seed}
+
+
+def strength_name(W: float | str | Sequence[float]) -> float | str:
+    """A strength, or several, as one number or word, for tables."""
+    return W if isinstance(W, int | float | str) else "+".join(f"{w:g}" for w in W)
+
+
+def trained_source(run: Mapping[str, Any]) -> Source:
+    """Train a source, or go on with its training, or take what an earlier run has trained.
+
+    Args:
+        run: from :func:`source_settings`.
 
     Returns:
         The source.
     """
-    run = source_settings(settings, W, seed)
     folder = Path(run["paths"]["run"])
     last = folder / "checkpoints" / "last.ckpt"
+    W, seed = run["data"]["W"], run["seed"]
     if not (folder / "metrics.json").is_file():
-        print(f"training at W={W:g}, seed {seed}", flush=True)
+        print(f"training at W={strength_name(W)}, seed {seed} ({folder.name})", flush=True)
         train({**run, "ckpt_path": str(last) if last.is_file() else None})
-    return Source(W, seed, folder / "checkpoints" / "best.ckpt", run["data"], run["data"])
+    manifest = json.loads((folder / MANIFEST).read_text())
+    seconds = sum(part["wall_time_s"] or 0 for part in (manifest, *manifest["earlier"]))
+    strength = tuple(W) if isinstance(W, list) else W
+    checkpoint = folder / "checkpoints" / "best.ckpt"
+    return Source(strength, seed, checkpoint, run["data"], run["data"], seconds)
 
 
 def fill(
     matrix: Matrix,
-    sources: Sequence[Callable[[], Source]],
-    names: Sequence[tuple[Any, int]],
+    trainings: Sequence[Training],
     grid: Sequence[float],
-    method: TransferMethod,
-    show: Callable[[Source, float, Answers, nn.Module], None],
+    show: Callable[[Source, Method, float, Answers, nn.Module], None],
 ) -> list[Source]:
     """Do every cell of a matrix that is missing; one that fails is noted, and the others go on.
 
     Args:
         matrix: to fill.
-        sources: make a source each, training it if need be.
-        names: (train W, seed) of each.
+        trainings: the networks, trained if need be, and their methods.
         grid: strengths to test at.
-        method: of transfer.
         show: is given the answers of each cell, to draw.
 
     Returns:
         The sources that are there.
     """
     there = []
-    for make, (train_W, seed) in zip(sources, names, strict=True):
+    for training in trainings:
+        network_cell = (training.strength, training.seed)
         try:
-            source = make()
-            missing = [W for W in grid if not matrix.has(source, W)]
+            source = training.make()
             network = Network(source)
         except Exception as error:  # whatever it is, other networks can do without
-            _note(matrix, (train_W, seed, None), error)
+            for method in training.methods:
+                _note(matrix, (method.name, *network_cell, None), error)
             continue
         there.append(source)
-        for W in missing:
-            try:
-                rows, answers, adapted = network.test(method, W)
-                matrix.add(rows)
-                show(source, W, answers, adapted)
-            except Exception as error:
-                _note(matrix, (train_W, seed, W), error)
-            else:
-                _say(rows)
+        for method in training.methods:
+            for W in grid:
+                cell = (method.name, *network_cell, W)
+                if matrix.has(cell):
+                    continue
+                try:
+                    rows, answers, adapted = network.test(method, W)
+                    matrix.add(rows)
+                    show(source, method, W, answers, adapted)
+                except Exception as error:
+                    _note(matrix, cell, error)
+                else:
+                    _say(rows[0])
     return there
 
 
-def _note(matrix: Matrix, cell: tuple[Any, int, float | None], error: Exception) -> None:
+def _note(matrix: Matrix, cell: Cell, error: Exception) -> None:
     reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
     matrix.failed[cell] = reason
     _LOG.debug("%s", traceback.format_exc())
-    where = "" if cell[2] is None else f", tested at W={cell[2]:g}"
-    print(f"failed: trained at W={cell[0]}, seed {cell[1]}{where}: {reason}", flush=True)
+    method, train_W, seed, W = cell
+    where = "" if W is None else f", tested at W={W:g}"
+    print(f"failed: {_named(method)}trained at W={train_W}, seed {seed}{where}: {reason}", flush=True)
 
 
-def _say(rows: Sequence[Row]) -> None:
-    row = rows[0]
+def _say(row: Row) -> None:
     print(
-        f"trained at W={row['train_W']}, seed {row['seed']}, tested at W={row['W']:g}:  "
+        f"{_named(row['method'])}trained at W={row['train_W']}, seed {row['seed']}, tested at "
+        f"W={row['W']:g}:  "
         f"accuracy {row['accuracy']:.2%} [{row['accuracy_low']:.2%}, {row['accuracy_high']:.2%}]  "
         f"called topological {row['topological_share']:.2%}  ceiling {row['ceiling']:.2%}",
         flush=True,
     )
+
+
+def _named(method: str) -> str:
+    return "" if method == ONLY_METHOD else f"{method}, "

@@ -1,12 +1,22 @@
-"""Fine-tuning changes what it may, and helps."""
+"""Methods change what they may, use what they say, and help."""
+
+import copy
 
 import pytest
 import torch
+from torch import nn
 
 from sshml.data.datamodule import SSHDataModule
+from sshml.data.streams import Split
 from sshml.errors import ConfigError
-from sshml.networks import CNN
-from sshml.transfer.methods import FineTune, ZeroShot
+from sshml.networks import CNN, GlobalAveragePoolingNetwork
+from sshml.transfer.methods import (
+    BatchNormStatistics,
+    DomainAdversarial,
+    FineTune,
+    ZeroShot,
+    _ReversedGradient,
+)
 from sshml.transfer.scores import ask, score
 
 
@@ -26,22 +36,22 @@ def changed(before, after):
 
 def test_zero_shot_is_the_network_itself():
     before = network()
-    assert ZeroShot().adapt(before, data(), 0) is before
+    assert ZeroShot().adapt(before, data(W=0.0), data(), 0) is before
 
 
 def test_only_what_is_not_frozen_changes():
     before = network()
-    tuned = FineTune(n_samples=20, epochs=1, freeze=["features"]).adapt(before, data(), 0)
+    tuned = FineTune(n_samples=20, epochs=1, freeze=["features"]).adapt(before, data(W=0.0), data(), 0)
     assert changed(before, tuned) == {"head.weight", "head.bias"}
     assert not tuned.training
-    tuned = FineTune(n_samples=20, epochs=1).adapt(before, data(), 0)
+    tuned = FineTune(n_samples=20, epochs=1).adapt(before, data(W=0.0), data(), 0)
     assert changed(before, tuned) == set(before.state_dict())
 
 
 def test_a_few_labelled_samples_help():
     before, target = network(), data()
     method = FineTune(n_samples=100, epochs=15, lr=0.01)
-    after = method.adapt(before, target, 0)
+    after = method.adapt(before, data(W=0.0), target, 0)
     accuracies = []
     for tested in (before, after):
         answers = ask(tested, target.test_dataloader())
@@ -52,7 +62,7 @@ def test_a_few_labelled_samples_help():
 def test_the_same_seed_tunes_to_the_same_network():
     before = network()
     method = FineTune(n_samples=30, epochs=2)
-    first, second, other = (method.adapt(before, data(), seed) for seed in (1, 1, 2))
+    first, second, other = (method.adapt(before, data(W=0.0), data(), seed) for seed in (1, 1, 2))
     assert not changed(first, second)
     assert changed(first, other)
 
@@ -64,3 +74,66 @@ def test_the_same_seed_tunes_to_the_same_network():
 def test_parts_that_cannot_be_frozen(freeze, message):
     with pytest.raises(ConfigError, match=message):
         FineTune(freeze=freeze).check(network(), {"n_train": 100})
+
+
+def test_batch_norms_get_the_statistics_of_the_target():
+    before, target = network(), data(W=2.0)
+    after = BatchNormStatistics(n_samples=60, batch_size=60).adapt(before, data(W=0.0), target, 0)
+    assert not after.training
+    norms = {f"{name}.{part}" for name, m in before.named_modules() if isinstance(m, nn.BatchNorm2d)
+             for part in ("running_mean", "running_var", "num_batches_tracked")}  # fmt: skip
+    assert changed(before, after) == norms
+    # Of the first layer they can be had without it.
+    seen = before.features[0](target.dataset(Split.TRAIN).__getitems__(range(60))["profile"])
+    statistics = after.features[1]
+    torch.testing.assert_close(statistics.running_mean, seen.mean(dim=(0, 2, 3)))
+    torch.testing.assert_close(statistics.running_var, seen.var(dim=(0, 2, 3)))
+
+
+def test_the_reversed_gradient_is_minus_the_gradient():
+    features = torch.tensor([1.0, 2.0], requires_grad=True)
+    said = _ReversedGradient.apply(features, 0.5)
+    assert torch.equal(said, features)
+    (said**2).sum().backward()
+    torch.testing.assert_close(features.grad, torch.tensor([-1.0, -2.0]))
+
+
+def separable(net, source, target):
+    """How well a linear reading of the features tells target from source: area under the ROC curve.
+
+    With the batch norms' statistics of either, as in training.
+    """
+    net = copy.deepcopy(net).train()
+    features = []
+    for module in (source, target):
+        profiles = module.dataset(Split.TEST).__getitems__(range(200))["profile"]
+        with torch.no_grad():
+            features.append(net.features(profiles).mean(dim=(2, 3)))
+    x = torch.cat(features)
+    x = torch.cat([(x - x.mean(0)) / x.std(0), torch.ones(len(x), 1)], dim=1)
+    y = torch.cat([torch.zeros(200), torch.ones(200)])
+    score = x @ torch.linalg.lstsq(x, y.unsqueeze(1)).solution[:, 0]
+    return float((score[y == 1].unsqueeze(1) > score[y == 0]).float().mean())
+
+
+def test_adversarial_training_hides_the_target_from_the_features():
+    source, target = data(W=0.0, n_train=400), data(W=1.0, n_train=400)
+    before = network()
+    options = {"n_samples": 400, "epochs": 15}
+    alone = DomainAdversarial(weight=0.0, **options).adapt(before, source, target, 0)
+    hidden = DomainAdversarial(weight=1.0, **options).adapt(before, source, target, 0)
+    assert separable(hidden, source, target) < 0.7 < separable(alone, source, target)
+
+
+def test_what_methods_use_of_the_target():
+    assert (ZeroShot().labelled, ZeroShot().unlabelled) == (0, 0)
+    assert (FineTune(n_samples=7).labelled, FineTune().unlabelled) == (7, 0)
+    assert (BatchNormStatistics().labelled, BatchNormStatistics(n_samples=9).unlabelled) == (0, 9)
+    assert (DomainAdversarial().labelled, DomainAdversarial(n_samples=9).unlabelled) == (0, 9)
+
+
+def test_a_network_without_batch_norm_is_refused():
+    bare = GlobalAveragePoolingNetwork(nn.Conv2d(1, 4, 3), n_features=4)
+    for method in (BatchNormStatistics(), DomainAdversarial(batch_norm=True)):
+        with pytest.raises(ConfigError, match="no batch norm"):
+            method.check(bare, {"n_train": 5000})

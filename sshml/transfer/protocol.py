@@ -1,0 +1,128 @@
+"""Methods side by side: the same budgets, targets and seeds for all, and one table."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+from scipy.stats import t as student
+
+from sshml.build import build
+from sshml.run_folder import write_atomically
+from sshml.transfer.scores import Row
+from sshml.transfer.study import ONLY_METHOD, Method
+
+#: Numbers read off a profile, and the exact invariant, which are rows of every study.
+BASELINES = ("brightest_pixel", "edge_weight", "exact_invariant")
+#: What a method costs: seconds of training and for each target, profiles of each target.
+COSTS = ("train_seconds", "adapt_seconds", "target_labelled", "target_unlabelled")
+
+
+def methods_of(settings: Mapping[str, Any]) -> list[Method]:
+    """The methods of a study: those of ``methods``, or the one that ``transfer`` names."""
+    default = settings["transfer"]
+    if settings["methods"] is None:
+        return [Method(ONLY_METHOD, build(default))]
+    return [
+        Method(
+            name,
+            build(node.get("transfer") or default),
+            {key: node[key] for key in ("augmentation", "data") if node.get(key)},
+        )
+        for name, node in settings["methods"].items()
+    ]
+
+
+def confidence_95(values: Sequence[float]) -> tuple[float, float]:
+    """95 % interval of a mean by Student's t; NaN for a single value."""
+    mean, n = float(np.mean(values)), len(values)
+    if n < 2:
+        return float("nan"), float("nan")
+    half = float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+    return mean - half, mean + half
+
+
+def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """One row for each method and strength: accuracies over seeds, and what the method costs.
+
+    Args:
+        rows: of ``transfer.json``.
+
+    Returns:
+        Columns ``method``, ``train_W``, ``W``, ``seeds``; ``accuracy``, its ``spread`` (standard
+        deviation over seeds, NaN for one), 95 % interval ``low`` and ``high`` and ``worst`` seed,
+        against the ratio label; ``accuracy_sample`` against the exact invariant; ``train_seconds`` and
+        ``adapt_seconds``, means over seeds; ``target_labelled`` and ``target_unlabelled`` profiles.
+        What is not known of a method is None.
+    """
+    cells: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        cells.setdefault((row["method"], row["train_W"], row["W"]), []).append(row)
+    table = []
+    for (method, train_W, W), own in cells.items():
+        accuracies = [row["accuracy"] for row in own]
+        low, high = confidence_95(accuracies)
+        table.append(
+            {
+                "method": method,
+                "train_W": train_W,
+                "W": W,
+                "seeds": len(own),
+                "accuracy": float(np.mean(accuracies)),
+                "spread": float(np.std(accuracies, ddof=1)) if len(own) > 1 else float("nan"),
+                "low": low,
+                "high": high,
+                "worst": min(accuracies),
+                "accuracy_sample": float(np.mean([row["accuracy_sample"] for row in own])),
+                **{name: _mean(own, name) for name in COSTS},
+            }
+        )
+    return table
+
+
+def _mean(rows: Sequence[Row], name: str) -> float | None:
+    known = [row[name] for row in rows if row.get(name) is not None]
+    return float(np.mean(known)) if known else None
+
+
+def print_methods(rows: Sequence[Row]) -> None:
+    """Print a table a strength: every method against both labels, and what it costs."""
+    table = summary(rows)
+    console = Console()
+    for W in sorted({row["W"] for row in table}):
+        own = [row for row in table if row["W"] == W]
+        seeds = max(row["seeds"] for row in own)
+        printed = Table(title=f"tested at W = {W:g}, {seeds} seeds", box=SIMPLE)
+        for head in (
+            "method", "trained\nat", "accuracy (%)\n± spread", "95 %\ninterval", "worst\nseed",
+            "exact\ninvariant", "training\n(s)", "adaptation\n(s)", "target\nlabelled", "target\nother",
+        ):  # fmt: skip
+            printed.add_column(head, justify="left" if head == "method" else "right", no_wrap=True)
+        for row in sorted(own, key=lambda row: (row["method"] in BASELINES, -row["accuracy"])):
+            costs = ["" if row[name] is None else f"{row[name]:.0f}" for name in COSTS]
+            several = row["seeds"] > 1
+            printed.add_row(
+                row["method"].replace("_", " "),
+                "" if row["method"] in BASELINES else f"{row['train_W']}",
+                f"{100 * row['accuracy']:.2f}" + (f" ± {100 * row['spread']:.2f}" if several else ""),
+                f"{100 * row['low']:.2f} to {100 * row['high']:.2f}" if several else "",
+                f"{100 * row['worst']:.2f}" if several else "",
+                f"{100 * row['accuracy_sample']:.2f}",
+                *costs,
+            )
+        console.print(printed)
+
+
+def write_summary(path: Path, rows: Sequence[Row]) -> None:
+    """Write the summary as a CSV file."""
+    table = summary(rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, table[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    write_atomically(path, text.getvalue())

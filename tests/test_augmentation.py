@@ -1,0 +1,105 @@
+"""Augmentations keep what makes a profile a profile, and never touch what decides its label."""
+
+import pytest
+import torch
+
+from sshml.augmentation import ColumnPermutation, LocalisedStates, SiteReversal
+from sshml.data.datamodule import SSHDataModule
+from sshml.data.streams import Split
+from sshml.physics import inverse_participation_ratio
+from sshml.physics.detectors import brightest_pixel
+
+M = 12
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
+
+
+@pytest.fixture(scope="module")
+def batch():
+    data = SSHDataModule(n_cells=M, n_train=400)
+    return data.dataset(Split.TRAIN).__getitems__(range(400))
+
+
+@pytest.mark.parametrize(
+    "augmentation", [SiteReversal(1.0), ColumnPermutation(1.0), LocalisedStates(1.0)]
+)
+def test_states_stay_normalised_chiral_states(augmentation, batch):
+    before = batch["profile"].clone()
+    after = augmentation(batch["profile"], batch["label"])
+    assert torch.equal(batch["profile"], before)
+    assert after.shape == before.shape
+    assert after.dtype == before.dtype
+    assert (after >= 0).all()
+    # Half of every state on either sublattice; mirror states are alike.
+    half = torch.full((400, 2 * M), 0.5)
+    for sublattice in (0, 1):
+        torch.testing.assert_close(after[:, 0, sublattice::2].sum(dim=1), half)
+    assert torch.equal(after, after.flip(-1))
+
+
+def test_a_reversed_chain_is_the_chain_itself(batch):
+    # h of the clean chain from the other end is its transpose: sublattices change places.
+    after = SiteReversal(1.0)(batch["profile"], batch["label"])
+    torch.testing.assert_close(after, batch["profile"], atol=2e-5, rtol=0)
+
+
+def test_a_permutation_keeps_every_state_and_the_place_of_the_mid_gap_pair(batch):
+    after = ColumnPermutation(1.0)(batch["profile"], batch["label"])
+    middle = slice(M - 1, M + 1)
+    assert torch.equal(after[..., middle], batch["profile"][..., middle])
+    for image in range(3):
+        columns = [set(map(tuple, p[image, 0].T.tolist())) for p in (after, batch["profile"])]
+        assert columns[0] == columns[1]
+
+
+def test_localisation_is_no_cue_any_more(batch):
+    after = LocalisedStates(1.0)(batch["profile"], batch["label"])
+    topological = batch["label"] == 1
+    middle = slice(M - 1, M + 1)
+    assert torch.equal(after[topological][..., middle], batch["profile"][topological][..., middle])
+    changed = (after != batch["profile"]).any(dim=2)[:, 0]
+    assert changed[~topological][:, middle].float().mean() > 0.5
+
+    # The brightest pixel tells the phases of clean chains apart, but no longer these.
+    def best_accuracy(profiles):
+        bright = torch.from_numpy(brightest_pixel(profiles[:, 0].numpy()))
+        order = topological[bright.argsort()]
+        return max(
+            float((~order[:k]).sum() + order[k:].sum()) / len(order) for k in range(len(order) + 1)
+        )
+
+    assert best_accuracy(batch["profile"]) > 0.98
+    assert best_accuracy(after) < 0.75
+
+
+def test_localisation_lengths_are_as_asked():
+    # Of the replaced states only; a length of a tenth of a cell is one site of either sublattice.
+    profiles, labels = torch.zeros(200, 1, 2 * M, 2 * M), torch.zeros(200)
+    short = LocalisedStates(1.0, shortest=0.1, longest=0.1, scatter=0.0)(profiles, labels)
+    long = LocalisedStates(1.0, shortest=1e4, longest=1e4, scatter=0.0)(profiles, labels)
+    ratios = []
+    for images in (short, long):
+        replaced = images[:, 0].sum(dim=1) > 0
+        ratios.append(torch.from_numpy(inverse_participation_ratio(images[:, 0].numpy()))[replaced])
+    assert ratios[0].mean() > 0.45  # 1/2 on two sites
+    assert ratios[1].mean() < 4 / (2 * M)  # a speckle of normal numbers: 3 times that of a plane wave
+
+
+def test_shares_are_as_asked(batch):
+    for augmentation in (SiteReversal(0.3), ColumnPermutation(0.3), LocalisedStates(0.3)):
+        # Not of chains that are symmetric, as clean ones are to reversal up to rounding.
+        images = torch.rand_like(batch["profile"])
+        images = images + images.flip(-1)
+        after = augmentation(images, torch.zeros(len(images)))
+        share = (after != images).any(dim=(1, 2, 3)).float().mean()
+        assert share == pytest.approx(0.3, abs=0.1)
+
+
+def test_lengths_that_are_none():
+    with pytest.raises(ValueError, match="shortest"):
+        LocalisedStates(shortest=2.0, longest=1.0)
