@@ -61,6 +61,8 @@ def check_run(settings: Mapping[str, Any]) -> None:
     parts = {key: settings[key] for key in _PARTS}
     placeless = relocated({"data": data, **parts}, settings["paths"]["run"], "run")
     _check_parts(json.dumps(placeless, sort_keys=True))
+    with _named("data", settings["data"]):
+        build(settings["data"])
     if settings["ckpt_path"] is not None:
         _check_checkpoint(settings, _meta_network(settings["model"]))
     check_processes(settings)

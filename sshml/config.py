@@ -111,6 +111,7 @@ class TransferConfig(_Config):
     report: list[str]
     transfer: dict[str, Any]
     methods: Annotated[dict[str, _Method], Field(min_length=1)] | None
+    phase_diagram: Annotated[int, Field(ge=2)] | None
 
 
 def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dict[str, Any]:

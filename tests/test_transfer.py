@@ -148,7 +148,7 @@ def test_published_results_page(run_transfer: Command) -> None:
         (["resume=nowhere"], "resume=nowhere: no run folder"),
         (["report=[fig9]"], "report=fig9: no such result"),
         (["compare=none.ckpt"], "compare=none.ckpt: there is no such file"),
-        (["transfer=magic"], "transfer=magic: no such option; expected one of fine_tune, zero_shot"),
+        (["transfer=magic"], "transfer=magic: no such option; expected one of batch_norm, domain_adversarial, fine_tune, zero_shot"),
         (
             ["transfer=fine_tune", "transfer.n_samples=20", "transfer.freeze=[tail]"],
             "transfer.freeze=tail: the network has no",
@@ -242,6 +242,19 @@ def test_methods_side_by_side_share_what_they_can_and_go_on(run_transfer: Comman
     assert after == before
 
 
+def test_a_phase_diagram_is_drawn_from_what_was_tested(run_transfer: Command) -> None:
+    command = (*TINY_TRANSFER, "data.W=[0,1,2]", "phase_diagram=10", "data.disorder=mondragon_shem")
+    run = run_transfer(*command, "seeds=2")
+    assert run.status == 0, run.err
+    (first, second) = csv.DictReader((run.folder / "phase_diagram.csv").open(newline=""))
+    assert [first["seed"], second["seed"]] == ["0", "1"]
+    for scores in (first, second):
+        cells = [row for row in networks(run) if row["seed"] == int(scores["seed"])]
+        mean = sum(row["accuracy_sample"] for row in cells) / 3
+        assert float(scores["accuracy"]) == pytest.approx(mean)
+    assert (run.folder / "figures" / "phase_diagram.png").stat().st_size > 1000
+
+
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
@@ -250,6 +263,8 @@ def test_methods_side_by_side_share_what_they_can_and_go_on(run_transfer: Comman
         (["+methods.a.data.seed=1"], "methods.a.data: expected no seed"),
         (["+methods.a.transfer._target_=torch.nn.ReLU"], "methods.a.transfer._target_=torch.nn.ReLU"),
         (["transfer=batch_norm"], "transfer.n_samples=1000: the target's training set has only"),
+        (["phase_diagram=1"], "phase_diagram=1: expected"),
+        (["data.ratio_gap=[0.8,2.5]"], "data: ratio_gap=[0.8, 2.5] must be a part of ratio_range="),
         (["augmentation=mirror"], "augmentation=mirror: no such option; expected one of "),
         (
             ["augmentation=localised_states", "augmentation.localised_states.shortest=200"],

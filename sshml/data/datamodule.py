@@ -200,6 +200,10 @@ class SSHDataModule(pl.LightningDataModule):
         ratio_range: Annotated[
             Sequence[float], Field(min_length=2, max_length=2), AfterValidator(_checked_range)
         ] = (0.0, 2.0),
+        ratio_gap: Annotated[
+            Sequence[float], Field(min_length=2, max_length=2), AfterValidator(_checked_range)
+        ]
+        | None = None,
         ratio_grid: RatioGrid = "even",
         realisations: Realisations = "fresh",
         resample: Resample = "never",
@@ -211,12 +215,16 @@ class SSHDataModule(pl.LightningDataModule):
         seed: NonNegativeInt = 0,
     ) -> None:
         super().__init__()
+        whole, gap = list(ratio_range), list(ratio_gap or ())
+        if gap and (gap[0] < whole[0] or gap[1] > whole[1] or gap == whole):
+            raise ValueError(f"ratio_gap={gap} must be a part of ratio_range={whole}")
         self.ensemble = Ensemble(
             {Split.TRAIN: n_train, Split.VAL: n_val, Split.TEST: n_test},
             n_cells=n_cells,
             W=W,
             disorder=disorder,
             ratio_range=(ratio_range[0], ratio_range[1]),
+            ratio_gap=(ratio_gap[0], ratio_gap[1]) if ratio_gap else None,
             ratio_grid=ratio_grid,
             realisations=realisations,
             resample=resample,

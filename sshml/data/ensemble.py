@@ -59,6 +59,7 @@ class Ensemble:
             ``"low..high"`` (uniform).
         disorder: convention of :mod:`sshml.physics.hoppings`.
         ratio_range: lowest and highest t1/t2.
+        ratio_gap: t1/t2 between these two are left out of training and validation; None for nothing.
         ratio_grid: ``even``: t1 on an evenly spaced grid over the range, shifted by a random fraction
             of its spacing (which keeps off the point t1 = t2) and shuffled; ``uniform``: random.
         realisations: ``fresh``: disorder of its own for every sample; ``frozen``: one set of random
@@ -76,6 +77,7 @@ class Ensemble:
         W: float | str | Sequence[float] = 0.0,
         disorder: Disorder = "thesis",
         ratio_range: tuple[float, float] = (0.0, 2.0),
+        ratio_gap: tuple[float, float] | None = None,
         ratio_grid: RatioGrid = "even",
         realisations: Realisations = "fresh",
         resample: Resample = "never",
@@ -87,6 +89,7 @@ class Ensemble:
         self._strength = DisorderStrength.parse(W)
         self._disorder = disorder
         self._ratio_range = ratio_range
+        self._ratio_gap = ratio_gap
         self._ratio_grid = ratio_grid
         self._frozen = realisations == "frozen"
         self._streams = Streams(seed)
@@ -138,9 +141,12 @@ class Ensemble:
 
     def _ratios(self, split: Split, epoch: int, position: NDArray[np.int64], uniform: Floats) -> Floats:
         low, high = self._ratio_range
-        if self._ratio_grid == "uniform":
-            return low + (high - low) * uniform
-        return low + (high - low) * self._grid(split, epoch)[position]
+        place = uniform if self._ratio_grid == "uniform" else self._grid(split, epoch)[position]
+        if self._ratio_gap is None or split is Split.TEST:
+            return low + (high - low) * place
+        start, end = self._ratio_gap
+        t1 = low + (high - low - (end - start)) * place
+        return t1 + (end - start) * (t1 >= start)
 
     def _make_grid(self, split: Split, epoch: int) -> Floats:
         """Shuffled even grid on (0, 1), shifted by a random fraction of its spacing."""

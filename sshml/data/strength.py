@@ -15,7 +15,8 @@ class DisorderStrength:
     """A set of disorder strengths that chains draw theirs from.
 
     Args:
-        values: strengths of a list, or the two ends of an interval.
+        values: strengths of a list, one that is given k times for k times the chains; or the two
+            ends of an interval.
         is_interval: whether ``values`` are the ends of an interval.
     """
 
@@ -33,8 +34,8 @@ class DisorderStrength:
             The strengths it stands for.
 
         Raises:
-            ValueError: for anything else, negative or not finite numbers, an empty list, a value
-                twice, an empty or reversed interval.
+            ValueError: for anything else, negative or not finite numbers, an empty list, an empty or
+                reversed interval.
         """
         if isinstance(W, str):
             if ".." not in W:
@@ -44,8 +45,8 @@ class DisorderStrength:
                 raise ValueError("expected an interval low..high with low < high")
             return cls((low, high), is_interval=True)
         values = tuple(map(_strength, W if isinstance(W, Sequence) else [W]))
-        if not values or len(set(values)) < len(values):
-            raise ValueError("expected a list of at least one strength, none of them twice")
+        if not values:
+            raise ValueError("expected a list of at least one strength")
         return cls(values)
 
     def of_samples(self, index: np.ndarray, uniform: Floats) -> Floats:

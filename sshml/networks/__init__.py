@@ -7,10 +7,11 @@ from typing import Any
 from torch import nn
 
 from sshml.networks.cnn import CNN
+from sshml.networks.cybinski import Cybinski
 from sshml.networks.gap import GlobalAveragePoolingNetwork
 from sshml.networks.resnet import ResNet18
 
-__all__ = ["CNN", "GlobalAveragePoolingNetwork", "ResNet18", "build_network"]
+__all__ = ["CNN", "Cybinski", "GlobalAveragePoolingNetwork", "ResNet18", "build_network"]
 
 
 def build_network(node: Mapping[str, Any], *, download: bool = True) -> nn.Module:

@@ -31,6 +31,7 @@ from sshml.reproduction.report import Results, check_report, write_report
 from sshml.run_folder import MANIFEST, RunFolder, relocated
 from sshml.training import quieten_libraries
 from sshml.transfer import figures
+from sshml.transfer.phase_diagram import Diagrams, draw, write_scores
 from sshml.transfer.protocol import BASELINES, methods_of, print_methods, summary, write_summary
 from sshml.transfer.scores import Answers, Row
 from sshml.transfer.study import (
@@ -224,11 +225,15 @@ def _fill_and_draw(
     with opened(settings, "transfer") as opened_loggers:
         loggers = pictured(opened_loggers)
         run.figures.mkdir(exist_ok=True)
+        diagrams = Diagrams(run.path, settings["phase_diagram"] or 0)
 
         def show(
             source: Source, method: Method, W: float, answers: Answers, network: nn.Module
         ) -> None:
-            if source.seed != settings["seed"] and settings["checkpoint"] is None:
+            if settings["phase_diagram"]:
+                diagrams.add(method.name, source.train_W, source.seed, W, answers)
+            own_seed = source.seed == settings["seed"] or settings["checkpoint"] is not None
+            if not (own_seed and settings["figures"]):
                 return  # one seed's maps are enough to look at
             of_method = "" if method.name == ONLY_METHOD else f"{method.name}_"
             examples = pick_examples(source, W, answers, network)
@@ -245,6 +250,10 @@ def _fill_and_draw(
             drawn = _figures(matrix.rows, several=settings["methods"] is not None)
             if settings["methods"] is not None:
                 write_summary(run.path / "methods.csv", matrix.rows)
+            if found := diagrams.read():
+                disorder = settings["data"]["disorder"]
+                write_scores(run.path / "phase_diagram.csv", found, disorder)
+                drawn["phase_diagram"] = draw(found, disorder)
             for name, figure in drawn.items():
                 figure.savefig(run.figures / f"{name}.png", dpi=120)
                 for logger in loggers:
@@ -364,6 +373,7 @@ def print_places(run: RunFolder) -> None:
         "run folder": run.path,
         "rows": run.path / "transfer.csv",
         "table": run.path / "methods.csv",
+        "diagrams": run.path / "phase_diagram.csv",
         "figures": run.figures,
         "page": run.path / "report.html",
     }.items():

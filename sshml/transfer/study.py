@@ -219,7 +219,7 @@ def source_settings(
 
 def strength_name(W: float | str | Sequence[float]) -> float | str:
     """A strength, or several, as one number or word, for tables."""
-    return W if isinstance(W, int | float | str) else "+".join(f"{w:g}" for w in W)
+    return W if isinstance(W, int | float | str) else "+".join(f"{w:g}" for w in dict.fromkeys(W))
 
 
 def trained_source(run: Mapping[str, Any]) -> Source:

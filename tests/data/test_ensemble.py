@@ -124,3 +124,23 @@ def test_every_epoch_visits_every_sample_once_in_another_order() -> None:
 def test_samples_outside_a_split_are_refused(index: list[int]) -> None:
     with pytest.raises(IndexError, match="0 to 39"):
         make().chains(Split.TRAIN, index)
+
+
+def test_ratios_of_a_gap_are_left_out_of_training_only():
+    sizes = {Split.TRAIN: 400, Split.VAL: 400, Split.TEST: 400}
+    for grid in ("even", "uniform"):
+        ensemble = Ensemble(sizes, n_cells=4, ratio_gap=(0.8, 1.2), ratio_grid=grid)
+        for split in Split:
+            t1 = ensemble.chains(split, range(400)).t1
+            inside = ((t1 > 0.8) & (t1 < 1.2)).mean()
+            assert inside == (0 if split is not Split.TEST else pytest.approx(0.2, abs=0.07))
+            assert t1.min() < 0.02
+            assert t1.max() > 1.98
+            labels = (t1 < 1).mean()
+            assert labels == pytest.approx(0.5, abs=0.08)
+
+
+def test_a_strength_given_twice_has_twice_the_chains():
+    ensemble = Ensemble({Split.TRAIN: 300, Split.VAL: 1, Split.TEST: 1}, n_cells=4, W=[0, 0, 0.5])
+    W = ensemble.chains(Split.TRAIN, range(300)).W
+    assert np.bincount((W == 0.5).astype(int)).tolist() == [200, 100]

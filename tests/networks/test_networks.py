@@ -3,7 +3,7 @@ import torch
 import torchvision
 from torch import nn
 
-from sshml.networks import CNN, GlobalAveragePoolingNetwork, ResNet18, build_network
+from sshml.networks import CNN, Cybinski, GlobalAveragePoolingNetwork, ResNet18, build_network
 from sshml.networks.resnet import one_channel
 
 
@@ -27,7 +27,7 @@ def shake_batch_norms(network):
 
 @pytest.mark.parametrize(
     ("network", "size", "shape"),
-    [(CNN, 60, (32, 7, 7)), (ResNet18, 244, (512, 8, 8))],
+    [(CNN, 60, (32, 7, 7)), (ResNet18, 244, (512, 8, 8)), (Cybinski, 50, (9, 26, 26))],
 )
 def test_features_of_the_thesis(network, size, shape):
     net = network().eval()
@@ -40,13 +40,17 @@ def test_features_of_the_thesis(network, size, shape):
     assert net.head.in_features == shape[0]
 
 
-@pytest.mark.parametrize("network", [CNN, ResNet18])
+@pytest.mark.parametrize("network", [CNN, ResNet18, Cybinski])
 def test_forward_is_the_head_of_the_mean_features(network):
     net = shake_batch_norms(network(n_classes=3))
     images = torch.rand(2, 1, 64, 64)
     expected = net.features(images).mean(dim=(2, 3)) @ net.head.weight.T + net.head.bias
     torch.testing.assert_close(net(images), expected)
     assert expected.shape == (2, 3)
+
+
+def test_the_small_network_has_the_published_number_of_parameters():
+    assert sum(p.numel() for p in Cybinski().parameters()) == 1024
 
 
 def test_any_trunk_can_be_given_the_form():

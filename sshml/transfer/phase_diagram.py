@@ -1,0 +1,235 @@
+"""The phase diagram that a network draws: its answers over t1/t2 and W beside the exact invariant's."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.optimize import isotonic_regression
+
+from sshml.physics import Disorder, critical_ratio
+from sshml.physics.hoppings import Floats
+from sshml.run_folder import write_atomically
+from sshml.transfer.scores import Answers
+
+_HIGHEST_RATIO = 2.0
+#: Columns of ``phase_diagram.csv``.
+COLUMNS = ("method", "train_W", "seed", "accuracy", "rmse", "boundary")
+
+
+@dataclass(frozen=True)
+class Row:
+    """The answers of a network at one strength, in bins of t1/t2 on [0, 2].
+
+    Attributes:
+        predicted: share of the chains of each bin that are called topological, shape (ratios,).
+        exact: share that is, by the exact invariant, shape (ratios,).
+        accuracy: share of all chains on which the two agree.
+    """
+
+    predicted: Floats
+    exact: Floats
+    accuracy: float
+
+
+def binned(answers: Answers, ratios: int) -> Row:
+    """The answers on the chains of one strength in bins of t1/t2.
+
+    Args:
+        answers: of a test set over [0, 2].
+        ratios: number of bins.
+
+    Returns:
+        The row of the diagram; NaN in bins without a chain.
+    """
+    bins = np.minimum(answers.t1 / _HIGHEST_RATIO * ratios, ratios - 1).astype(int)
+    exact = answers.labels["sample"]
+    with np.errstate(invalid="ignore"):
+        counts = np.bincount(bins, minlength=ratios)
+        predicted, known = (
+            np.bincount(bins, weights=values, minlength=ratios) / counts
+            for values in (answers.predictions, exact)
+        )
+    return Row(predicted, known, float((answers.predictions == exact).mean()))
+
+
+class Diagrams:
+    """The diagrams of a study, a file a network and strength in a folder.
+
+    Args:
+        folder: of the run.
+        ratios: number of bins of t1/t2.
+    """
+
+    def __init__(self, folder: Path, ratios: int) -> None:
+        self._folder = folder / "phase_diagram"
+        self._ratios = ratios
+
+    def add(self, method: str, train_W: float | str, seed: int, W: float, answers: Answers) -> None:
+        """Keep the answers of a network at one strength."""
+        row = binned(answers, self._ratios)
+        self._folder.mkdir(exist_ok=True)
+        path = self._folder / f"{method}_W{train_W}_seed{seed}_at_W{W:g}.npz"
+        part = path.with_name(path.name + ".part")
+        with part.open("wb") as file:
+            np.savez(
+                file, method=method, train_W=str(train_W), seed=seed, W=W,
+                predicted=row.predicted, exact=row.exact, accuracy=row.accuracy,
+            )  # fmt: skip
+        part.replace(path)
+
+    def read(self) -> "list[Diagram]":
+        """The diagrams of all networks, of the strengths that are done."""
+        rows: dict[tuple[str, str, int], dict[float, Row]] = {}
+        for path in sorted(self._folder.glob("*.npz")):
+            with np.load(path) as file:
+                network = (str(file["method"]), str(file["train_W"]), int(file["seed"]))
+                row = Row(file["predicted"], file["exact"], float(file["accuracy"]))
+                rows.setdefault(network, {})[float(file["W"])] = row
+        return [
+            Diagram(*network, dict(sorted(of_network.items()))) for network, of_network in rows.items()
+        ]
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """What one network says over the plane.
+
+    Attributes:
+        method: of its training and transfer.
+        train_W: strength it was trained at.
+        seed: of its training.
+        rows: its answers by strength, in order.
+    """
+
+    method: str
+    train_W: str  # noqa: N815  # the column's name
+    seed: int
+    rows: dict[float, Row]
+
+    @property
+    def strengths(self) -> Floats:
+        """W, shape (n,)."""
+        return np.array(list(self.rows))
+
+    @property
+    def predicted(self) -> Floats:
+        """Shape (n, ratios)."""
+        return np.stack([row.predicted for row in self.rows.values()])
+
+    @property
+    def exact(self) -> Floats:
+        """Shape (n, ratios)."""
+        return np.stack([row.exact for row in self.rows.values()])
+
+    def scores(self, disorder: Disorder) -> dict[str, Any]:
+        """Accuracy against the exact invariant, and how far the diagram and its boundary are off.
+
+        Returns:
+            The columns of ``phase_diagram.csv``: ``accuracy`` over all chains; ``rmse``, root mean
+            square of the difference of the two maps; ``boundary``, root mean square distance in t1/t2
+            of the learned boundary from the critical line, which is 0 where every chain is trivial.
+        """
+        distance = boundary(self.predicted) - exact_boundary(self.strengths, disorder)
+        return {
+            "method": self.method,
+            "train_W": self.train_W,
+            "seed": self.seed,
+            "accuracy": float(np.mean([row.accuracy for row in self.rows.values()])),
+            "rmse": float(np.sqrt(np.nanmean((self.predicted - self.exact) ** 2))),
+            "boundary": float(np.sqrt(np.mean(distance**2))),
+        }
+
+
+def exact_boundary(strengths: Floats, disorder: Disorder) -> Floats:
+    """Critical ratio of each strength; 0 where every chain is trivial."""
+    return np.nan_to_num(np.asarray(critical_ratio(strengths, disorder)), nan=0.0)
+
+
+def boundary(predicted: Floats) -> Floats:
+    """Where the share that is called topological falls below 1/2, t1/t2 of each strength.
+
+    Of the falling curve that is closest to the shares (isotonic regression), between bins by linear
+    interpolation; 0 where it lies below 1/2 from the first bin on, 2 where it never does.
+
+    Args:
+        predicted: shape (n, ratios).
+
+    Returns:
+        Shape (n,).
+    """
+    ratios = predicted.shape[1]
+    centres = (np.arange(ratios) + 0.5) * _HIGHEST_RATIO / ratios
+    found = []
+    for shares in predicted:
+        known = np.isfinite(shares)
+        falling = isotonic_regression(shares[known], increasing=False).x
+        below = np.flatnonzero(falling < 0.5)
+        if not len(below):
+            found.append(_HIGHEST_RATIO)
+        elif below[0] == 0:
+            found.append(0.0)
+        else:
+            pair = slice(below[0] - 1, below[0] + 1)
+            high, low = falling[pair]
+            left, right = centres[known][pair]
+            found.append(left + (right - left) * (high - 0.5) / (high - low))
+    return np.array(found)
+
+
+def write_scores(path: Path, diagrams: Sequence[Diagram], disorder: Disorder) -> list[dict[str, Any]]:
+    """Write the scores of all networks as a CSV file; returns them."""
+    scores = [diagram.scores(disorder) for diagram in diagrams]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(scores)
+    write_atomically(path, text.getvalue())
+    return scores
+
+
+def draw(diagrams: Sequence[Diagram], disorder: Disorder) -> Figure:
+    """The exact diagram, and for each method the mean of its networks with the band of boundaries."""
+    methods: dict[tuple[str, str], list[Diagram]] = {}
+    for diagram in diagrams:
+        methods.setdefault((diagram.method, diagram.train_W), []).append(diagram)
+    panels = 1 + len(methods)
+    figure = Figure(figsize=(3.6 * panels + 1, 4.4), layout="constrained")
+    grid = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
+    first = diagrams[0]
+    image = _panel(grid[0], first.strengths, first.exact, disorder)
+    n = len(first.rows)
+    grid[0].set_title(f"exact invariant\n{n} strengths", fontsize=10)
+    for axes, ((method, _), own) in zip(grid[1:], methods.items(), strict=True):
+        whole = [diagram for diagram in own if len(diagram.rows) == n]
+        _panel(axes, first.strengths, np.mean([d.predicted for d in whole], axis=0), disorder)
+        boundaries = np.stack([boundary(diagram.predicted) for diagram in whole])
+        low, mean, high = boundaries.min(axis=0), boundaries.mean(axis=0), boundaries.max(axis=0)
+        axes.fill_betweenx(first.strengths, low, high, color="tab:green", alpha=0.35, lw=0)
+        axes.plot(mean, first.strengths, color="tab:green", lw=1.5, label="learned, p = 1/2")
+        scores = [diagram.scores(disorder) for diagram in whole]
+        accuracy, rmse = (np.mean([score[key] for score in scores]) for key in ("accuracy", "rmse"))
+        seeds = f"{len(whole)} seed{'s' if len(whole) > 1 else ''}"
+        axes.set_title(
+            f"{method.replace('_', ' ')}, {seeds}\naccuracy {accuracy:.3f}, RMSE {rmse:.3f}",
+            fontsize=10,
+        )
+    grid[0].set_ylabel("disorder strength W")
+    grid[-1].legend(loc="upper right", fontsize=8)
+    figure.colorbar(image, ax=grid, label="share called topological")
+    return figure
+
+
+def _panel(axes: Axes, strengths: Floats, shares: Floats, disorder: Disorder) -> Any:
+    ratios = (np.arange(shares.shape[1]) + 0.5) * _HIGHEST_RATIO / shares.shape[1]
+    image = axes.pcolormesh(ratios, strengths, shares, cmap="coolwarm", vmin=0, vmax=1, rasterized=True)
+    fine = np.linspace(strengths[0], strengths[-1], 401)
+    line = np.asarray(critical_ratio(fine, disorder))
+    axes.plot(line, fine, "k-", lw=1.5, label="exact, infinite chain")
+    axes.set(xlabel="$t_1/t_2$", xlim=(0, _HIGHEST_RATIO), ylim=(strengths[0], strengths[-1]))
+    return image

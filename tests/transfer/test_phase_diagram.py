@@ -1,0 +1,80 @@
+"""Diagrams of answers that are known: the exact invariant's, and steps at known places."""
+
+import numpy as np
+import pytest
+import torch
+
+from sshml.physics import critical_ratio, sample_hoppings, sample_invariant, winding_number
+from sshml.transfer.phase_diagram import Diagram, Diagrams, binned, boundary, draw, exact_boundary
+from sshml.transfer.scores import Answers
+
+STRENGTHS = (0.0, 1.0, 2.0, 3.0, 4.5)
+N_CELLS = 400
+
+
+def answers(W, said):
+    """Of something that says of 2000 chains on an even grid what a function makes of their bonds."""
+    t1 = np.random.default_rng(0).permutation((np.arange(2000) + 0.5) / 1000)
+    bonds = sample_hoppings(t1, W, N_CELLS, disorder="mondragon_shem", rng=np.random.default_rng(1))
+    exact = sample_invariant(*bonds)
+    predictions = said(t1, exact)
+    logits = torch.nn.functional.one_hot(torch.from_numpy(predictions), 2).float()
+    return Answers(
+        t1, {"ratio": winding_number(t1, 1.0), "sample": exact, "thermodynamic": exact}, logits, {}
+    )
+
+
+def diagram(said):
+    return Diagram("a", "0.0", 0, {W: binned(answers(W, said), 100) for W in STRENGTHS})
+
+
+def test_the_exact_invariant_scores_full_marks():
+    scores = diagram(lambda t1, exact: exact).scores("mondragon_shem")
+    assert scores["accuracy"] == 1
+    assert scores["rmse"] == 0
+    # Long chains: the invariant changes close to the line of the infinite one.
+    assert scores["boundary"] < 0.04
+
+
+def test_a_detector_that_knows_only_the_clean_transition():
+    found = diagram(lambda t1, exact: (t1 < 1).astype(int))
+    np.testing.assert_allclose(boundary(found.predicted), 1, atol=0.011)
+    scores = found.scores("mondragon_shem")
+    line = np.array([critical_ratio(W, "mondragon_shem") for W in STRENGTHS[:-1]] + [0.0])
+    # The chains between the lines are those it is wrong on.
+    wrong = np.abs(line - 1).mean() / 2
+    assert scores["accuracy"] == pytest.approx(1 - wrong, abs=0.02)
+    assert scores["rmse"] == pytest.approx(np.sqrt(wrong), abs=0.04)
+    assert scores["boundary"] == pytest.approx(np.sqrt(np.mean((line - 1) ** 2)), abs=0.011)
+
+
+def test_bins_hold_equal_numbers_of_an_even_grid():
+    row = binned(answers(0.0, lambda t1, exact: exact), 100)
+    assert row.predicted.tolist() == row.exact.tolist() == [1.0] * 50 + [0.0] * 50
+
+
+def test_boundaries_of_steps_of_noise_and_of_none():
+    centres = (np.arange(100) + 0.5) / 50
+    step = (centres < 0.5).astype(float)
+    noisy = step.copy()
+    noisy[[10, 60]] = 1 - noisy[[10, 60]]
+    found = boundary(np.stack([step, noisy, np.zeros(100), np.ones(100)]))
+    np.testing.assert_allclose(found[:2], 0.5, atol=0.011)
+    assert found[2:].tolist() == [0, 2]
+
+
+def test_beyond_the_last_transition_every_chain_is_trivial():
+    assert exact_boundary(np.array([0.0, 5.0]), "mondragon_shem").tolist() == [1, 0]
+
+
+def test_diagrams_are_kept_and_drawn(tmp_path):
+    diagrams = Diagrams(tmp_path, 100)
+    for seed in (0, 1):
+        for W in STRENGTHS:
+            diagrams.add("plain", 0.0, seed, W, answers(W, lambda t1, exact: exact))
+    first, second = diagrams.read()
+    assert (first.seed, second.seed) == (0, 1)
+    assert first.strengths.tolist() == list(STRENGTHS)
+    figure = draw([first, second], "mondragon_shem")
+    assert len(figure.axes) == 3
+    assert "2 seeds\naccuracy 1.000, RMSE 0.000" in figure.axes[1].get_title()
