@@ -8,9 +8,12 @@ from conftest import ROOT, TINY, Command
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from sshml.checks import check_run
 from sshml.cli import CONF_DIR
 from sshml.config import TransferConfig, plain_config
 from sshml.reproduction.report import check_report
+from sshml.transfer.protocol import methods_of
+from sshml.transfer.study import source_settings
 
 
 def experiments(*, of_transfer: bool) -> list[str]:
@@ -56,7 +59,9 @@ def test_experiments_of_transfer_fit_together(experiment: str) -> None:
         config = compose("transfer", [f"experiment={experiment}", "paths.run=nowhere"])
     settings = plain_config(config, TransferConfig)
     check_report(settings["report"])
-    assert settings["report"]
+    for W in settings["source"]["W"] or ():
+        check_run({**source_settings(settings, W, 0, methods_of(settings)[-1]), "ckpt_path": None})
+    assert settings["report"] or settings["methods"]
     if experiment.rsplit("/", maxsplit=1)[-1] in ("section4_1", "fig7a", "fig7b", "all"):
         assert settings["seeds"] >= 5
         assert (settings["trainer"]["max_epochs"], settings["data"]["n_train"]) == (100, 10_000)

@@ -66,6 +66,8 @@ def test_every_transfer_works(run_train: Command, run_transfer: Command, command
         run = run_train(*SIZES, "data.n_cells=8", "trainer.max_epochs=1", "logger=csv").folder
     else:
         small += [*SIZES, "data.n_cells=8", "trainer.max_epochs=1"]
+    if "batch_norm" in command:
+        small.append("transfer.n_samples=20")
     if "fine_tune" in command:
         small.append("data.n_train=100")
     if "resume=" in command:

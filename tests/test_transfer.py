@@ -148,7 +148,11 @@ def test_published_results_page(run_transfer: Command) -> None:
         (["resume=nowhere"], "resume=nowhere: no run folder"),
         (["report=[fig9]"], "report=fig9: no such result"),
         (["compare=none.ckpt"], "compare=none.ckpt: there is no such file"),
-        (["transfer=magic"], "transfer=magic: no such option; expected one of batch_norm, domain_adversarial, fine_tune, zero_shot"),
+        (
+            ["transfer=magic"],
+            "transfer=magic: no such option; expected one of batch_norm, domain_adversarial, "
+            "fine_tune, zero_shot",
+        ),
         (
             ["transfer=fine_tune", "transfer.n_samples=20", "transfer.freeze=[tail]"],
             "transfer.freeze=tail: the network has no",

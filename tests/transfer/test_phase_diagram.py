@@ -24,12 +24,20 @@ def answers(W, said):
     )
 
 
+def knows_all(t1, exact):  # noqa: ARG001
+    return exact
+
+
+def knows_clean_chains(t1, exact):  # noqa: ARG001
+    return (t1 < 1).astype(int)
+
+
 def diagram(said):
     return Diagram("a", "0.0", 0, {W: binned(answers(W, said), 100) for W in STRENGTHS})
 
 
 def test_the_exact_invariant_scores_full_marks():
-    scores = diagram(lambda t1, exact: exact).scores("mondragon_shem")
+    scores = diagram(knows_all).scores("mondragon_shem")
     assert scores["accuracy"] == 1
     assert scores["rmse"] == 0
     # Long chains: the invariant changes close to the line of the infinite one.
@@ -37,7 +45,7 @@ def test_the_exact_invariant_scores_full_marks():
 
 
 def test_a_detector_that_knows_only_the_clean_transition():
-    found = diagram(lambda t1, exact: (t1 < 1).astype(int))
+    found = diagram(knows_clean_chains)
     np.testing.assert_allclose(boundary(found.predicted), 1, atol=0.011)
     scores = found.scores("mondragon_shem")
     line = np.array([critical_ratio(W, "mondragon_shem") for W in STRENGTHS[:-1]] + [0.0])
@@ -49,7 +57,7 @@ def test_a_detector_that_knows_only_the_clean_transition():
 
 
 def test_bins_hold_equal_numbers_of_an_even_grid():
-    row = binned(answers(0.0, lambda t1, exact: exact), 100)
+    row = binned(answers(0.0, knows_all), 100)
     assert row.predicted.tolist() == row.exact.tolist() == [1.0] * 50 + [0.0] * 50
 
 
@@ -71,7 +79,7 @@ def test_diagrams_are_kept_and_drawn(tmp_path):
     diagrams = Diagrams(tmp_path, 100)
     for seed in (0, 1):
         for W in STRENGTHS:
-            diagrams.add("plain", 0.0, seed, W, answers(W, lambda t1, exact: exact))
+            diagrams.add("plain", 0.0, seed, W, answers(W, knows_all))
     first, second = diagrams.read()
     assert (first.seed, second.seed) == (0, 1)
     assert first.strengths.tolist() == list(STRENGTHS)
