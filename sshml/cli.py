@@ -67,11 +67,17 @@ def _group(run: str) -> str | None:
     return Path(run).name if of_study else None
 
 
+def _steps(epochs: int, n_train: int, batch_size: int) -> int:
+    """Steps of training in a whole run."""
+    return epochs * -(-n_train // batch_size)
+
+
 # At import, and replacing: a second job in the same process would register it again. Cached, so that
 # the folder does not change within a run.
 OmegaConf.register_new_resolver("sshml.run_folder", _run_folder, use_cache=True, replace=True)
 OmegaConf.register_new_resolver("sshml.job_name", _job_name, replace=True)
 OmegaConf.register_new_resolver("sshml.jobs_at_once", jobs_at_once, replace=True)
+OmegaConf.register_new_resolver("sshml.steps", _steps, replace=True)
 OmegaConf.register_new_resolver("sshml.group", _group, replace=True)
 OmegaConf.register_new_resolver("sshml.fastest_precision", fastest_precision, replace=True)
 

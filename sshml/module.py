@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.optim.lr_scheduler import OneCycleLR
 
 from sshml.build import build
 from sshml.checkpoint import CHECKPOINT_KEY, checkpoint_origin
@@ -31,7 +32,8 @@ class PhaseClassifier(pl.LightningModule):
     Args:
         network: node of :func:`sshml.networks.build_network`.
         optimizer: node with ``_target_``, a ``torch.optim`` class, and its arguments.
-        scheduler: likewise, stepped once an epoch; None for a constant learning rate.
+        scheduler: likewise, stepped once an epoch, OneCycleLR at every step; None for a constant
+            learning rate.
         augmentation: nodes of :mod:`sshml.augmentation`, applied to training images one after another.
         data: settings of the data the network is trained on; not used here, they travel with it.
         seed: of the random numbers of training, such as those of dropout.
@@ -124,7 +126,11 @@ class PhaseClassifier(pl.LightningModule):
         if self._scheduler is None:
             return {"optimizer": optimizer}
         scheduler = build(self._scheduler, optimizer)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler}}
+        interval = "step" if isinstance(scheduler, OneCycleLR) else "epoch"
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": interval},
+        }
 
     def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
         """Keep the epoch that a checkpoint is of, counted from 0."""

@@ -76,7 +76,8 @@ def test_an_experiment_of_transfer_is_no_training(run_train: Command) -> None:
 @pytest.mark.parametrize(
     "choice",
     ["debug=fast", "debug=overfit", "debug=profile", "optimizer=adamw", "scheduler=step",
-     "scheduler=cosine", "callbacks=early_stopping", "logger=tensorboard", "trainer=cpu"],
+     "scheduler=cosine", "scheduler=one_cycle", "callbacks=early_stopping", "logger=tensorboard",
+     "trainer=cpu"],
 )  # fmt: skip
 def test_every_choice_of_a_group_runs(run_train: Command, choice: str) -> None:
     if choice.startswith("logger"):

@@ -10,7 +10,7 @@ from conftest import TINY, Command
 MISTAKES = {
     "data.n_cell=40": ["no such key", "did you mean data.n_cells?"],
     "modle=cnn": ["no such key", "did you mean model?"],
-    "model=resnet19": ["expected one of cnn, resnet18", "did you mean model=resnet18?"],
+    "model=resnet19": ["expected one of cnn, cybinski, resnet18", "did you mean model=resnet18?"],
     "experiment=thesis/cnn_clear": ["did you mean experiment=thesis/cnn_clean?"],
     "data.n_cells=1": ["expected greater than or equal to 2", "default is data.n_cells=30"],
     "data.n_cells=thirty": ["expected a valid integer"],

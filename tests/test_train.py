@@ -118,6 +118,34 @@ def test_the_logged_learning_rate_is_the_one_used(run_train: Command) -> None:
     assert rates == pytest.approx([1e-3, 1e-4])
 
 
+def test_one_cycle_ends_with_the_run(run_train: Command) -> None:
+    done = run_train(*TINY, "scheduler=one_cycle", "trainer.max_epochs=4")
+    assert done.status == 0, done.err
+    # 50 chains in batches of 20: three steps an epoch.
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-3, momentum=0.9)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=12, pct_start=0.2)
+    expected = []
+    for _ in range(12):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert expected[-1] < 1e-8
+    with (done.folder / "metrics.csv").open() as file:
+        assert [float(row["lr"]) for row in csv.DictReader(file)] == pytest.approx(expected[::3])
+
+
+def test_a_run_goes_on_from_its_last_epoch_not_its_best(run_train: Command) -> None:
+    done = run_train(*TINY, "trainer.max_epochs=4", "optimizer.lr=1.0")
+    with (done.folder / "metrics.csv").open() as file:
+        losses = [float(row["val/loss"]) for row in csv.DictReader(file)]
+    epochs = {
+        name: torch.load(done.folder / "checkpoints" / f"{name}.ckpt", weights_only=True)["epoch"]
+        for name in ("best", "last")
+    }
+    assert epochs == {"best": losses.index(min(losses)), "last": 3}
+    assert epochs["best"] != 3
+
+
 def test_a_run_that_diverges_still_ends_with_valid_files(run_train: Command) -> None:
     done = run_train(*TINY, "optimizer.lr=1e20", "trainer.max_epochs=2")
     assert done.manifest["status"] == "finished"

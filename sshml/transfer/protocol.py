@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -93,11 +94,14 @@ def _mean(rows: Sequence[Row], name: str) -> float | None:
 def print_methods(rows: Sequence[Row]) -> None:
     """Print a table a strength: every method against both labels, and what it costs."""
     table = summary(rows)
-    console = Console()
+    # A file has no width of its own, and names are not to be cut off.
+    console = Console() if sys.stdout.isatty() else Console(width=120)
     for W in sorted({row["W"] for row in table}):
         own = [row for row in table if row["W"] == W]
         seeds = max(row["seeds"] for row in own)
-        printed = Table(title=f"tested at W = {W:g}, {seeds} seeds", box=SIMPLE)
+        printed = Table(
+            title=f"tested at W = {W:g}, {seeds} seed{'s' if seeds > 1 else ''}", box=SIMPLE
+        )
         for head in (
             "method", "trained\nat", "accuracy (%)\n± spread", "95 %\ninterval", "worst\nseed",
             "exact\ninvariant", "training\n(s)", "adaptation\n(s)", "target\nlabelled", "target\nother",
