@@ -1,0 +1,1 @@
+"""Whether maps show what a network decides by, in numbers."""

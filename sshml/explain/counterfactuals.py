@@ -1,0 +1,55 @@
+"""Profiles with one thing changed, to see whether a network's decision hangs on it."""
+
+import torch
+from torch import Tensor
+
+from sshml.explain.scores import localised_columns
+
+
+def _mid_gap(profiles: Tensor) -> slice:
+    middle = profiles.shape[-1] // 2
+    return slice(middle - 1, middle + 1)
+
+
+def erased_edge_pair(profiles: Tensor) -> Tensor:
+    """The two states next to zero energy are spread over all sites.
+
+    Args:
+        profiles: shape (n, 1, 2M, 2M), rows sites, columns states.
+
+    Returns:
+        Of the same shape.
+    """
+    changed = profiles.clone()
+    changed[..., _mid_gap(profiles)] = 1 / profiles.shape[-1]
+    return changed
+
+
+def pasted_localised_states(profiles: Tensor, donors: Tensor, pairs: int) -> Tensor:
+    """The most localised mirror pairs of other profiles, not the mid-gap one, in the same columns.
+
+    Args:
+        profiles: shape (n, 1, 2M, 2M).
+        donors: of the same shape.
+        pairs: how many pairs of each donor.
+
+    Returns:
+        Of the same shape.
+    """
+    columns = localised_columns(donors[:, 0], pairs)
+    return torch.where(columns[:, None, None], donors, profiles)
+
+
+def swapped_mid_gap_pair(profiles: Tensor, donors: Tensor) -> Tensor:
+    """The mid-gap pair of other profiles in the place of one's own.
+
+    Args:
+        profiles: shape (n, 1, 2M, 2M).
+        donors: of the same shape.
+
+    Returns:
+        Of the same shape.
+    """
+    changed = profiles.clone()
+    changed[..., _mid_gap(profiles)] = donors[..., _mid_gap(profiles)]
+    return changed
