@@ -53,6 +53,19 @@ def test_thesis_experiments_have_the_settings_of_the_thesis(experiment: str) -> 
     assert (0 if "clean" in experiment else float(experiment.split("W")[1])) == config.data.W
 
 
+def test_strengths_of_configuration_files_are_those_written() -> None:
+    """YAML 1.1 reads a bare 0:1:0.1 as 60.1, a number in base 60."""
+    grids = {}
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        for experiment in ("phase_diagram", "phase_diagram_cybinski", None):
+            overrides = [f"experiment={experiment}"] if experiment else []
+            config = compose("transfer", [*overrides, "paths.run=nowhere"])
+            grids[experiment] = plain_config(config, TransferConfig)["data"]["W"]
+    assert grids[None] == pytest.approx([k / 10 for k in range(11)])
+    assert grids["phase_diagram"] == grids["phase_diagram_cybinski"]
+    assert grids["phase_diagram"] == pytest.approx([k / 5 for k in range(26)])
+
+
 @pytest.mark.parametrize("experiment", experiments(of_transfer=True))
 def test_experiments_of_transfer_fit_together(experiment: str) -> None:
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):

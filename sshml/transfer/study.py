@@ -132,7 +132,9 @@ class Matrix:
     def __init__(self, folder: Path) -> None:
         self._csv = folder / "transfer.csv"
         self._json = folder / "transfer.json"
-        self.rows: list[Row] = json.loads(self._json.read_text()) if self._json.is_file() else []
+        self.rows: list[Row] = []
+        if self._json.is_file():
+            self.rows = [_with_all_columns(row) for row in json.loads(self._json.read_text())]
         self.failed: dict[Cell, str] = {}
 
     def has(self, cell: Cell) -> bool:
@@ -141,7 +143,7 @@ class Matrix:
 
     def add(self, rows: Iterable[Row]) -> None:
         """Add the rows of a cell and write the files; the detectors may be there, by another method."""
-        self.rows += [row for row in rows if not self.has(_cell(row))]
+        self.rows += [_with_all_columns(row) for row in rows if not self.has(_cell(row))]
         self.rows.sort(key=lambda r: (str(r["train_W"]), r["seed"], r["W"]))
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
@@ -149,6 +151,11 @@ class Matrix:
         writer.writerows(self.rows)
         write_atomically(self._csv, text.getvalue())
         write_atomically(self._json, json.dumps(self.rows, indent=1) + "\n")
+
+
+def _with_all_columns(row: Row) -> Row:
+    """Detectors cost nothing, and older studies did not say what a network cost."""
+    return {name: row.get(name) for name in COLUMNS}
 
 
 class Network:
