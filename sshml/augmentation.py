@@ -15,6 +15,10 @@ from torch import Tensor, nn
 Probability = Annotated[float, Field(ge=0, le=1)]
 # Keeps logarithms of squares finite.
 _TINY = 1e-6
+# Localisation length of trivial mid-gap pairs, in cells.
+_SHORTEST = 0.7
+# Of the logarithm of a density: beyond it nothing is left of the far end in single precision.
+_LARGEST_FALL = 60.0
 
 
 class Augmentation(nn.Module):
@@ -144,12 +148,90 @@ class LocalisedStates(Augmentation):
         centre = (math.pi / 2 * uniform(n, 1, 1, n_cells)).sin().square()
         centre = (n_cells + 2) * centre - 1.5  # also just outside the chain
         apart = length.clamp(max=n_cells / 4) * (2 * uniform(n, 1, 1, n_cells) - 1)
-        centres = torch.cat([centre - apart / 2, centre + apart / 2], dim=2)
-        cells = torch.arange(n_cells, device=lower.device).view(1, n_cells, 1, 1)
-        speckle = torch.randn(n, n_cells, 2, n_cells, device=lower.device)
-        blur = 0.5 * uniform(n, 1, 1, n_cells)
-        for _ in range(3):
-            neighbours = (speckle.roll(1, dims=1) + speckle.roll(-1, dims=1)) / 2
-            speckle = torch.lerp(speckle, neighbours, blur)
-        exponent = (speckle.square() + _TINY).log() - 2 * (cells - centres).abs() / length
-        return (exponent.softmax(dim=1) / 2).flatten(1, 2).to(lower)
+        return _localised(centre, apart, length, n_cells).to(lower)
+
+
+def _localised(centre: Tensor, apart: Tensor, length: Tensor, n_cells: int) -> Tensor:
+    """Random localised states, exp(-2|m - c| / l) z² on either sublattice.
+
+    Args:
+        centre: of both sublattices, in cells, shape (n, 1, 1, k).
+        apart: centre of B minus that of A, of the same shape.
+        length: l, of the same shape.
+        n_cells: M.
+
+    Returns:
+        Densities, shape (n, 2M, k).
+    """
+    n, _, _, k = centre.shape
+    device = centre.device
+    centres = torch.cat([centre - apart / 2, centre + apart / 2], dim=2)
+    cells = torch.arange(n_cells, device=device).view(1, n_cells, 1, 1)
+    speckle = torch.randn(n, n_cells, 2, k, device=device)
+    blur = 0.5 * torch.rand(n, 1, 1, k, device=device)
+    for _ in range(3):
+        neighbours = (speckle.roll(1, dims=1) + speckle.roll(-1, dims=1)) / 2
+        speckle = torch.lerp(speckle, neighbours, blur)
+    exponent = (speckle.square() + _TINY).log() - 2 * (cells - centres).abs() / length
+    return (exponent.softmax(dim=1) / 2).flatten(1, 2)
+
+
+class ZeroModes(Augmentation):
+    """Makes mid-gap pairs wander, as they do in chains of uneven hoppings.
+
+    At zero energy |psi_A(m+1) / psi_A(m)| = t1(m) / t2(m), and the other way round on B, so the
+    logarithm of the density of an edge state falls evenly in a clean chain and walks at random in an
+    uneven one. In topological images A's density is multiplied by exp(w) and B's by exp(-w), w a
+    Brownian bridge over the cells: the fall from one end to the other, whose sign is the winding
+    number (Mondragon-Shem et al., arXiv:1311.5233), stays as it is, but the peaks may leave the ends.
+    In trivial images the pair becomes a localised state, as of :class:`LocalisedStates`, with A and B
+    some way apart, in either order, as at the walls of a domain. No chain is solved; but that zero
+    modes walk is knowledge of disordered chains, which :class:`LocalisedStates` does without.
+
+    Args:
+        p: share of the images that are changed.
+        wander: largest standard deviation, as a part of the fall, of a walk of which w is the bridge.
+        apart: of A and B in trivial images, at most, as a part of the chain.
+    """
+
+    def __init__(
+        self,
+        p: Probability = 0.75,
+        wander: Annotated[float, Field(ge=0)] = 1.0,
+        apart: Annotated[float, Field(ge=0, le=1)] = 0.5,
+    ) -> None:
+        super().__init__()
+        self.p = p
+        self.wander = wander
+        self.apart = apart
+
+    def forward(self, profiles: Tensor, labels: Tensor) -> Tensor:
+        """Images, some of them with another mid-gap pair."""
+        lower = _lower_half(profiles)
+        pair = lower[..., -1:]
+        topological = (labels == 1).view(-1, 1, 1)
+        changed = torch.where(topological, self._walked(pair), self._localised(pair))
+        chosen = _chosen(len(lower), self.p, lower.device)
+        return _mirrored(torch.cat([lower[..., :-1], torch.where(chosen, changed, pair)], dim=-1))
+
+    def _walked(self, pair: Tensor) -> Tensor:
+        n, n_cells, device = len(pair), pair.shape[1] // 2, pair.device
+        # Of A and B, shape (n, M, 2). A decay below the smallest float32 is none to be known.
+        logarithm = pair.view(n, n_cells, 2).clamp(min=torch.finfo(torch.float32).tiny).log()
+        fall = (logarithm[:, :1, :1] - logarithm[:, -1:, :1]).clamp(min=0, max=_LARGEST_FALL)
+        steps = torch.randn(n, n_cells - 1, 1, device=device) / math.sqrt(n_cells - 1)
+        walk = nn.functional.pad((steps - steps.mean(dim=1, keepdim=True)).cumsum(dim=1), (0, 0, 1, 0))
+        walk = walk * self.wander * torch.rand(n, 1, 1, device=device) * fall
+        return ((logarithm + torch.cat([walk, -walk], dim=2)).softmax(dim=1) / 2).view(pair.shape)
+
+    def _localised(self, pair: Tensor) -> Tensor:
+        n, n_cells, device = len(pair), pair.shape[1] // 2, pair.device
+
+        def uniform() -> Tensor:
+            return torch.rand(n, 1, 1, 1, device=device)
+
+        low, high = math.log(_SHORTEST), math.log(n_cells / 2)
+        length = (low + (high - low) * uniform()).exp()
+        centre = (n_cells + 2) * (math.pi / 2 * uniform()).sin().square() - 1.5
+        apart = self.apart * n_cells * (2 * uniform() - 1)
+        return _localised(centre, apart, length, n_cells).to(pair)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sshml.augmentation import ColumnPermutation, LocalisedStates, SiteReversal
+from sshml.augmentation import ColumnPermutation, LocalisedStates, SiteReversal, ZeroModes
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
 from sshml.physics import inverse_participation_ratio
@@ -26,7 +26,7 @@ def batch():
 
 
 @pytest.mark.parametrize(
-    "augmentation", [SiteReversal(1.0), ColumnPermutation(1.0), LocalisedStates(1.0)]
+    "augmentation", [SiteReversal(1.0), ColumnPermutation(1.0), LocalisedStates(1.0), ZeroModes(1.0)]
 )
 def test_states_stay_normalised_chiral_states(augmentation, batch):
     before = batch["profile"].clone()
@@ -91,7 +91,9 @@ def test_localisation_lengths_are_as_asked():
 
 
 def test_shares_are_as_asked(batch):
-    for augmentation in (SiteReversal(0.3), ColumnPermutation(0.3), LocalisedStates(0.3)):
+    for augmentation in (
+        SiteReversal(0.3), ColumnPermutation(0.3), LocalisedStates(0.3), ZeroModes(0.3)
+    ):  # fmt: skip
         # Not of chains that are symmetric, as clean ones are to reversal up to rounding.
         images = torch.rand_like(batch["profile"])
         images = images + images.flip(-1)
@@ -103,3 +105,37 @@ def test_shares_are_as_asked(batch):
 def test_lengths_that_are_none():
     with pytest.raises(ValueError, match="shortest"):
         LocalisedStates(shortest=2.0, longest=1.0)
+
+
+def test_zero_modes_wander_but_keep_their_fall_from_end_to_end(batch):
+    images, labels = batch["profile"], batch["label"]
+    after = ZeroModes(1.0)(images, labels)
+    assert torch.equal(after[..., : M - 1], images[..., : M - 1])
+    topological = labels == 1
+    # t1/t2 = 0 has nothing at the far end, and no end of single precision to be compared.
+    known = topological & (images[:, 0, -2, M - 1] > 1e-12)
+
+    def falls(profiles, sublattice):
+        logarithm = profiles[known, 0, sublattice::2, M - 1].double().log()
+        return logarithm[:, 0] - logarithm[:, -1]
+
+    for sublattice in (0, 1):
+        torch.testing.assert_close(
+            falls(after, sublattice), falls(images, sublattice), atol=0.02, rtol=1e-3
+        )
+    # What A gains in a cell B loses there: the product of the two is as it was, up to one factor.
+    pair = after[known, 0, :, M - 1].double().log(), images[known, 0, :, M - 1].double().log()
+    change = (pair[0] - pair[1]).view(-1, M, 2).sum(dim=2)
+    assert (change - change[:, :1]).abs().max() < 0.02
+    peaks = after[topological, 0, 0::2, M - 1].argmax(dim=1)
+    assert 0.1 < (peaks > 0).float().mean() < 0.9
+
+
+def test_trivial_mid_gap_pairs_lie_apart_in_either_order(batch):
+    trivial = batch["label"] == 0
+    after = ZeroModes(1.0, apart=0.5)(batch["profile"], batch["label"])
+    cells = torch.arange(M, dtype=torch.float32)
+    a, b = (2 * after[trivial, 0, s::2, M - 1] @ cells for s in (0, 1))
+    assert 0.35 < (a < b).float().mean() < 0.65
+    assert (b - a).abs().max() / M > 0.3
+    assert (b - a).abs().mean() / M < 0.3
