@@ -196,9 +196,9 @@ class ZeroModes(Augmentation):
 
     def __init__(
         self,
-        p: Probability = 0.75,
-        wander: Annotated[float, Field(ge=0)] = 1.0,
-        apart: Annotated[float, Field(ge=0, le=1)] = 0.5,
+        p: Probability = 0.5,
+        wander: Annotated[float, Field(ge=0)] = 1.2,
+        apart: Annotated[float, Field(ge=0, le=1)] = 0.4,
     ) -> None:
         super().__init__()
         self.p = p
