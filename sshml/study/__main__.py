@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
 
 from rich.console import Console
 
 from sshml import __version__
+from sshml.command import Parser
 from sshml.errors import ConfigError
 from sshml.study.compare import comparison
 from sshml.study.runs import Skipped, read_runs
@@ -24,15 +24,9 @@ _NEEDED = ("pandas", "pyarrow", "sklearn")
 _LISTED = 20
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """One line, as all mistakes."""
-        self.exit(2, f"error: {message}; see python -m sshml.study --help\n")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = _Parser(
+    parser = Parser(
         prog="python -m sshml.study", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")

@@ -7,6 +7,7 @@ import pytest
 from conftest import TINY, Command
 
 from sshml.explain.__main__ import main
+from sshml.explain.explanations import EXPLANATIONS
 
 
 @pytest.fixture
@@ -14,26 +15,42 @@ def checkpoint(run_train: Command) -> Path:
     return run_train(*TINY).folder / "checkpoints" / "best.ckpt"
 
 
-def test_scores_and_counterfactuals_of_a_network(
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_scores_of_a_network(
     checkpoint: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     assert main([str(checkpoint), "--W", "0,1", "--chains", "30", "--out", str(out)]) == 0
-    assert "right decisions that flip" in capfd.readouterr().out
-    with (out / "maps.csv").open(newline="") as file:
-        maps = list(csv.DictReader(file))
-    cells = {(row["W"], row["chains"], row["region"]) for row in maps}
-    assert len(cells) == len(maps) == 8
-    for row in maps:
-        assert row["n"] == "15"
-        assert 0 < float(row["area"]) < 1
-        assert 0 <= float(row["overlap"]) <= 1
-    with (out / "counterfactuals.csv").open(newline="") as file:
-        changes = list(csv.DictReader(file))
-    assert len(changes) == 3 + 4
-    for row in changes:
+    assert "flipped: edge pair erased" in capfd.readouterr().out
+    rows = read(out / "scores.csv")
+    for row in rows:
         if int(row["n"]):
-            assert float(row["low"]) <= float(row["flipped"]) <= float(row["high"])
+            assert float(row["low"]) <= float(row["value"]) <= float(row["high"])
+    maps = [row for row in rows if row["chains"] == "trivial" and row["explanation"]]
+    # Two strengths, two regions, three scores.
+    assert len(maps) == 12
+    assert {row["n"] for row in maps} <= {"15", "0"}
+    assert len([row for row in rows if row["measure"].startswith("flipped: ")]) == 3 + 4
+    assert read(out / "generalisation.csv") == []
+    assert (out / "explain.png").stat().st_size > 10_000
+
+
+def test_other_explanations_and_groups(run_train: Command, tmp_path: Path) -> None:
+    pytest.importorskip("captum")
+    runs = [str(run_train(*TINY, f"seed={k}").folder / "checkpoints/best.ckpt") for k in range(5)]
+    out = tmp_path / "out"
+    few = ["--W", "0,1", "--chains", "20", "--out", str(out)]
+    assert main(["--group", "all five", *runs, "--explanations", "all", *few]) == 0
+    rows = read(out / "scores.csv")
+    assert {row["explanation"] for row in rows} - {""} == set(EXPLANATIONS)
+    correlations = read(out / "generalisation.csv")
+    assert {row["networks"] for row in correlations} <= {"5"}
+    for row in correlations:
+        assert row["spearman"] == "nan" or -1 <= float(row["low"]) <= float(row["high"]) <= 1
 
 
 @pytest.mark.parametrize(
@@ -43,6 +60,9 @@ def test_scores_and_counterfactuals_of_a_network(
         (["--W", "0,-1"], "--W=0,-1: expected"),
         (["--W", "a"], "--W=a: "),
         (["--chains", "1"], "--chains=1: expected at least 2"),
+        (["--explanations", "grad_cum"], "--explanations=grad_cum: expected some of class_activation"),
+        (["--group", "plain"], "--group plain: expected checkpoints after the name"),
+        (["nowhere.ckpt"], "nowhere.ckpt: is named twice"),
     ],
 )
 def test_mistakes_are_one_line(

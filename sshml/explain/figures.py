@@ -1,0 +1,125 @@
+"""The picture of what networks look at."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sshml.explain.measures import ACCURACY, FLIPPED, Row, measure_name, of_groups
+
+_COLOURS = ("tab:orange", "tab:blue", "tab:green", "tab:red", "tab:purple", "tab:brown")
+
+
+def explained(rows: Sequence[Row]) -> Figure:
+    """Where maps lie, which decisions flip, and whether maps tell how well a network carries over.
+
+    Args:
+        rows: of networks (:data:`sshml.explain.measures.COLUMNS`); of the maps the first kind is drawn.
+
+    Returns:
+        The figure; its last part is left out for a single strength.
+    """
+    means = of_groups(rows)
+    strengths = sorted({row["W"] for row in rows})
+    groups = list(dict.fromkeys(row["group"] for row in rows))
+    colours = dict(zip(groups, (_COLOURS * len(groups))[: len(groups)], strict=True))
+    several = len(strengths) > 1
+    figure = Figure(figsize=(15.5 if several else 11, 4.8), layout="constrained")
+    panels = figure.subplots(1, 3 if several else 2, width_ratios=(1, 1.25, 0.9)[: 3 if several else 2])
+    explanation = next(row["explanation"] for row in rows if row["explanation"])
+    shown = [strengths[0], strengths[-1]] if several else strengths
+    _bars(
+        panels[0],
+        [
+            (
+                f"{region}\nW = {W:g}",
+                {
+                    row["group"]: row
+                    for row in means
+                    if row["measure"] == measure_name("share", region)
+                    and (row["W"], row["chains"]) == (W, "topological")
+                    and row["explanation"] == explanation
+                },
+            )
+            for region in ("edge pair", "localised states")
+            for W in shown
+        ],
+        colours,
+    )
+    panels[0].set_title(f"where the {explanation.replace('_', ' ')} map lies\n(topological chains)")
+    panels[0].set_xlabel("share of the map's positive part")
+    flips = dict.fromkeys(row["measure"] for row in means if row["measure"].startswith(FLIPPED))
+    _bars(
+        panels[1],
+        [
+            (
+                f"{measure.removeprefix(FLIPPED)}\nW = {shown[-1]:g}",
+                {r["group"]: r for r in means if (r["measure"], r["W"]) == (measure, shown[-1])},
+            )
+            for measure in flips
+        ],
+        colours,
+    )
+    panels[1].set_title("which changes turn right decisions round")
+    panels[1].set_xlabel("share of right decisions that flip")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    if several:
+        _scatter(panels[2], rows, explanation, (strengths[0], strengths[-1]), colours)
+    return figure
+
+
+def _bars(axes: Axes, lines: Sequence[tuple[str, dict[str, Row]]], colours: dict[str, str]) -> None:
+    """Horizontal bars with intervals, a line of them for each group, and a tick for chance."""
+    height = 0.8 / len(colours)
+    for k, (group, colour) in enumerate(colours.items()):
+        cells = [own.get(group) for _, own in lines]
+        known = [(y, cell) for y, cell in enumerate(cells) if cell and math.isfinite(cell["value"])]
+        if not known:
+            continue
+        at = np.array([y for y, _ in known]) + (k + 0.5) * height - 0.4
+        value, low, high = (
+            np.array([cell[name] for _, cell in known]) for name in ("value", "low", "high")
+        )
+        errors = np.nan_to_num(np.clip([value - low, high - value], 0, None))
+        axes.barh(at, value, height=0.9 * height, color=colour, label=group)
+        axes.errorbar(value, at, xerr=errors, fmt="none", ecolor="0.2", elinewidth=1, capsize=2)
+        chances = [cell["chance"] for _, cell in known]
+        if None not in chances:
+            axes.plot(chances, at, "k|", ms=30 * height, mew=2, label="by chance" if k == 0 else None)
+    axes.set_yticks(range(len(lines)), [name for name, _ in lines])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.02)
+
+
+def _scatter(
+    axes: Axes,
+    rows: Sequence[Row],
+    explanation: str,
+    strengths: tuple[float, float],
+    colours: dict[str, str],
+) -> None:
+    """A point a network: its map score at the lowest strength, its accuracy at the highest."""
+    measure = measure_name("share", "edge pair")
+    for group, colour in colours.items():
+        own = [row for row in rows if row["group"] == group]
+        score = {
+            row["checkpoint"]: row["value"]
+            for row in own
+            if (row["measure"], row["W"], row["chains"]) == (measure, strengths[0], "topological")
+            and row["explanation"] == explanation
+        }
+        accuracy = {
+            row["checkpoint"]: row["value"]
+            for row in own
+            if (row["measure"], row["W"]) == (ACCURACY, strengths[1])
+        }
+        axes.plot([score[n] for n in score], [accuracy[n] for n in score], "o", color=colour, alpha=0.8)
+    axes.set(
+        xlabel=f"share of the map in the edge pair at W = {strengths[0]:g}",
+        ylabel=f"accuracy at W = {strengths[1]:g}",
+        title="does the map tell\nhow a network carries over?",
+        ylim=(0.45, 1.01),
+    )

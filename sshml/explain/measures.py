@@ -1,0 +1,214 @@
+"""Every number of ``scores.csv``, network by network."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from scipy.stats import binomtest
+from torch import Tensor
+
+from sshml.data.datamodule import Batch
+from sshml.explain.counterfactuals import (
+    erased_edge_pair,
+    pasted_localised_states,
+    swapped_mid_gap_pair,
+)
+from sshml.explain.explanations import Explanation
+from sshml.explain.faithfulness import area_under, curve, rank_correlations, untrained
+from sshml.explain.scores import LOCALISED_PAIRS, edge_pair, localised_states, score
+from sshml.explain.subject import Subject
+from sshml.transfer.protocol import confidence_95
+
+#: Columns of ``scores.csv``.
+COLUMNS = (
+    "group", "checkpoint", "W", "chains", "explanation", "measure", "n", "value", "low", "high",
+    "chance",
+)  # fmt: skip
+Row = dict[str, Any]
+# Topological chains for deletion, insertion and untrained networks, at most.
+_FAITHFUL = 100
+_REGIONS = {"edge pair": edge_pair, "localised states": localised_states}
+_OF_REGION = {
+    "share": "share of the map in the {}",
+    "pointing": "largest value in the {}",
+    "overlap": "overlap with the {}",
+}
+
+
+def measure_name(score_name: str, region: str) -> str:
+    """The measure of a score of maps (share, pointing, overlap) against a region."""
+    return _OF_REGION[score_name].format(region)
+
+
+ACCURACY = "accuracy"
+FLIPPED = "flipped: "
+
+
+def all_measures(subject: Subject, W: float, explanations: Mapping[str, Explanation]) -> list[Row]:
+    """Every measure of a network at one strength.
+
+    Args:
+        subject: the network with its test chains.
+        W: strength.
+        explanations: maps to be scored, by name.
+
+    Returns:
+        Rows of :data:`COLUMNS`. Intervals are 95 % over chains: Wilson's of shares, the normal one of
+        means. ``chance`` is what the measure would be for a map that knows nothing.
+    """
+    rows = [*_accuracy(subject, W), *_counterfactuals(subject, W)]
+    test = subject.test(W)
+    # Curves and untrained networks cost many passes a chain.
+    few = torch.nonzero(test["ratio"] == 1)[:_FAITHFUL, 0]
+    for name, explanation in explanations.items():
+        maps = explanation(subject.network, test["profile"])
+        of_explanation = [
+            *_maps(test, maps),
+            *_faithfulness(subject, explanation, test["profile"][few], maps[few]),
+        ]
+        rows += [{**row, "explanation": name} for row in of_explanation]
+    own = {"group": subject.group, "checkpoint": subject.checkpoint, "W": W}
+    return [{**dict.fromkeys(COLUMNS), **own, **row} for row in rows]
+
+
+def _maps(test: Batch, maps: Tensor) -> Iterable[Row]:
+    for phase, label in (("topological", 1), ("trivial", 0)):
+        of_phase = test["ratio"] == label
+        for region, pixels in _REGIONS.items():
+            found = score(maps[of_phase], pixels(test["profile"][of_phase, 0]))
+            for name in _OF_REGION:
+                by_chance = found.chance_overlap if name == "overlap" else found.area
+                yield {
+                    "chains": phase,
+                    "measure": measure_name(name, region),
+                    **_mean(getattr(found, name)),
+                    "chance": float(by_chance.mean()),
+                }
+
+
+def _faithfulness(
+    subject: Subject, explanation: Explanation, profiles: Tensor, maps: Tensor
+) -> Iterable[Row]:
+    """Of topological chains only: deleting what speaks for a phase needs the phase to be there."""
+    noise = torch.rand(maps.shape, generator=torch.Generator().manual_seed(0))
+    for insert, name in ((False, "deletion"), (True, "insertion")):
+        areas = [
+            area_under(curve(subject.logits, profiles, shown, insert=insert)) for shown in (maps, noise)
+        ]
+        yield {
+            "chains": "topological",
+            "measure": f"{name}, area under the curve",
+            **_mean(areas[0]),
+            "chance": float(areas[1].mean()),
+        }
+    for head_only, name in ((True, "head"), (False, "network")):
+        others = explanation(untrained(subject.network, head_only=head_only), profiles)
+        yield {
+            "chains": "topological",
+            "measure": f"rank correlation with the map of an untrained {name}",
+            **_mean(rank_correlations(maps, others)),
+            "chance": 0.0,
+        }
+
+
+def _accuracy(subject: Subject, W: float) -> Iterable[Row]:
+    test = subject.test(W)
+    right = subject.logits(test["profile"]).argmax(dim=1) == test["ratio"]
+    yield {"chains": "all", "measure": ACCURACY, **_share(int(right.sum()), len(right))}
+
+
+def _counterfactuals(subject: Subject, W: float) -> Iterable[Row]:
+    """Shares of right decisions that flip; donors are other chains of the same strength, or named."""
+    topological, trivial = _phases(subject, W)
+    n = min(len(topological), len(trivial))
+    changes = [
+        ("edge pair erased", 1, topological, erased_edge_pair(topological)),
+        (
+            "mid-gap pair of a trivial chain",
+            1,
+            topological[:n],
+            swapped_mid_gap_pair(topological[:n], trivial[:n]),
+        ),
+        (
+            "mid-gap pair of a topological chain",
+            0,
+            trivial[:n],
+            swapped_mid_gap_pair(trivial[:n], topological[:n]),
+        ),
+    ]
+    if W > 0:
+        clean = _phases(subject, 0.0)[1]
+        n = min(len(clean), len(trivial))
+        pasted = pasted_localised_states(clean[:n], trivial[:n], LOCALISED_PAIRS)
+        changes.append(("localised states in a clean chain", 0, clean[:n], pasted))
+    for name, label, before, after in changes:
+        was, now = (subject.logits(profiles).argmax(dim=1) for profiles in (before, after))
+        right = was == label
+        yield {
+            "chains": "topological" if label else "trivial",
+            "measure": FLIPPED + name,
+            **_share(int((now != was)[right].sum()), int(right.sum())),
+        }
+
+
+def _phases(subject: Subject, W: float) -> tuple[Tensor, Tensor]:
+    """Profiles of the topological and of the trivial test chains."""
+    test = subject.test(W)
+    return test["profile"][test["ratio"] == 1], test["profile"][test["ratio"] == 0]
+
+
+def _mean(values: Tensor) -> Row:
+    """Mean with its 95 % interval, of the values that are known."""
+    known = values[values.isfinite()]
+    if not len(known):
+        return {"n": 0, "value": math.nan, "low": math.nan, "high": math.nan}
+    mean = float(known.mean())
+    half = 1.96 * float(known.std()) / math.sqrt(len(known)) if len(known) > 1 else math.nan
+    return {"n": len(known), "value": mean, "low": mean - half, "high": mean + half}
+
+
+def _share(part: int, n: int) -> Row:
+    """Share with Wilson's 95 % interval."""
+    if not n:
+        return {"n": 0, "value": math.nan, "low": math.nan, "high": math.nan}
+    interval = binomtest(part, n).proportion_ci(confidence_level=0.95, method="wilson")
+    return {"n": n, "value": part / n, "low": float(interval.low), "high": float(interval.high)}
+
+
+def of_groups(rows: Sequence[Row]) -> list[Row]:
+    """Rows of groups: means over their networks, with Student's 95 % interval over networks.
+
+    Args:
+        rows: of networks.
+
+    Returns:
+        Rows without ``checkpoint`` but with ``networks``. The interval of a single network is its own.
+    """
+    keys = ("group", "W", "chains", "explanation", "measure")
+    cells: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        cells.setdefault(tuple(row[key] for key in keys), []).append(row)
+    means = []
+    for cell, own in cells.items():
+        known = [row for row in own if math.isfinite(row["value"])]
+        values = [row["value"] for row in known]
+        low, high = (
+            confidence_95(values)
+            if len(values) > 1
+            else (known[0]["low"], known[0]["high"])
+            if known
+            else (math.nan, math.nan)
+        )
+        chances = [row["chance"] for row in own if row["chance"] is not None]
+        means.append(
+            {
+                **dict(zip(keys, cell, strict=True)),
+                "networks": len(own),
+                "value": sum(values) / len(values) if values else math.nan,
+                "low": low,
+                "high": high,
+                "chance": sum(chances) / len(chances) if chances else None,
+            }
+        )
+    return means

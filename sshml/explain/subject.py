@@ -1,0 +1,72 @@
+"""A trained network, and the test chains it is asked about."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sshml.checkpoint import load_classifier, read_checkpoint
+from sshml.data.datamodule import Batch
+from sshml.data.grid import strength_grid
+from sshml.data.streams import Split
+from sshml.errors import ConfigError
+from sshml.transfer.study import data_module
+
+_BATCH = 200
+
+
+def strengths(text: str) -> list[float]:
+    """The strengths that an option names, ``0,0.5`` or ``start:stop:step``.
+
+    Raises:
+        ConfigError: naming the option.
+    """
+    try:
+        return strength_grid(text if ":" in text else [float(part) for part in text.split(",")])
+    except ValueError as error:
+        raise ConfigError(f"--W={text}: {error}") from error
+
+
+class Subject:
+    """A network and its test chains, which are those of its own data settings but for W.
+
+    Args:
+        checkpoint: of train.py.
+        chains: how many of each strength.
+        group: what it is shown as, with others of the same group.
+
+    Raises:
+        CheckpointError: if it is none.
+    """
+
+    def __init__(self, checkpoint: str, chains: int, group: str = "") -> None:
+        self.checkpoint = checkpoint
+        self.group = group or checkpoint
+        self.network = load_classifier(checkpoint)
+        self._data: Mapping[str, Any] = read_checkpoint(checkpoint)["hyper_parameters"]["data"]
+        self._chains = chains
+        self._tests: dict[float, Batch] = {}
+
+    def test(self, W: float) -> Batch:
+        """Test chains of a strength: ``profile`` (n, 1, 2M, 2M), ``ratio``, ``t1`` and others (n,)."""
+        if W not in self._tests:
+            data = data_module({**self._data, "W": W, "n_test": self._chains, "label": "ratio"})
+            self._tests[W] = data.dataset(Split.TEST).__getitems__(range(self._chains))
+        return self._tests[W]
+
+    @property
+    def disorder(self) -> str:
+        """Convention of the disorder of its chains."""
+        return str(self._data["disorder"])
+
+    @torch.inference_mode()
+    def logits(self, profiles: Tensor) -> Tensor:
+        """Answers of the network, shape (n, 2)."""
+        return torch.cat([self.network(part) for part in profiles.split(_BATCH)])  # type: ignore[no-untyped-call]
+
+    @torch.inference_mode()
+    def features(self, profiles: Tensor) -> Tensor:
+        """What the linear head sees: features behind the global average pooling, shape (n, K)."""
+        parts = [self.network.features(part) for part in profiles.split(_BATCH)]  # type: ignore[no-untyped-call, operator]
+        return torch.cat([part.mean(dim=(-2, -1)) for part in parts])
