@@ -14,6 +14,7 @@ from sshml.errors import ConfigError
 from sshml.transfer.study import data_module
 
 _BATCH = 200
+_TRAINING_CHAINS = 2000
 
 
 def strengths(text: str) -> list[float]:
@@ -36,6 +37,9 @@ class Subject:
         chains: how many of each strength.
         group: what it is shown as, with others of the same group.
 
+    Attributes:
+        data: settings of the data that it was trained on.
+
     Raises:
         CheckpointError: if it is none.
     """
@@ -44,21 +48,22 @@ class Subject:
         self.checkpoint = checkpoint
         self.group = group or checkpoint
         self.network = load_classifier(checkpoint)
-        self._data: Mapping[str, Any] = read_checkpoint(checkpoint)["hyper_parameters"]["data"]
+        self.data: Mapping[str, Any] = read_checkpoint(checkpoint)["hyper_parameters"]["data"]
         self._chains = chains
         self._tests: dict[float, Batch] = {}
 
     def test(self, W: float) -> Batch:
         """Test chains of a strength: ``profile`` (n, 1, 2M, 2M), ``ratio``, ``t1`` and others (n,)."""
         if W not in self._tests:
-            data = data_module({**self._data, "W": W, "n_test": self._chains, "label": "ratio"})
+            data = data_module({**self.data, "W": W, "n_test": self._chains, "label": "ratio"})
             self._tests[W] = data.dataset(Split.TEST).__getitems__(range(self._chains))
         return self._tests[W]
 
-    @property
-    def disorder(self) -> str:
-        """Convention of the disorder of its chains."""
-        return str(self._data["disorder"])
+    def training_chains(self) -> Batch:
+        """The first of the chains that it was trained on, at most 2000."""
+        data = data_module(self.data)
+        n = min(_TRAINING_CHAINS, data.ensemble.sizes[Split.TRAIN])
+        return data.dataset(Split.TRAIN).__getitems__(range(n))
 
     @torch.inference_mode()
     def logits(self, profiles: Tensor) -> Tensor:

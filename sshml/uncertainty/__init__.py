@@ -1,0 +1,1 @@
+"""Knowing when not to trust a network."""

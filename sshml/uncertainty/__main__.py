@@ -1,0 +1,130 @@
+"""Knowing when not to trust networks: several seeds together, and how strange profiles look to them.
+
+Asks networks of several seeds about the same test chains of each strength. Writes ensemble.csv
+(accuracy, loss, calibration and entropy of each network and of all together), strangeness.csv (AUROC
+with which the distance of the features behind the global average pooling from those of the training,
+and the entropy, tell profiles of a strength from those of the first) and uncertainty.png.
+"""
+
+import argparse
+import csv
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from sshml.command import Parser
+from sshml.errors import CheckpointError, ConfigError
+from sshml.explain.subject import Subject, strengths
+
+_TOGETHER = "together"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = Parser(
+        prog="python -m sshml.uncertainty",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
+    parser.add_argument(
+        "checkpoints", nargs="+", metavar="CHECKPOINT", help="of train.py, of other seeds"
+    )
+    parser.add_argument("--W", default="0,0.5", help="strengths, 0,0.5 or start:stop:step")
+    parser.add_argument("--chains", type=int, default=1000, help="test chains of each strength")
+    parser.add_argument("--out", type=Path, default=Path("uncertainty"), help="where to write")
+    options = parser.parse_args(arguments)
+    try:
+        if find_spec("sklearn") is None:
+            raise ConfigError('scikit-learn: not installed; pip install -e ".[explain]"')
+        grid = strengths(options.W)
+        if options.chains < 2:
+            raise ConfigError(f"--chains={options.chains}: expected at least 2")
+        members, strange = _write(options.checkpoints, grid, options.chains, options.out)
+    except (CheckpointError, ConfigError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    _print(members, strange)
+    for name in ("ensemble.csv", "strangeness.csv", "uncertainty.png"):
+        print(options.out / name)
+    return 0
+
+
+def _write(
+    checkpoints: Sequence[str], grid: Sequence[float], chains: int, out: Path
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Ask, and write the files; returns the rows of both tables."""
+    from sshml.uncertainty.ensemble import Ensemble, auroc, scores  # noqa: PLC0415
+    from sshml.uncertainty.figures import uncertainty  # noqa: PLC0415
+
+    ensemble = Ensemble([Subject(path, chains) for path in checkpoints])
+    answers = {W: ensemble.ask(W) for W in grid}
+    strangeness = {W: ensemble.strangeness(answers[W]) for W in grid}
+    members, strange = [], []
+    for W, said in answers.items():
+        logits = dict(zip(checkpoints, said.logits, strict=True)) | {_TOGETHER: said.together}
+        for name, own in logits.items():
+            probability = own.softmax(dim=-1)
+            entropy = float(-(probability * own.log_softmax(dim=-1)).sum(dim=-1).mean())
+            members.append({"network": name, "W": W, **scores(own, said.labels), "entropy": entropy})
+    first = grid[0]
+    for W in grid[1:]:
+        pairs = list(zip(strangeness[W], strangeness[first], strict=True))
+        pairs.append((strangeness[W].log().mean(dim=0), strangeness[first].log().mean(dim=0)))
+        for name, (new, known) in zip([*checkpoints, _TOGETHER], pairs, strict=True):
+            row = {"network": name, "W": W, "against": first, "features": auroc(new, known)}
+            by_entropy = auroc(answers[W].entropy, answers[first].entropy)
+            strange.append({**row, "entropy": by_entropy if name == _TOGETHER else None})
+    out.mkdir(parents=True, exist_ok=True)
+    for file_name, rows in (("ensemble.csv", members), ("strangeness.csv", strange)):
+        with (out / file_name).open("w", newline="") as file:
+            if rows:
+                writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(rows)
+    uncertainty(answers, strangeness).savefig(out / "uncertainty.png", dpi=110)
+    return members, strange
+
+
+def _print(members: Sequence[dict[str, Any]], strange: Sequence[dict[str, Any]]) -> None:
+    # A file has no width of its own, and nothing is to be cut off.
+    console = Console() if sys.stdout.isatty() else Console(width=120)
+    networks = len({row["network"] for row in members}) - 1
+    table = Table(title=f"{networks} networks, one by one (mean, worst) and together", box=SIMPLE)
+    for head in ("W", "accuracy (%)", "together", "ece", "together", "loss", "together"):
+        table.add_column(head, justify="right")
+    for W in sorted({row["W"] for row in members}):
+        own = [row for row in members if row["W"] == W]
+        one = {name: [r[name] for r in own if r["network"] != _TOGETHER] for name in own[0]}
+        all_ = next(row for row in own if row["network"] == _TOGETHER)
+        table.add_row(
+            f"{W:g}",
+            f"{100 * np.mean(one['accuracy']):.2f}, {100 * min(one['accuracy']):.2f}",
+            f"{100 * all_['accuracy']:.2f}",
+            f"{np.mean(one['ece']):.3f}, {max(one['ece']):.3f}", f"{all_['ece']:.3f}",
+            f"{np.mean(one['loss']):.3f}, {max(one['loss']):.3f}", f"{all_['loss']:.3f}",
+        )  # fmt: skip
+    console.print(table)
+    if strange:
+        table = Table(title=f"telling W from W = {strange[0]['against']:g}: AUROC", box=SIMPLE)
+        for head in ("W", "features of one network (mean, worst)", "features of all", "entropy of all"):
+            table.add_column(head, justify="right")
+        for W in sorted({row["W"] for row in strange}):
+            own = [row for row in strange if row["W"] == W]
+            each = [row["features"] for row in own if row["network"] != _TOGETHER]
+            all_ = next(row for row in own if row["network"] == _TOGETHER)
+            table.add_row(
+                f"{W:g}", f"{np.mean(each):.3f}, {min(each):.3f}", f"{all_['features']:.3f}",
+                f"{all_['entropy']:.3f}",
+            )  # fmt: skip
+        console.print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""Networks of several seeds as one: what they say together, and how sure they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.covariance import LedoitWolf
+from torch import Tensor
+from torchmetrics.functional.classification import binary_auroc
+
+from sshml.data.ensemble import Label
+from sshml.errors import ConfigError
+from sshml.explain.subject import Subject
+from sshml.metrics import PhaseMetrics
+from sshml.physics import critical_ratio
+
+LABEL: Label = "ratio"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What an ensemble says of the test chains of one strength.
+
+    Attributes:
+        labels: of the chains, shape (n,).
+        distance: t1/t2 minus the critical ratio of an infinite chain of that strength, shape (n,).
+        ratio: t1/t2, shape (n,).
+        logits: of the members, shape (members, n, 2).
+        features: of the members, behind the global average pooling, shape (n, K) each.
+    """
+
+    labels: Tensor
+    distance: NDArray[np.float64]
+    ratio: NDArray[np.float64]
+    logits: Tensor
+    features: list[Tensor]
+
+    @property
+    def together(self) -> Tensor:
+        """Logarithms of the mean probabilities of the members, shape (n, 2)."""
+        mean: Tensor = self.logits.softmax(dim=-1).mean(dim=0).log()
+        return mean
+
+    @property
+    def entropy(self) -> Tensor:
+        """Of the mean probabilities, in nats, shape (n,); at most log 2."""
+        each: Tensor = torch.special.entr(self.together.exp())
+        return each.sum(dim=-1)
+
+
+class Ensemble:
+    """Networks that are asked about the same chains, those of the first.
+
+    Args:
+        subjects: two or more, of one size of images and one convention of disorder.
+
+    Raises:
+        ConfigError: if they do not fit together.
+    """
+
+    def __init__(self, subjects: Sequence[Subject]) -> None:
+        if len(subjects) < 2:
+            raise ConfigError("expected the checkpoints of at least two networks, of other seeds")
+        for k, subject in enumerate(subjects[1:], start=1):
+            if subject.checkpoint in {earlier.checkpoint for earlier in subjects[:k]}:
+                raise ConfigError(f"{subject.checkpoint}: is named twice; leave one away")
+            for key in ("n_cells", "disorder"):
+                own, first = (one.data[key] for one in (subject, subjects[0]))
+                if own != first:
+                    raise ConfigError(
+                        f"{subject.checkpoint}: trained with data.{key}={own}, and "
+                        f"{subjects[0].checkpoint} with {first}; an ensemble is of one kind"
+                    )
+        self.subjects = subjects
+        self._known = [FamiliarFeatures.of_training(subject) for subject in subjects]
+
+    def ask(self, W: float) -> Answers:
+        """The answers of all members on the test chains of a strength."""
+        test = self.subjects[0].test(W)
+        t1 = test["t1"].double().numpy()
+        return Answers(
+            labels=test[LABEL],
+            distance=t1 - float(critical_ratio(W, self.subjects[0].data["disorder"])),
+            ratio=t1,
+            logits=torch.stack([subject.logits(test["profile"]) for subject in self.subjects]),
+            features=[subject.features(test["profile"]) for subject in self.subjects],
+        )
+
+    def strangeness(self, answers: Answers) -> Tensor:
+        """How far features lie from those of the training, shape (members, n)."""
+        pairs = zip(self._known, answers.features, strict=True)
+        return torch.stack([known.distance(features) for known, features in pairs])
+
+
+class FamiliarFeatures:
+    """The features that a network has of its training chains: a Gaussian a phase, of one covariance.
+
+    The squared Mahalanobis distance to the nearer mean is the out-of-distribution score of Lee et al.
+    (arXiv:1807.03888); the covariance is shrunk (Ledoit and Wolf), as some features hardly vary.
+
+    Args:
+        features: shape (n, K).
+        labels: shape (n,).
+    """
+
+    def __init__(self, features: Tensor, labels: Tensor) -> None:
+        values = features.double()
+        self._means = torch.stack([values[labels == label].mean(dim=0) for label in (0, 1)])
+        centred = values - self._means[labels]
+        # To the same scale: dead features would rule the shrinking otherwise.
+        self._scale = centred.std(dim=0).clamp(min=1e-6 * float(centred.std()))
+        fitted = LedoitWolf(assume_centered=True).fit((centred / self._scale).numpy())
+        self._precision = torch.from_numpy(fitted.precision_)
+
+    @classmethod
+    def of_training(cls, subject: Subject) -> "FamiliarFeatures":
+        """Those of the first training chains of a network."""
+        batch = subject.training_chains()
+        return cls(subject.features(batch["profile"]), batch[LABEL])
+
+    def distance(self, features: Tensor) -> Tensor:
+        """Squared Mahalanobis distance to the nearer phase, shape (n,)."""
+        apart = (features.double().unsqueeze(1) - self._means) / self._scale
+        return torch.einsum("ncj,jk,nck->nc", apart, self._precision, apart).amin(dim=1)
+
+
+def scores(logits: Tensor, labels: Tensor) -> dict[str, float]:
+    """Accuracy, cross-entropy and calibration error of logits of shape (n, 2)."""
+    metrics = PhaseMetrics()
+    metrics.update(logits, labels)
+    found = metrics.compute()
+    return {name: float(found[name]) for name in ("accuracy", "loss", "ece")}
+
+
+def auroc(strange: Tensor, familiar: Tensor) -> float:
+    """Chance that one of the strange has a higher score than one of the familiar ones; ties count half.
+
+    Args:
+        strange: scores, shape (n,).
+        familiar: scores, shape (m,).
+    """
+    # To ranks, as the function of torchmetrics takes numbers outside [0, 1] for logits, and rounds.
+    both = torch.cat([strange, familiar]).double()
+    ranks = torch.unique(both, return_inverse=True)[1].double() / len(both)
+    target = torch.cat([torch.ones(len(strange)), torch.zeros(len(familiar))]).long()
+    return float(binary_auroc(ranks, target))

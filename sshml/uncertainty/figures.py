@@ -1,0 +1,112 @@
+"""The picture of what an ensemble knows of its own doubt."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+from sshml.uncertainty.ensemble import Answers
+
+_BINS = 24
+_RELIABILITY_BINS = 10
+# Chains of a bin, below which its share says nothing.
+_FEWEST = 10
+
+
+def uncertainty(answers: Mapping[float, Answers], strangeness: Mapping[float, Tensor]) -> Figure:
+    """Calibration, entropy against the distance from the critical line, strangeness, and features.
+
+    Args:
+        answers: of an ensemble, by strength.
+        strangeness: likewise, shape (members, n).
+
+    Returns:
+        The figure, six parts. The features are those of the first network.
+    """
+    figure = Figure(figsize=(14, 8.6), layout="constrained")
+    axes = figure.subplots(2, 3)
+    positions = np.linspace(0.1, 0.85, len(answers))
+    colours = {W: colormaps["viridis"](x) for W, x in zip(answers, positions, strict=True)}
+    for W, said in answers.items():
+        style = {"color": colours[W], "label": f"W = {W:g}"}
+        _reliability(axes[0, 0], said, style)
+        _by_distance(axes[0, 1], said, style)
+        logarithm = strangeness[W].log10().mean(dim=0).numpy()
+        axes[0, 2].hist(logarithm, bins=40, histtype="step", density=True, lw=1.6, **style)
+    axes[0, 0].plot([0.5, 1], [0.5, 1], "k:", lw=1)
+    axes[0, 0].set(
+        xlabel="confidence of all together", ylabel="share that is right",
+        title=f"calibration\n(bins of {_FEWEST} chains or more)", xlim=(0.5, 1), ylim=(0, 1.02),
+    )  # fmt: skip
+    axes[0, 1].axvline(0, color="k", lw=1, ls=":")
+    axes[0, 1].set(
+        xlabel="$t_1/t_2$ minus its critical value", ylabel="predictive entropy (nats)",
+        title="doubt against the distance\nfrom the critical line", ylim=(0, 1.05 * np.log(2)),
+    )  # fmt: skip
+    axes[0, 2].set(
+        xlabel="log$_{10}$ of the squared Mahalanobis distance", ylabel="density of chains",
+        title="how strange the features look\n(mean over networks)",
+    )  # fmt: skip
+    for ax in axes[0]:
+        ax.legend(fontsize=9)
+    _features(figure, axes[1], answers, colours)
+    return figure
+
+
+def _reliability(axes: Axes, said: Answers, style: Mapping[str, object]) -> None:
+    confidence, predicted = said.together.exp().max(dim=1)
+    right = (predicted == said.labels).double().numpy()
+    bins = (
+        ((confidence.numpy() - 0.5) * 2 * _RELIABILITY_BINS).clip(0, _RELIABILITY_BINS - 1).astype(int)
+    )
+    known = [k for k in range(_RELIABILITY_BINS) if (bins == k).sum() >= _FEWEST]
+    x = [float(confidence.numpy()[bins == k].mean()) for k in known]
+    y = [float(right[bins == k].mean()) for k in known]
+    size = [6 + 60 * float((bins == k).mean()) for k in known]
+    axes.plot(x, y, lw=1, **style)  # type: ignore[arg-type]
+    axes.scatter(x, y, s=size, color=style["color"])
+
+
+def _by_distance(axes: Axes, said: Answers, style: Mapping[str, object]) -> None:
+    edges = np.linspace(said.distance.min(), said.distance.max() + 1e-9, _BINS + 1)
+    bins = np.digitize(said.distance, edges) - 1
+    known = [k for k in range(_BINS) if (bins == k).any()]
+    middle = (edges[:-1] + edges[1:])[known] / 2
+    entropy = said.entropy.numpy()
+    axes.plot(middle, [entropy[bins == k].mean() for k in known], lw=1.6, **style)  # type: ignore[arg-type]
+
+
+def _features(
+    figure: Figure,
+    axes: "np.ndarray[tuple[int], np.dtype[np.object_]]",
+    answers: Mapping[float, Answers],
+    colours: Mapping[float, object],
+) -> None:
+    """Principal components of the features, by t1/t2, by W and by the answer."""
+    strengths = list(answers)
+    features = torch.cat([answers[W].features[0] for W in strengths]).double().numpy()
+    fitted = PCA(n_components=2).fit(features)
+    points = fitted.transform(features)
+    ratio = np.concatenate([answers[W].ratio for W in strengths])
+    of_strength = np.concatenate([np.full(len(answers[W].ratio), W) for W in strengths])
+    said = np.concatenate([answers[W].logits[0].softmax(dim=1)[:, 1].numpy() for W in strengths])
+    dots = {"s": 5, "alpha": 0.6, "linewidths": 0}
+    image = axes[0].scatter(*points.T, c=ratio, cmap="coolwarm_r", **dots)
+    figure.colorbar(image, ax=axes[0], label="$t_1/t_2$")
+    for W in strengths:
+        own = of_strength == W
+        axes[1].scatter(*points[own].T, color=colours[W], label=f"W = {W:g}", **dots)
+    axes[1].legend(fontsize=9, markerscale=2)
+    image = axes[2].scatter(*points.T, c=said, cmap="coolwarm", vmin=0, vmax=1, **dots)
+    figure.colorbar(image, ax=axes[2], label="probability of the topological phase")
+    shares = 100 * fitted.explained_variance_ratio_
+    for ax, by in zip(axes, ("ratio", "disorder", "answer"), strict=True):
+        ax.set(
+            xlabel=f"first component ({shares[0]:.0f} % of the variance)",
+            ylabel=f"second ({shares[1]:.0f} %)", title=f"features of one network, by {by}",
+        )  # fmt: skip

@@ -1,0 +1,59 @@
+"""python -m sshml.uncertainty as a user runs it."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from conftest import TINY, Command
+
+from sshml.uncertainty.__main__ import main
+
+pytest.importorskip("sklearn")
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def checkpoint(run_train: Command, *overrides: str) -> str:
+    return str(run_train(*TINY, *overrides).folder / "checkpoints/best.ckpt")
+
+
+def test_an_ensemble_of_three(
+    run_train: Command, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    networks = [checkpoint(run_train, f"seed={k}") for k in range(3)]
+    out = tmp_path / "out"
+    assert main([*networks, "--W", "0,1", "--chains", "40", "--out", str(out)]) == 0
+    assert "telling W from W = 0" in capfd.readouterr().out
+    rows = read(out / "ensemble.csv")
+    assert [row["network"] for row in rows] == [*networks, "together"] * 2
+    losses = [float(row["loss"]) for row in rows[:4]]
+    # The loss of the mean probability is at most the mean of the losses (Jensen).
+    assert losses[3] <= sum(losses[:3]) / 3 + 1e-6
+    strange = read(out / "strangeness.csv")
+    assert [row["network"] for row in strange] == [*networks, "together"]
+    assert all(0 <= float(row["features"]) <= 1 for row in strange)
+    assert (out / "uncertainty.png").stat().st_size > 10_000
+
+
+def test_mistakes_are_one_line(
+    run_train: Command, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    small, large = checkpoint(run_train), checkpoint(run_train, "data.n_cells=10")
+    capfd.readouterr()
+    out = tmp_path / "out"
+    for arguments, line in (
+        (["nowhere.ckpt"], "nowhere.ckpt: there is no such file"),
+        ([small], "at least two networks"),
+        ([small, large], "trained with data.n_cells=10"),
+        ([small, small], "is named twice"),
+        ([small, small, "--W", "-1"], "--W=-1"),
+    ):
+        assert main([*arguments, "--out", str(out)]) == 2
+        err = capfd.readouterr().err
+        assert err.startswith("error: ")
+        assert line in err
+        assert err.count("\n") == 1
+    assert not out.exists()
