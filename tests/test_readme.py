@@ -84,8 +84,12 @@ def test_the_notebook_example_works(run_train: Command, capfd: pytest.CaptureFix
     assert capfd.readouterr().out.strip().endswith("[1 0]")
 
 
-def test_pictures_and_files_it_names_are_there() -> None:
-    for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
-        assert (ROOT / path).stat().st_size < 200_000
-    for path in re.findall(r"`(sshml/[\w/]+\.py)`", README):
+@pytest.mark.parametrize("page", ["README.md", "docs/beyond_the_thesis.md"])
+def test_pictures_and_files_it_names_are_there(page: str) -> None:
+    text, folder = (ROOT / page).read_text(), (ROOT / page).parent
+    for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", text):
+        assert (folder / path).stat().st_size < 200_000
+    for path in re.findall(r"[^!]\[[^]]*\]\(((?!http)[^)#]+)\)", text):
+        assert (folder / path).is_file()
+    for path in re.findall(r"`(sshml/[\w/]+\.py)`", text):
         assert (ROOT / path).is_file()
