@@ -179,11 +179,12 @@ def _localised(centre: Tensor, apart: Tensor, length: Tensor, n_cells: int) -> T
 class ZeroModes(Augmentation):
     """Makes mid-gap pairs wander, as they do in chains of uneven hoppings.
 
-    At zero energy |psi_A(m+1) / psi_A(m)| = t1(m) / t2(m), and the other way round on B, so the
+    At zero energy |psi_A(m+1) / psi_A(m)| = t1(m) / t2(m), and likewise from the other end on B, so the
     logarithm of the density of an edge state falls evenly in a clean chain and walks at random in an
     uneven one. In topological images A's density is multiplied by exp(w) and B's by exp(-w), w a
-    Brownian bridge over the cells: the fall from one end to the other, whose sign is the winding
+    Brownian bridge over the cells: the fall from one end to the other, whose sign tells the winding
     number (Mondragon-Shem et al., arXiv:1311.5233), stays as it is, but the peaks may leave the ends.
+    That the bridge grows with the fall is a choice, so that the pair stays one of two ends.
     In trivial images the pair becomes a localised state, as of :class:`LocalisedStates`, with A and B
     some way apart, in either order, as at the walls of a domain. No chain is solved; but that zero
     modes walk is knowledge of disordered chains, which :class:`LocalisedStates` does without.

@@ -1,7 +1,22 @@
 """What the commands of the package share, ``python -m sshml.…``."""
 
 import argparse
+from pathlib import Path
 from typing import NoReturn
+
+from sshml.errors import ConfigError
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder that ``--out`` names.
+
+    Raises:
+        ConfigError: if that cannot be done.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--out={out}: {error.strerror}; expected a folder to write to") from error
 
 
 class Parser(argparse.ArgumentParser):

@@ -193,8 +193,9 @@ def _refuse_training_experiment() -> None:
         return
     hydra = HydraConfig.get()
     typed = {override.lstrip("+~").split("=")[0].split(".")[0] for override in hydra.overrides.task}
-    (conf,) = (source.path for source in hydra.runtime.config_sources if source.provider == "main")
-    own = OmegaConf.load(Path(conf, "experiment", f"{name}.yaml")).keys()
+    folders = [Path(source.path) for source in hydra.runtime.config_sources if source.schema == "file"]
+    files = [path for folder in folders if (path := folder / "experiment" / f"{name}.yaml").is_file()]
+    own = {key for path in files[:1] for key in OmegaConf.load(path)}
     if not (typed | {str(key) for key in own}) & (
         TransferConfig.model_fields.keys() - TrainConfig.model_fields.keys()
     ):

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sshml.checkpoint import read_checkpoint
-from sshml.command import Parser
+from sshml.command import Parser, make_folder
 from sshml.errors import CheckpointError, ConfigError
 from sshml.explain.explanations import EXPLANATIONS, chosen
 from sshml.explain.figures import explained
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.chains < 2:
             raise ConfigError(f"--chains={options.chains}: expected at least 2")
         networks = grouped(options.checkpoints, options.group)
-        options.out.mkdir(parents=True, exist_ok=True)
+        make_folder(options.out)
         rows: list[Row] = []
         for number, (path, group) in enumerate(networks.items(), start=1):
             subject = Subject(path, options.chains, group)
@@ -99,8 +99,14 @@ def grouped(checkpoints: Sequence[str], groups: Sequence[Sequence[str]]) -> dict
     if len(found) < len(named):
         twice = next(path for k, (path, _) in enumerate(named) if path in dict(named[:k]))
         raise ConfigError(f"{twice}: is named twice; leave one away")
-    for path in found:
-        read_checkpoint(path)
+    sizes = {path: read_checkpoint(path)["hyper_parameters"]["data"]["n_cells"] for path in found}
+    for path, size in sizes.items():
+        first = next(iter(sizes))
+        if size != sizes[first]:
+            raise ConfigError(
+                f"{path}: trained with data.n_cells={size}, and {first} with {sizes[first]}; scores of "
+                "other sizes do not compare, ask about them one after another"
+            )
     return found
 
 

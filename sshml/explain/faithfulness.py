@@ -48,7 +48,7 @@ def area_under(curves: Tensor) -> Tensor:
     return torch.trapezoid(curves, dx=1 / (curves.shape[1] - 1), dim=1)
 
 
-def untrained(network: nn.Module, *, head_only: bool, seed: int = 0) -> nn.Module:
+def untrained(network: nn.Module, *, head_only: bool, seed: int) -> nn.Module:
     """A copy with the parameters of the head, or of all layers, drawn anew (arXiv:1810.03292).
 
     Args:

@@ -4,8 +4,11 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from sshml.explain.measures import ACCURACY, FLIPPED, Row, measure_name, of_groups
 
@@ -64,8 +67,9 @@ def explained(rows: Sequence[Row]) -> Figure:
     )
     panels[1].set_title("which changes turn right decisions round")
     panels[1].set_xlabel("share of right decisions that flip")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    handles: list[Artist] = [Patch(color=colour, label=group) for group, colour in colours.items()]
+    handles.append(Line2D([], [], color="k", marker="|", ms=12, mew=2, ls="", label="by chance"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
     if several:
         _scatter(panels[2], rows, explanation, (strengths[0], strengths[-1]), colours)
     return figure
@@ -84,11 +88,11 @@ def _bars(axes: Axes, lines: Sequence[tuple[str, dict[str, Row]]], colours: dict
             np.array([cell[name] for _, cell in known]) for name in ("value", "low", "high")
         )
         errors = np.nan_to_num(np.clip([value - low, high - value], 0, None))
-        axes.barh(at, value, height=0.9 * height, color=colour, label=group)
+        axes.barh(at, value, height=0.9 * height, color=colour)
         axes.errorbar(value, at, xerr=errors, fmt="none", ecolor="0.2", elinewidth=1, capsize=2)
         chances = [cell["chance"] for _, cell in known]
         if None not in chances:
-            axes.plot(chances, at, "k|", ms=30 * height, mew=2, label="by chance" if k == 0 else None)
+            axes.plot(chances, at, "k|", ms=30 * height, mew=2)
     axes.set_yticks(range(len(lines)), [name for name, _ in lines])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.02)
@@ -121,5 +125,4 @@ def _scatter(
         xlabel=f"share of the map in the edge pair at W = {strengths[0]:g}",
         ylabel=f"accuracy at W = {strengths[1]:g}",
         title="does the map tell\nhow a network carries over?",
-        ylim=(0.45, 1.01),
     )

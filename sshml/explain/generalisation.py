@@ -32,7 +32,7 @@ def correlations(rows: Sequence[Row]) -> list[dict[str, Any]]:
     groups = list(dict.fromkeys(row["group"] for row in rows))
     of_group = {group: [row for row in rows if row["group"] == group] for group in groups}
     if len(groups) > 1:
-        of_group["all"] = list(rows)
+        of_group["all groups"] = list(rows)
     found = []
     for group, own in of_group.items():
         accuracy = {(r["checkpoint"], r["W"]): r["value"] for r in own if r["measure"] == ACCURACY}

@@ -34,7 +34,7 @@ def localised_states(profiles: Tensor, pairs: int = LOCALISED_PAIRS) -> Tensor:
 
     Args:
         profiles: shape (n, 2M, 2M).
-        pairs: how many, at most M - 1.
+        pairs: how many; M - 1, if there are no more.
 
     Returns:
         Shape (n, 2M, 2M), bool.
@@ -46,7 +46,7 @@ def localised_columns(profiles: Tensor, pairs: int) -> Tensor:
     """The columns of those states, shape (n, 2M), bool."""
     n, _, states = profiles.shape
     ratio = profiles.square().sum(dim=1)[:, : states // 2 - 1]
-    lower = ratio.topk(pairs, dim=1).indices
+    lower = ratio.topk(min(pairs, ratio.shape[1]), dim=1).indices
     columns = torch.zeros(n, states, dtype=torch.bool)
     return columns.scatter_(1, torch.cat([lower, states - 1 - lower], dim=1), value=True)
 

@@ -225,7 +225,8 @@ class DomainAdversarial(TransferMethod):
     A second head learns to tell unlabelled profiles of the target from those of the source by the
     features after global average pooling; the gradient it sends into the features is reversed and
     grows by λ = 2 / (1 + exp(-10 p)) - 1, p the share of the training that is done. The first head goes
-    on with the labels of the source. By Adam.
+    on with the labels of the source, whose profiles are taken as they are, without the augmentation of
+    its training. By Adam.
 
     Args:
         n_samples: unlabelled profiles of the target, the first of its training split.

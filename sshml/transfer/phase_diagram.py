@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
 from scipy.optimize import isotonic_regression
+from scipy.stats import t as student
 
 from sshml.physics import Disorder, critical_ratio
 from sshml.physics.hoppings import Floats
@@ -133,7 +138,8 @@ class Diagram:
         Returns:
             The columns of ``phase_diagram.csv``: ``accuracy`` over all chains; ``rmse``, root mean
             square of the difference of the two maps; ``boundary``, root mean square distance in t1/t2
-            of the learned boundary from the critical line, which is 0 where every chain is trivial.
+            of the learned boundary from the critical line; the line counts as at 0 where infinite
+            chains of every ratio are trivial.
         """
         distance = boundary(self.predicted) - exact_boundary(self.strengths, disorder)
         return {
@@ -147,7 +153,7 @@ class Diagram:
 
 
 def exact_boundary(strengths: Floats, disorder: Disorder) -> Floats:
-    """Critical ratio of each strength; 0 where every chain is trivial."""
+    """Critical ratio of each strength; 0 where infinite chains of every ratio are trivial."""
     return np.nan_to_num(np.asarray(critical_ratio(strengths, disorder)), nan=0.0)
 
 
@@ -193,25 +199,59 @@ def write_scores(path: Path, diagrams: Sequence[Diagram], disorder: Disorder) ->
     return scores
 
 
+def print_scores(scores: Sequence[dict[str, Any]]) -> None:
+    """Print what the networks of each method reach: mean, spread and interval over seeds; the worst."""
+    methods: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in scores:
+        methods.setdefault((row["method"], row["train_W"]), []).append(row)
+    table = Table(title="phase diagrams: mean ± spread over seeds, 95 % interval, worst", box=SIMPLE)
+    for head in ("method", "trained at", "seeds", "accuracy (%)", "RMSE", "boundary off by (t1/t2)"):
+        table.add_column(head, no_wrap=True)
+    for (method, train_W), own in methods.items():
+        cells = []
+        for name, scale in (("accuracy", 100), ("rmse", 1), ("boundary", 1)):
+            values = [scale * row[name] for row in own]
+            digits = 2 if name == "accuracy" else 3
+            cell = f"{np.mean(values):.{digits}f}"
+            if len(values) > 1:
+                half = student.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
+                low, high = np.mean(values) - half, np.mean(values) + half
+                worst = min(values) if name == "accuracy" else max(values)
+                cell += (
+                    f" ± {np.std(values, ddof=1):.{digits}f}, {low:.{digits}f} to {high:.{digits}f}, "
+                    f"{worst:.{digits}f}"
+                )
+            cells.append(cell)
+        table.add_row(method.replace("_", " "), train_W, f"{len(own)}", *cells)
+    (Console() if sys.stdout.isatty() else Console(width=150)).print(table)
+
+
 def draw(diagrams: Sequence[Diagram], disorder: Disorder) -> Figure:
-    """The exact diagram, and for each method the mean of its networks with the band of boundaries."""
+    """The exact diagram, and for each method the mean of its networks and the median of boundaries."""
     methods: dict[tuple[str, str], list[Diagram]] = {}
     for diagram in diagrams:
         methods.setdefault((diagram.method, diagram.train_W), []).append(diagram)
     panels = 1 + len(methods)
     figure = Figure(figsize=(3.6 * panels + 1, 4.4), layout="constrained")
     grid = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
-    first = diagrams[0]
-    image = _panel(grid[0], first.strengths, first.exact, disorder)
-    n = len(first.rows)
+    # A network of a study that is not done lacks strengths; drawn are those of all of its method.
+    most = max(diagrams, key=lambda diagram: len(diagram.rows))
+    strengths, n = most.strengths, len(most.rows)
+    every = [diagram for diagram in diagrams if len(diagram.rows) == n]
+    image = _panel(grid[0], strengths, np.mean([d.exact for d in every], axis=0), disorder)
     grid[0].set_title(f"exact invariant\n{n} strengths", fontsize=10)
     for axes, ((method, _), own) in zip(grid[1:], methods.items(), strict=True):
         whole = [diagram for diagram in own if len(diagram.rows) == n]
-        _panel(axes, first.strengths, np.mean([d.predicted for d in whole], axis=0), disorder)
+        if not whole:
+            axes.set_title(f"{method.replace('_', ' ')}\nnot all strengths are done", fontsize=10)
+            continue
+        _panel(axes, strengths, np.mean([d.predicted for d in whole], axis=0), disorder)
         boundaries = np.stack([boundary(diagram.predicted) for diagram in whole])
-        low, mean, high = boundaries.min(axis=0), boundaries.mean(axis=0), boundaries.max(axis=0)
-        axes.fill_betweenx(first.strengths, low, high, color="tab:green", alpha=0.35, lw=0)
-        axes.plot(mean, first.strengths, color="tab:green", lw=1.5, label="learned, p = 1/2")
+        axes.plot(np.median(boundaries, axis=0), strengths, color="tab:green", lw=1.8, label="learned")
+        if len(whole) > 1:
+            for k, limits in enumerate(np.quantile(boundaries, (0, 1), axis=0)):
+                label = "its range over seeds" if k == 0 else None
+                axes.plot(limits, strengths, color="tab:green", lw=1, ls="--", label=label)
         scores = [diagram.scores(disorder) for diagram in whole]
         accuracy, rmse = (np.mean([score[key] for score in scores]) for key in ("accuracy", "rmse"))
         seeds = f"{len(whole)} seed{'s' if len(whole) > 1 else ''}"
@@ -220,7 +260,10 @@ def draw(diagrams: Sequence[Diagram], disorder: Disorder) -> Figure:
             fontsize=10,
         )
     grid[0].set_ylabel("disorder strength W")
-    grid[-1].legend(loc="upper right", fontsize=8)
+    handles, labels = max(
+        (axes.get_legend_handles_labels() for axes in grid), key=lambda both: len(both[1])
+    )
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
     figure.colorbar(image, ax=grid, label="share called topological")
     return figure
 
@@ -228,8 +271,11 @@ def draw(diagrams: Sequence[Diagram], disorder: Disorder) -> Figure:
 def _panel(axes: Axes, strengths: Floats, shares: Floats, disorder: Disorder) -> Any:
     ratios = (np.arange(shares.shape[1]) + 0.5) * _HIGHEST_RATIO / shares.shape[1]
     image = axes.pcolormesh(ratios, strengths, shares, cmap="coolwarm", vmin=0, vmax=1, rasterized=True)
+    step = (strengths[-1] - strengths[0]) / max(2 * (len(strengths) - 1), 1)
     fine = np.linspace(strengths[0], strengths[-1], 401)
     line = np.asarray(critical_ratio(fine, disorder))
     axes.plot(line, fine, "k-", lw=1.5, label="exact, infinite chain")
-    axes.set(xlabel="$t_1/t_2$", xlim=(0, _HIGHEST_RATIO), ylim=(strengths[0], strengths[-1]))
+    axes.set(
+        xlabel="$t_1/t_2$", xlim=(0, _HIGHEST_RATIO), ylim=(strengths[0] - step, strengths[-1] + step)
+    )
     return image

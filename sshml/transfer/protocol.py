@@ -40,12 +40,12 @@ def methods_of(settings: Mapping[str, Any]) -> list[Method]:
 
 
 def confidence_95(values: Sequence[float]) -> tuple[float, float]:
-    """95 % interval of a mean by Student's t; NaN for a single value."""
+    """95 % interval of a mean of shares by Student's t, within [0, 1]; NaN for a single value."""
     mean, n = float(np.mean(values)), len(values)
     if n < 2:
         return float("nan"), float("nan")
     half = float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
-    return mean - half, mean + half
+    return max(mean - half, 0.0), min(mean + half, 1.0)
 
 
 def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -95,7 +95,7 @@ def print_methods(rows: Sequence[Row]) -> None:
     """Print a table a strength: every method against both labels, and what it costs."""
     table = summary(rows)
     # A file has no width of its own, and names are not to be cut off.
-    console = Console() if sys.stdout.isatty() else Console(width=120)
+    console = Console() if sys.stdout.isatty() else Console(width=150)
     for W in sorted({row["W"] for row in table}):
         own = [row for row in table if row["W"] == W]
         seeds = max(row["seeds"] for row in own)
@@ -104,7 +104,8 @@ def print_methods(rows: Sequence[Row]) -> None:
         )
         for head in (
             "method", "trained\nat", "accuracy (%)\n± spread", "95 %\ninterval", "worst\nseed",
-            "exact\ninvariant", "training\n(s)", "adaptation\n(s)", "target\nlabelled", "target\nother",
+            "against the\ninvariant", "training\n(s)", "adaptation\n(s)", "target\nlabelled",
+            "target\nother",
         ):  # fmt: skip
             printed.add_column(head, justify="left" if head == "method" else "right", no_wrap=True)
         for row in sorted(own, key=lambda row: (row["method"] in BASELINES, -row["accuracy"])):
@@ -112,7 +113,7 @@ def print_methods(rows: Sequence[Row]) -> None:
             several = row["seeds"] > 1
             printed.add_row(
                 row["method"].replace("_", " "),
-                "" if row["method"] in BASELINES else f"{row['train_W']}",
+                f"{row['train_W']}",
                 f"{100 * row['accuracy']:.2f}" + (f" ± {100 * row['spread']:.2f}" if several else ""),
                 f"{100 * row['low']:.2f} to {100 * row['high']:.2f}" if several else "",
                 f"{100 * row['worst']:.2f}" if several else "",

@@ -31,7 +31,7 @@ from sshml.reproduction.report import Results, check_report, write_report
 from sshml.run_folder import MANIFEST, RunFolder, relocated
 from sshml.training import quieten_libraries
 from sshml.transfer import figures
-from sshml.transfer.phase_diagram import Diagrams, draw, write_scores
+from sshml.transfer.phase_diagram import Diagrams, draw, print_scores, write_scores
 from sshml.transfer.protocol import BASELINES, methods_of, print_methods, summary, write_summary
 from sshml.transfer.scores import Answers, Row
 from sshml.transfer.study import (
@@ -48,7 +48,7 @@ from sshml.transfer.study import (
 
 # What a study may be gone on with changed: it grows, shows more, or moves to another machine.
 _MAY_CHANGE = (
-    "resume", "report", "compare", "logger.", "callbacks.", "paths.", "source.", "seeds", "data.W",
+    "resume", "report", "compare", "logger.", "callbacks.maps.", "paths.", "source.", "seeds", "data.W",
     "trainer.precision", "trainer.accelerator", "trainer.devices",
 )  # fmt: skip
 # Examples of each kind, right and wrong, of both phases, in a panel of maps.
@@ -95,10 +95,12 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Matr
         raise KeyboardInterrupt from None
     finally:
         run.finish(status)
-    if matrix.rows and settings["methods"] is not None:
-        print_methods(matrix.rows)
-    elif matrix.rows:
-        print_accuracies(matrix.rows)
+    # A phase diagram has a table of its own, which is printed where it is made.
+    if matrix.rows and not settings["phase_diagram"]:
+        if settings["methods"] is not None:
+            print_methods(matrix.rows)
+        else:
+            print_accuracies(matrix.rows)
     print_places(run)
     return matrix
 
@@ -252,7 +254,7 @@ def _fill_and_draw(
                 write_summary(run.path / "methods.csv", matrix.rows)
             if found := diagrams.read():
                 disorder = settings["data"]["disorder"]
-                write_scores(run.path / "phase_diagram.csv", found, disorder)
+                print_scores(write_scores(run.path / "phase_diagram.csv", found, disorder))
                 drawn["phase_diagram"] = draw(found, disorder)
             for name, figure in drawn.items():
                 figure.savefig(run.figures / f"{name}.png", dpi=120)

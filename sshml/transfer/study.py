@@ -286,8 +286,9 @@ def fill(
                     continue
                 try:
                     rows, answers, adapted = network.test(method, W)
-                    matrix.add(rows)
+                    # Shown first: a cell that has its rows is not done again.
                     show(source, method, W, answers, adapted)
+                    matrix.add(rows)
                 except Exception as error:
                     _note(matrix, cell, error)
                 else:

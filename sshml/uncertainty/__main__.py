@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from sshml.command import Parser
+from sshml.command import Parser, make_folder
 from sshml.errors import CheckpointError, ConfigError
 from sshml.explain.subject import Subject, strengths
 
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         grid = strengths(options.W)
         if options.chains < 2:
             raise ConfigError(f"--chains={options.chains}: expected at least 2")
+        make_folder(options.out)
         members, strange = _write(options.checkpoints, grid, options.chains, options.out)
     except (CheckpointError, ConfigError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -70,8 +72,7 @@ def _write(
     for W, said in answers.items():
         logits = dict(zip(checkpoints, said.logits, strict=True)) | {_TOGETHER: said.together}
         for name, own in logits.items():
-            probability = own.softmax(dim=-1)
-            entropy = float(-(probability * own.log_softmax(dim=-1)).sum(dim=-1).mean())
+            entropy = float(torch.special.entr(own.softmax(dim=-1)).sum(dim=-1).mean())
             members.append({"network": name, "W": W, **scores(own, said.labels), "entropy": entropy})
     first = grid[0]
     for W in grid[1:]:
@@ -81,7 +82,6 @@ def _write(
             row = {"network": name, "W": W, "against": first, "features": auroc(new, known)}
             by_entropy = auroc(answers[W].entropy, answers[first].entropy)
             strange.append({**row, "entropy": by_entropy if name == _TOGETHER else None})
-    out.mkdir(parents=True, exist_ok=True)
     for file_name, rows in (("ensemble.csv", members), ("strangeness.csv", strange)):
         with (out / file_name).open("w", newline="") as file:
             if rows:

@@ -1,5 +1,6 @@
 """Networks of several seeds as one: what they say together, and how sure they are."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,9 +15,11 @@ from sshml.data.ensemble import Label
 from sshml.errors import ConfigError
 from sshml.explain.subject import Subject
 from sshml.metrics import PhaseMetrics
-from sshml.physics import critical_ratio
+from sshml.transfer.phase_diagram import exact_boundary
 
 LABEL: Label = "ratio"
+# Of a feature, as a part of that of all of them.
+_LEAST_SPREAD = 0.01
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Answers:
 
     Attributes:
         labels: of the chains, shape (n,).
-        distance: t1/t2 minus the critical ratio of an infinite chain of that strength, shape (n,).
+        distance: t1/t2 minus the critical ratio of an infinite chain of that strength, shape (n,); that
+            is 0 where such chains of every ratio are trivial.
         ratio: t1/t2, shape (n,).
         logits: of the members, shape (members, n, 2).
         features: of the members, behind the global average pooling, shape (n, K) each.
@@ -40,8 +44,8 @@ class Answers:
     @property
     def together(self) -> Tensor:
         """Logarithms of the mean probabilities of the members, shape (n, 2)."""
-        mean: Tensor = self.logits.softmax(dim=-1).mean(dim=0).log()
-        return mean
+        of_members = self.logits.double().log_softmax(dim=-1)
+        return of_members.logsumexp(dim=0) - math.log(len(of_members))
 
     @property
     def entropy(self) -> Tensor:
@@ -82,7 +86,7 @@ class Ensemble:
         t1 = test["t1"].double().numpy()
         return Answers(
             labels=test[LABEL],
-            distance=t1 - float(critical_ratio(W, self.subjects[0].data["disorder"])),
+            distance=t1 - float(exact_boundary(np.array([W]), self.subjects[0].data["disorder"])[0]),
             ratio=t1,
             logits=torch.stack([subject.logits(test["profile"]) for subject in self.subjects]),
             features=[subject.features(test["profile"]) for subject in self.subjects],
@@ -109,15 +113,24 @@ class FamiliarFeatures:
         values = features.double()
         self._means = torch.stack([values[labels == label].mean(dim=0) for label in (0, 1)])
         centred = values - self._means[labels]
-        # To the same scale: dead features would rule the shrinking otherwise.
-        self._scale = centred.std(dim=0).clamp(min=1e-6 * float(centred.std()))
+        # To the same scale, for the shrinking; what hardly varies in training would be strange at once.
+        self._scale = centred.std(dim=0).clamp(min=_LEAST_SPREAD * float(centred.std()))
         fitted = LedoitWolf(assume_centered=True).fit((centred / self._scale).numpy())
         self._precision = torch.from_numpy(fitted.precision_)
 
     @classmethod
     def of_training(cls, subject: Subject) -> "FamiliarFeatures":
-        """Those of the first training chains of a network."""
+        """Those of the first training chains of a network.
+
+        Raises:
+            ConfigError: if they are of one phase.
+        """
         batch = subject.training_chains()
+        if not 0 < int(batch[LABEL].sum()) < len(batch[LABEL]):
+            raise ConfigError(
+                f"{subject.checkpoint}: trained on chains of one phase (data.ratio_range="
+                f"{subject.data['ratio_range']}); expected both"
+            )
         return cls(subject.features(batch["profile"]), batch[LABEL])
 
     def distance(self, features: Tensor) -> Tensor:

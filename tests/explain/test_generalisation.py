@@ -29,8 +29,12 @@ def test_scores_in_the_order_of_accuracies_and_against_it():
     assert found["up", share]["spearman"] == pytest.approx(1)
     assert found["down", share]["spearman"] == pytest.approx(-1)
     assert found["up", share]["networks"] == 6
-    assert found["all", share]["networks"] == 12
-    assert found["all", share]["low"] <= found["all", share]["spearman"] <= found["all", share]["high"]
+    assert found["all groups", share]["networks"] == 12
+    assert (
+        found["all groups", share]["low"]
+        <= found["all groups", share]["spearman"]
+        <= found["all groups", share]["high"]
+    )
     assert {row["W"] for row in correlations(up)} == {1.0}
     assert {row["group"] for row in correlations(up)} == {"up"}
 

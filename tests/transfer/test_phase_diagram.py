@@ -86,3 +86,14 @@ def test_diagrams_are_kept_and_drawn(tmp_path):
     figure = draw([first, second], "mondragon_shem")
     assert len(figure.axes) == 3
     assert "2 seeds\naccuracy 1.000, RMSE 0.000" in figure.axes[1].get_title()
+
+
+def test_what_is_missing_of_a_study_is_said_and_not_drawn(tmp_path):
+    diagrams = Diagrams(tmp_path, 100)
+    for method, strengths in (("done", STRENGTHS), ("begun", STRENGTHS[:2])):
+        for W in strengths:
+            diagrams.add(method, 0.0, 0, W, answers(W, knows_all))
+    figure = draw(diagrams.read(), "mondragon_shem")
+    titles = [axes.get_title() for axes in figure.axes[:3]]
+    assert titles[0].endswith("5 strengths")
+    assert "begun\nnot all strengths are done" in titles

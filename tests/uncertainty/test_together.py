@@ -16,9 +16,16 @@ def test_together_is_the_mean_of_probabilities_not_of_logits():
     probability = torch.tensor([[[0.9, 0.1]], [[0.2, 0.8]]])
     one = torch.zeros(1)
     said = Answers(one.long(), one.numpy(), one.numpy(), probability.log(), [])
-    torch.testing.assert_close(said.together.exp(), torch.tensor([[0.55, 0.45]]))
+    torch.testing.assert_close(said.together.exp().float(), torch.tensor([[0.55, 0.45]]))
     expected = -(0.55 * math.log(0.55) + 0.45 * math.log(0.45))
     assert float(said.entropy[0]) == pytest.approx(expected)
+
+
+def test_answers_beyond_doubt_have_no_entropy_and_a_finite_logarithm():
+    one = torch.zeros(1)
+    said = Answers(one.long(), one.numpy(), one.numpy(), torch.tensor([[[0.0, -300.0]]] * 2), [])
+    assert float(said.entropy[0]) == 0
+    assert said.together[0].tolist() == pytest.approx([0, -300])
 
 
 def test_distance_is_the_mahalanobis_distance_to_the_nearer_phase():
