@@ -1,7 +1,9 @@
 """Every configuration file composes, and runs one fast step."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import ROOT, TINY, Command
@@ -86,9 +88,22 @@ def test_an_experiment_of_transfer_is_no_training(run_train: Command) -> None:
     assert "python transfer.py experiment=thesis/fig7a" in done.err
 
 
+def test_an_experiment_of_transfer_may_lie_in_a_folder_of_ones_own(
+    run_transfer: Command, tmp_path: Path
+) -> None:
+    folder = tmp_path / "own" / "experiment"
+    folder.mkdir(parents=True)
+    (folder / "grid.yaml").write_text("# @package _global_\nsource:\n  W: [0]\ndata:\n  W: '0:1:0.5'\n")
+    done = run_transfer("--config-dir", str(folder.parent), "experiment=grid", *TINY)
+    assert done.status == 0, done.err
+    assert {row["W"] for row in json.loads((done.folder / "transfer.json").read_text())} == {0, 0.5, 1}
+
+
 @pytest.mark.parametrize(
     "choice",
-    ["debug=fast", "debug=overfit", "debug=profile", "optimizer=adamw", "scheduler=step",
+    ["augmentation=site_reversal", "augmentation=column_permutation", "augmentation=localised_states",
+     "augmentation=[localised_states,zero_modes]",
+     "debug=fast", "debug=overfit", "debug=profile", "optimizer=adamw", "scheduler=step",
      "scheduler=cosine", "scheduler=one_cycle", "callbacks=early_stopping", "logger=tensorboard",
      "trainer=cpu"],
 )  # fmt: skip

@@ -136,6 +136,20 @@ def test_published_results_page(run_transfer: Command) -> None:
     assert "| W = 0.3 | 99.8 % | not measured |" in markdown
 
 
+def test_the_study_of_phase_diagrams_runs(run_transfer: Command) -> None:
+    few = ["seeds=1", "data.W=[0,3]", "data.n_train=50", "data.n_val=20", "data.n_test=40"]
+    run = run_transfer("experiment=phase_diagram", *TINY, *few, "phase_diagram=10")
+    assert run.status == 0, run.err
+    found = list(csv.DictReader((run.folder / "phase_diagram.csv").open(newline="")))
+    assert {row["method"] for row in found} == {"plain", "localised_states", "zero_modes"}
+    # A cell that was cut short before its diagram was kept would be missing for good.
+    (run.folder / "transfer.json").unlink()
+    (run.folder / "phase_diagram" / "plain_W0.0_seed0_at_W3.npz").unlink()
+    again = run_transfer(f"resume={run.folder}")
+    assert again.status == 0, again.err
+    assert list(csv.DictReader((run.folder / "phase_diagram.csv").open(newline=""))) == found
+
+
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [

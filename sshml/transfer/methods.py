@@ -51,7 +51,8 @@ def _check_enough(n_samples: int, data: Mapping[str, Any]) -> None:
     if n_samples > data["n_train"]:
         raise ConfigError(
             f"transfer.n_samples={n_samples}: the target's training set has only "
-            f"data.n_train={data['n_train']} chains; set data.n_train={n_samples}"
+            f"data.n_train={data['n_train']} chains; set data.n_train={n_samples}, "
+            "or a smaller n_samples of the method"
         )
 
 

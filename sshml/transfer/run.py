@@ -115,7 +115,11 @@ def _trainings(
     if settings["checkpoint"] is not None:
         return [_of_checkpoint(settings, typed, methods)]
     for method in methods:
-        method.transfer.check(_empty_network(settings["model"]), settings["data"])
+        try:
+            method.transfer.check(_empty_network(settings["model"]), settings["data"])
+        except ConfigError as error:
+            of_method = "" if method.name == ONLY_METHOD else f"methods.{method.name}: "
+            raise ConfigError(f"{of_method}{error}") from error
     alike: dict[str, list[Method]] = {}
     for method in methods:
         alike.setdefault(json.dumps(method.training, sort_keys=True), []).append(method)
