@@ -223,7 +223,7 @@ def print_scores(scores: Sequence[dict[str, Any]]) -> None:
                 )
             cells.append(cell)
         table.add_row(method.replace("_", " "), train_W, f"{len(own)}", *cells)
-    (Console() if sys.stdout.isatty() else Console(width=150)).print(table)
+    (Console() if sys.stdout.isatty() else Console(width=190)).print(table)
 
 
 def draw(diagrams: Sequence[Diagram], disorder: Disorder) -> Figure:
