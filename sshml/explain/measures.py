@@ -172,7 +172,11 @@ def _mean(values: Tensor) -> Row:
         return {"n": 0, "value": math.nan, "low": math.nan, "high": math.nan}
     mean = float(known.mean())
     half = 1.96 * float(known.std()) / math.sqrt(len(known)) if len(known) > 1 else math.nan
-    return {"n": len(known), "value": mean, "low": mean - half, "high": mean + half}
+    # All measures lie between 0 and 1; where half is NaN, so are both ends.
+    low, high = (
+        (math.nan, math.nan) if math.isnan(half) else (max(mean - half, 0.0), min(mean + half, 1.0))
+    )
+    return {"n": len(known), "value": mean, "low": low, "high": high}
 
 
 def _share(part: int, n: int) -> Row:
