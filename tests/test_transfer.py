@@ -245,6 +245,10 @@ def test_methods_side_by_side_share_what_they_can_and_go_on(run_transfer: Comman
     of_seeds = [r["accuracy"] for r in found if (r["method"], r["W"]) == ("plain", 0.5)]
     assert float(plain["accuracy"]) == pytest.approx(sum(of_seeds) / 2)
     assert float(plain["worst"]) == min(of_seeds)
+    of_seeds = [r["accuracy_sample"] for r in found if (r["method"], r["W"]) == ("plain", 0.5)]
+    assert float(plain["accuracy_sample"]) == pytest.approx(sum(of_seeds) / 2)
+    assert float(plain["spread_sample"]) == pytest.approx(abs(of_seeds[0] - of_seeds[1]) / 2**0.5)
+    assert float(plain["worst_sample"]) == min(of_seeds)
     assert (run.folder / "figures" / "methods.png").stat().st_size > 1000
 
     before = [path.stat().st_mtime_ns for path in sorted(run.folder.glob("sources/*/metrics.json"))]

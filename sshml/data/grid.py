@@ -6,6 +6,8 @@ from decimal import Decimal, InvalidOperation
 EXPECTED = "a number >= 0, a list such as [0.25,0.5] or a range start:stop:step such as 0.25:0.75:0.05"
 # More tests than this are a slip of the step.
 _MOST = 1000
+# What YAML makes of 0:1:0.5 without quotes, as of minutes and seconds, is this or more.
+_BASE_60 = 60
 
 
 def strength_grid(W: float | str | Sequence[float | str]) -> list[float]:
@@ -20,7 +22,7 @@ def strength_grid(W: float | str | Sequence[float | str]) -> list[float]:
 
     Raises:
         ValueError: for anything else, a negative or not finite number, an empty list or range, a value
-            twice.
+            twice, and a number >= 60 that is not a string.
 
     Example:
         >>> strength_grid("0.25:0.75:0.25"), strength_grid([0, "0.5:1:0.5"])
@@ -40,6 +42,11 @@ def _values(part: object) -> list[float]:
     """One number, or the numbers of one range."""
     if isinstance(part, bool) or not isinstance(part, int | float | str):
         raise ValueError(f"expected {EXPECTED}")
+    if not isinstance(part, str) and _BASE_60 <= part < float("inf"):
+        raise ValueError(
+            f"got {part:g}; in a YAML file a range needs quotes, as '0:1:0.5', or it is read in base "
+            f"60, and so does a number from {_BASE_60} on"
+        )
     try:  # decimals: 0.25 + 5 · 0.05 is to be 0.5
         numbers = [Decimal(number) for number in str(part).split(":")]
     except InvalidOperation:

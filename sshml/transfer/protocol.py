@@ -57,38 +57,56 @@ def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
     Returns:
         Columns ``method``, ``train_W``, ``W``, ``seeds``; ``accuracy``, its ``spread`` (standard
         deviation over seeds, NaN for one), 95 % interval ``low`` and ``high`` and ``worst`` seed,
-        against the ratio label; ``accuracy_sample`` against the exact invariant; ``train_seconds`` and
-        ``adapt_seconds``, means over seeds; ``target_labelled`` and ``target_unlabelled`` profiles.
-        What is not known of a method is None.
+        against the ratio label; the same with ``_sample`` behind each name, against the exact
+        invariant; ``train_seconds`` and ``adapt_seconds``, means over seeds; ``target_labelled`` and
+        ``target_unlabelled`` profiles. What is not known of a method is None.
     """
     cells: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         cells.setdefault((row["method"], row["train_W"], row["W"]), []).append(row)
     table = []
     for (method, train_W, W), own in cells.items():
-        accuracies = [row["accuracy"] for row in own]
-        low, high = confidence_95(accuracies)
         table.append(
             {
                 "method": method,
                 "train_W": train_W,
                 "W": W,
                 "seeds": len(own),
-                "accuracy": float(np.mean(accuracies)),
-                "spread": float(np.std(accuracies, ddof=1)) if len(own) > 1 else float("nan"),
-                "low": low,
-                "high": high,
-                "worst": min(accuracies),
-                "accuracy_sample": float(np.mean([row["accuracy_sample"] for row in own])),
+                **_over_seeds(own, ""),
+                **_over_seeds(own, "_sample"),
                 **{name: _mean(own, name) for name in COSTS},
             }
         )
     return table
 
 
+def _over_seeds(rows: Sequence[Row], label: str) -> dict[str, float]:
+    """Mean, spread, interval and worst of the accuracies against a label, by its ending of names."""
+    accuracies = [row[f"accuracy{label}"] for row in rows]
+    low, high = confidence_95(accuracies)
+    return {
+        f"accuracy{label}": float(np.mean(accuracies)),
+        f"spread{label}": float(np.std(accuracies, ddof=1)) if len(rows) > 1 else float("nan"),
+        f"low{label}": low,
+        f"high{label}": high,
+        f"worst{label}": min(accuracies),
+    }
+
+
 def _mean(rows: Sequence[Row], name: str) -> float | None:
     known = [row[name] for row in rows if row.get(name) is not None]
     return float(np.mean(known)) if known else None
+
+
+def _accuracy(row: Mapping[str, Any], label: str) -> str:
+    """A cell of the printed table, two lines of several seeds."""
+    mean, spread, *others = (
+        f"{100 * row[f'{name}{label}']:.2f}" for name in ("accuracy", "spread", "low", "high", "worst")
+    )
+    if row["seeds"] == 1:
+        return mean
+    low, high, worst = others
+    return f"{mean} ± {spread}\n{low} to {high}, {worst}"
 
 
 def print_methods(rows: Sequence[Row]) -> None:
@@ -100,26 +118,20 @@ def print_methods(rows: Sequence[Row]) -> None:
         own = [row for row in table if row["W"] == W]
         seeds = max(row["seeds"] for row in own)
         printed = Table(
-            title=f"tested at W = {W:g}, {seeds} seed{'s' if seeds > 1 else ''}", box=SIMPLE
+            title=f"tested at W = {W:g}, {seeds} seed{'s' if seeds > 1 else ''}\n"
+            "accuracy (%) ± spread; 95 % interval of the mean, worst seed",
+            box=SIMPLE,
         )
         for head in (
-            "method", "trained\nat", "accuracy (%)\n± spread", "95 %\ninterval", "worst\nseed",
-            "against the\ninvariant", "training\n(s)", "adaptation\n(s)", "target\nlabelled",
-            "target\nother",
+            "method", "trained\nat", "against the\nratio label", "against the\nexact invariant",
+            "training\n(s)", "adaptation\n(s)", "target\nlabelled", "target\nother",
         ):  # fmt: skip
             printed.add_column(head, justify="left" if head == "method" else "right", no_wrap=True)
         for row in sorted(own, key=lambda row: (row["method"] in BASELINES, -row["accuracy"])):
             costs = ["" if row[name] is None else f"{row[name]:.0f}" for name in COSTS]
-            several = row["seeds"] > 1
-            printed.add_row(
-                row["method"].replace("_", " "),
-                f"{row['train_W']}",
-                f"{100 * row['accuracy']:.2f}" + (f" ± {100 * row['spread']:.2f}" if several else ""),
-                f"{100 * row['low']:.2f} to {100 * row['high']:.2f}" if several else "",
-                f"{100 * row['worst']:.2f}" if several else "",
-                f"{100 * row['accuracy_sample']:.2f}",
-                *costs,
-            )
+            accuracies = [_accuracy(row, label) for label in ("", "_sample")]
+            name = row["method"].replace("_", " ")
+            printed.add_row(name, f"{row['train_W']}", *accuracies, *costs)
         console.print(printed)
 
 

@@ -1,6 +1,7 @@
 """Grids of disorder strengths as one writes them."""
 
 import pytest
+import yaml
 
 from sshml.data.grid import strength_grid
 
@@ -28,3 +29,11 @@ def test_grids(written, expected):
 def test_mistakes(written):
     with pytest.raises(ValueError, match="expected"):
         strength_grid(written)
+
+
+def test_a_range_that_yaml_has_read_in_base_60():
+    read = yaml.safe_load("W: 0:1:0.5")["W"]
+    assert read == 60.5
+    with pytest.raises(ValueError, match="quotes"):
+        strength_grid([0, read])
+    assert strength_grid("60.5") == [60.5]
