@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
+from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 
 from sshml.build import build
@@ -100,20 +101,22 @@ def _check_parts(parts: str) -> None:
 
 
 def _check_callback(name: str, node: Mapping[str, Any]) -> None:
-    monitor = node.get("monitor")
-    if monitor is not None and monitor not in LOGGED:
-        raise ConfigError(
-            f"callbacks.{name}.monitor={monitor}: no such value; expected one of {', '.join(LOGGED)}"
-        )
-    if monitor is not None and "mode" in node:
-        mode = "max" if monitor.endswith(("accuracy", "tp", "tn")) else "min"
-        if node["mode"] != mode:
-            raise ConfigError(
-                f"callbacks.{name}.mode={node['mode']}: would keep the worst {monitor}; "
-                f"expected callbacks.{name}.mode={mode}"
-            )
     with _named(f"callbacks.{name}", node):
-        build(node)
+        callback = build(node)
+    monitor = node.get("monitor")
+    if monitor is None:
+        return
+    known = (*LOGGED, "epoch") if isinstance(callback, ModelCheckpoint) else LOGGED
+    if monitor not in known:
+        raise ConfigError(
+            f"callbacks.{name}.monitor={monitor}: no such value; expected one of {', '.join(known)}"
+        )
+    mode = "max" if monitor.endswith(("accuracy", "tp", "tn", "epoch")) else "min"
+    if node.get("mode", mode) != mode:
+        raise ConfigError(
+            f"callbacks.{name}.mode={node['mode']}: would keep the worst {monitor}; "
+            f"expected callbacks.{name}.mode={mode}"
+        )
 
 
 def n_processes(trainer: Mapping[str, Any]) -> int:

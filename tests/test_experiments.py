@@ -1,11 +1,13 @@
 """Every configuration file composes, and runs one fast step."""
 
+import csv
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import ROOT, TINY, Command
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
@@ -115,6 +117,22 @@ def test_every_choice_of_a_group_runs(run_train: Command, choice: str) -> None:
     assert done.status == 0, done.err
     left = {"logger=tensorboard": "tensorboard/events.*", "debug=profile": "*profile*.txt"}
     assert list(done.folder.glob(left.get(choice, "metrics.json")))
+
+
+def test_the_network_of_the_last_epoch_is_kept(run_train: Command) -> None:
+    # The rate is too high from the second epoch on: the least loss is not the last.
+    small = [o for o in TINY if not o.startswith("trainer.max_epochs")]
+    for choice, ends_last in (("default", False), ("last_epoch", True)):
+        done = run_train(
+            *small, f"callbacks={choice}", "trainer.max_epochs=4", "scheduler=step",
+            "scheduler.step_size=1", "scheduler.gamma=1e4",
+        )  # fmt: skip
+        assert done.status == 0, done.err
+        history = list(csv.DictReader((done.folder / "metrics.csv").open(newline="")))
+        losses = [float(row["val/loss"]) for row in history]
+        assert losses[-1] != min(losses)
+        kept = torch.load(done.folder / "checkpoints" / "best.ckpt", weights_only=True)["epoch"]
+        assert (kept == 3) == ends_last
 
 
 @pytest.mark.parametrize("W", ["0.5", "[0.25,0.5]", "0.25..0.75", "0..1"])
