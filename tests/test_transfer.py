@@ -231,7 +231,7 @@ def test_methods_side_by_side_share_what_they_can_and_go_on(run_transfer: Comman
         assert len(cells) == len(set(cells)) * len(strengths) == 4 * len(strengths)  # two seeds, two W
     # One training serves every method that begins with it.
     trained = sorted(path.name for path in run.folder.glob("sources/*_seed0"))
-    assert len(trained) == 5
+    assert len(trained) == 6
     costs = {
         row["method"]: (row["target_labelled"], row["target_unlabelled"])
         for row in found
