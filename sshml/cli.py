@@ -154,7 +154,7 @@ def with_sweep_folder(arguments: list[str]) -> list[str]:
 def _one_line(error: Exception, arguments: list[str], name: str = "train") -> str:
     """What a user needs to know of a mistake in a command line or a configuration file."""
     message = str(error)
-    unknown = re.match(r"Could not override '(?P<key>[^']+)'", message)
+    unknown = re.match(r"Could not (override|delete from config\.) '(?P<key>[^']+)'", message)
     if unknown:
         return _unknown_override(unknown["key"], arguments, name)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
@@ -178,8 +178,11 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
             config = compose(config_name, [a for a in groups if not a.startswith("-")])
         except HydraException:  # another mistake, or a sweep: the defaults will do
             config = compose(config_name)
-    node = OmegaConf.select(config, parent) if parent else config
-    known = {str(name) for name in node or () if name != "_target_"}
+    node = config
+    while parent and not isinstance(node := OmegaConf.select(config, parent), DictConfig):
+        parent, _, name = parent.rpartition(".")
+        node = config
+    known = {str(name) for name in node if name != "_target_"}
     if not parent:
         known |= {path.name for path in CONF_DIR.iterdir() if path.is_dir()}
     return f"{override}: {unknown_key(parent, name, known)}"

@@ -9,6 +9,8 @@ from conftest import TINY, Command
 # What was typed, and what the line has to say of it.
 MISTAKES = {
     "data.n_cell=40": ["no such key", "did you mean data.n_cells?"],
+    "data.n_cells.x=4": ["no such key", "expected one of W, "],
+    "~data.n_cell": ["~data.n_cell: no such key", "did you mean data.n_cells?"],
     "modle=cnn": ["no such key", "did you mean model?"],
     "model=resnet19": ["expected one of cnn, cybinski, resnet18", "did you mean model=resnet18?"],
     "experiment=thesis/cnn_clear": ["did you mean experiment=thesis/cnn_clean?"],

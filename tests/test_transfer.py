@@ -173,6 +173,8 @@ def test_the_study_of_phase_diagrams_runs(run_transfer: Command) -> None:
         ),
         (["transfer=fine_tune", "transfer.n_samples=60"], "set data.n_train=60"),
         (["sources.W=[0]"], "no such key"),
+        (["experiment=methods", "~methods.plian"], "~methods.plian: no such key; expected one of "),
+        (["experiment=methods", "methods.plian.data.W=1"], "did you mean methods.plain?"),
         (["experiment=thesis/cnn_W0.25"], "run python train.py experiment=thesis/cnn_W0.25"),
     ],
 )  # fmt: skip
