@@ -251,8 +251,12 @@ def run(main: Callable[[], object], name: str = "train") -> int:
     except (HydraException, OmegaConfBaseException) as error:
         print(f"error: {_one_line(error, sys.argv[1:], name)}", file=sys.stderr)
         return 2
-    except ConfigError as error:  # of a sweep, before its jobs
-        print(f"error: {error}", file=sys.stderr)
+    except (ConfigError, NotADirectoryError, PermissionError) as error:  # of a sweep, before its jobs
+        cannot = isinstance(error, OSError) and (
+            f"{error.filename}: cannot be written ({error.strerror}); "
+            "set paths.runs=FOLDER to one that can"
+        )
+        print(f"error: {cannot or error}", file=sys.stderr)
         return 2
     except IncompleteError as error:
         print(f"error: {error}", file=sys.stderr)

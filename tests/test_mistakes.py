@@ -64,6 +64,15 @@ MISTAKES = {
 }
 
 
+def test_a_folder_that_cannot_be_written(run_train: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run_train(*TINY, f"paths.runs={tmp_path / 'file'}")
+    assert done.status == 2
+    assert done.err.startswith(f"error: {tmp_path / 'file'}")
+    assert "set paths.runs=" in done.err
+    assert done.err.count("\n") == 1
+
+
 @pytest.mark.parametrize("override", MISTAKES)
 def test_a_mistake_is_told_in_one_line(run_train: Command, tmp_path: Path, override: str) -> None:
     done = run_train(*override.split())

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import TINY, Command, Outcome
+from omegaconf import OmegaConf
 
 from sshml.transfer.protocol import BASELINES
 from sshml.transfer.scores import COLUMNS
@@ -253,6 +254,21 @@ def test_methods_side_by_side_share_what_they_can_and_go_on(run_transfer: Comman
     assert float(plain["worst_sample"]) == min(of_seeds)
     assert (run.folder / "figures" / "methods.png").stat().st_size > 1000
 
+    # What a network was carried over to W = 0.5 by is asked for at W = 0 too.
+    for row in found:
+        if row["method"] in ("plain", "localised_states") and row["W"] == 0.5:
+            (at_source,) = [
+                r["accuracy"]
+                for r in found
+                if (r["method"], r["seed"], r["W"]) == (row["method"], row["seed"], 0)
+            ]
+            assert row["accuracy_source"] == at_source
+    assert all(r["accuracy_source"] is not None for r in found if r["method"] not in BASELINES)
+
+    for less in ("seeds=1", "data.W=[0.5]", "source.W=[0.25]", "~methods.plain"):
+        refused = run_transfer(f"resume={run.folder}", less)
+        assert refused.status == 2
+        assert refused.err.startswith(f"error: {less.lstrip('~').split('=')[0].split('.plain')[0]}: ")
     before = [path.stat().st_mtime_ns for path in sorted(run.folder.glob("sources/*/metrics.json"))]
     again = run_transfer(f"resume={run.folder}", "seeds=3")
     assert again.status == 0, again.err
@@ -264,6 +280,30 @@ def test_methods_side_by_side_share_what_they_can_and_go_on(run_transfer: Comman
         if "seed2" not in str(path)
     ]
     assert after == before
+
+
+def test_tests_are_the_same_for_all_methods(run_transfer: Command) -> None:
+    run = run_transfer(
+        *TINY_TRANSFER, "data.W=[0.5]",
+        "methods={plain:{},topological:{data:{ratio_range:[0.0,0.9]}},longer:{data:{n_cells:12,n_test:30}}}",
+    )  # fmt: skip
+    assert run.status == 0, run.err
+    assert {(row["n"], row["tp"] + row["fn"]) for row in rows(run)} == {(20, 10)}
+
+
+def test_a_method_may_do_without_the_augmentation_of_the_study(run_transfer: Command) -> None:
+    run = run_transfer(
+        *TINY_TRANSFER, "data.W=[0.5]", "augmentation=localised_states",
+        "methods={as_the_study:{},none:{augmentation:{}}}",
+    )  # fmt: skip
+    assert run.status == 0, run.err
+    augmentation = {
+        path.parent.name: OmegaConf.load(path).augmentation
+        for path in run.folder.glob("sources/*/config.yaml")
+    }
+    assert {name: list(parts) for name, parts in augmentation.items()} == {
+        "W0_seed0": ["localised_states"], "none_W0_seed0": []
+    }  # fmt: skip
 
 
 def test_a_phase_diagram_is_drawn_from_what_was_tested(run_transfer: Command) -> None:
@@ -288,6 +328,10 @@ def test_a_phase_diagram_is_drawn_from_what_was_tested(run_transfer: Command) ->
         (["+methods.a.transfer._target_=torch.nn.ReLU"], "methods.a.transfer._target_=torch.nn.ReLU"),
         (["transfer=batch_norm"], "transfer.n_samples=1000: the target's training set has only"),
         (["phase_diagram=1"], "phase_diagram=1: expected"),
+        (["phase_diagram=10", "data.ratio_range=[0,1]"], "data.ratio_range=[0, 1]: a phase diagram is"),
+        (["phase_diagram=100"], "phase_diagram=100: has more bins than there are test chains"),
+        (["+methods.edge_weight={}"], "methods.edge_weight: expected a name"),
+        (["methods={a/b:{}}"], "methods.a/b: expected a name"),
         (["data.ratio_gap=[0.8,2.5]"], "data: ratio_gap=[0.8, 2.5] must be a part of ratio_range="),
         (["augmentation=mirror"], "augmentation=mirror: no such option; expected one of "),
         (

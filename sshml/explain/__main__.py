@@ -95,19 +95,21 @@ def grouped(checkpoints: Sequence[str], groups: Sequence[Sequence[str]]) -> dict
         named += [(path, name) for path in paths]
     if not named:
         raise ConfigError("expected a checkpoint of train.py, RUN/checkpoints/best.ckpt")
-    found = dict(named)
-    if len(found) < len(named):
-        twice = next(path for k, (path, _) in enumerate(named) if path in dict(named[:k]))
-        raise ConfigError(f"{twice}: is named twice; leave one away")
-    sizes = {path: read_checkpoint(path)["hyper_parameters"]["data"]["n_cells"] for path in found}
-    for path, size in sizes.items():
-        first = next(iter(sizes))
-        if size != sizes[first]:
-            raise ConfigError(
-                f"{path}: trained with data.n_cells={size}, and {first} with {sizes[first]}; scores of "
-                "other sizes do not compare, ask about them one after another"
-            )
-    return found
+    files: set[Path] = set()
+    for path, _ in named:
+        if Path(path).resolve() in files:
+            raise ConfigError(f"{path}: is named twice; leave one away")
+        files.add(Path(path).resolve())
+    trained = {path: read_checkpoint(path)["hyper_parameters"]["data"] for path, _ in named}
+    first = named[0][0]
+    for path, data in trained.items():
+        for key in ("n_cells", "disorder"):
+            if data[key] != trained[first][key]:
+                raise ConfigError(
+                    f"{path}: trained with data.{key}={data[key]}, and {first} with "
+                    f"{trained[first][key]}; their scores do not compare, ask about one after another"
+                )
+    return dict(named)
 
 
 def _print(means: Sequence[Row], told: Sequence[Mapping[str, Any]]) -> None:
@@ -116,7 +118,7 @@ def _print(means: Sequence[Row], told: Sequence[Mapping[str, Any]]) -> None:
     grid = sorted({row["W"] for row in means})
     for group in dict.fromkeys(row["group"] for row in means):
         own = [row for row in means if row["group"] == group]
-        networks = max(row["networks"] for row in own)
+        networks = max(1, *(row["networks"] for row in own))
         shown: dict[tuple[str, ...], dict[float, str]] = {}
         for row in own:
             line = (row["explanation"] or "", row["chains"], row["measure"])

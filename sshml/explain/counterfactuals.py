@@ -25,6 +25,19 @@ def erased_edge_pair(profiles: Tensor) -> Tensor:
     return changed
 
 
+def erased_localised_pair(profiles: Tensor) -> Tensor:
+    """Likewise the most localised mirror pair but the mid-gap one, as a control.
+
+    Args:
+        profiles: shape (n, 1, 2M, 2M).
+
+    Returns:
+        Of the same shape.
+    """
+    columns = localised_columns(profiles[:, 0], pairs=1)
+    return torch.where(columns[:, None, None], 1 / profiles.shape[-1], profiles)
+
+
 def pasted_localised_states(profiles: Tensor, donors: Tensor, pairs: int) -> Tensor:
     """The most localised mirror pairs of other profiles, not the mid-gap one, in the same columns.
 

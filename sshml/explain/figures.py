@@ -12,6 +12,8 @@ from matplotlib.patches import Patch
 
 from sshml.explain.measures import ACCURACY, FLIPPED, Row, measure_name, of_groups
 
+# Of group names that have room beside each other.
+_LEGEND_LETTERS = 100
 _COLOURS = ("tab:orange", "tab:blue", "tab:green", "tab:red", "tab:purple", "tab:brown")
 
 
@@ -29,7 +31,7 @@ def explained(rows: Sequence[Row]) -> Figure:
     groups = list(dict.fromkeys(row["group"] for row in rows))
     colours = dict(zip(groups, (_COLOURS * len(groups))[: len(groups)], strict=True))
     several = len(strengths) > 1
-    figure = Figure(figsize=(15.5 if several else 11, 4.8), layout="constrained")
+    figure = Figure(figsize=(15.5 if several else 11, 5.8), layout="constrained")
     panels = figure.subplots(1, 3 if several else 2, width_ratios=(1, 1.25, 0.9)[: 3 if several else 2])
     explanation = next(row["explanation"] for row in rows if row["explanation"])
     shown = [strengths[0], strengths[-1]] if several else strengths
@@ -69,7 +71,9 @@ def explained(rows: Sequence[Row]) -> Figure:
     panels[1].set_xlabel("share of right decisions that flip")
     handles: list[Artist] = [Patch(color=colour, label=group) for group, colour in colours.items()]
     handles.append(Line2D([], [], color="k", marker="|", ms=12, mew=2, ls="", label="by chance"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+    in_a_line = sum(map(len, groups)) < _LEGEND_LETTERS
+    ncols = len(handles) if in_a_line else 1
+    figure.legend(handles=handles, loc="outside lower center", ncols=ncols, frameon=False)
     if several:
         _scatter(panels[2], rows, explanation, (strengths[0], strengths[-1]), colours)
     return figure
@@ -81,6 +85,10 @@ def _bars(axes: Axes, lines: Sequence[tuple[str, dict[str, Row]]], colours: dict
     for k, (group, colour) in enumerate(colours.items()):
         cells = [own.get(group) for _, own in lines]
         known = [(y, cell) for y, cell in enumerate(cells) if cell and math.isfinite(cell["value"])]
+        for y, cell in enumerate(cells):
+            if cell and not math.isfinite(cell["value"]):
+                where = y + (k + 0.5) * height - 0.4
+                axes.text(0.01, where, "none", color=colour, va="center", fontsize=8)
         if not known:
             continue
         at = np.array([y for y, _ in known]) + (k + 0.5) * height - 0.4
@@ -94,7 +102,7 @@ def _bars(axes: Axes, lines: Sequence[tuple[str, dict[str, Row]]], colours: dict
         if None not in chances:
             axes.plot(chances, at, "k|", ms=30 * height, mew=2)
     axes.set_yticks(range(len(lines)), [name for name, _ in lines])
-    axes.invert_yaxis()
+    axes.set_ylim(len(lines) - 0.5, -0.5)
     axes.set_xlim(0, 1.02)
 
 
@@ -125,4 +133,5 @@ def _scatter(
         xlabel=f"share of the map in the edge pair at W = {strengths[0]:g}",
         ylabel=f"accuracy at W = {strengths[1]:g}",
         title="does the map tell\nhow a network carries over?",
+        ylim=(min(0.45, axes.get_ylim()[0]), 1.02),
     )

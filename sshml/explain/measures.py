@@ -11,12 +11,13 @@ from torch import Tensor
 from sshml.data.datamodule import Batch
 from sshml.explain.counterfactuals import (
     erased_edge_pair,
+    erased_localised_pair,
     pasted_localised_states,
     swapped_mid_gap_pair,
 )
 from sshml.explain.explanations import Explanation
 from sshml.explain.faithfulness import area_under, curve, rank_correlations, untrained
-from sshml.explain.scores import LOCALISED_PAIRS, edge_pair, localised_states, score
+from sshml.explain.scores import edge_pair, localised_states, score
 from sshml.explain.subject import Subject
 from sshml.transfer.protocol import confidence_95
 
@@ -28,6 +29,8 @@ COLUMNS = (
 Row = dict[str, Any]
 # Topological chains for deletion, insertion and untrained networks, at most.
 _FAITHFUL = 100
+# How many of the most localised pairs are pasted into a clean chain, and then all of them.
+_PASTED = (1, 3, 10)
 # Untrained networks that a map is compared with.
 _DRAWS = 3
 _REGIONS = {"edge pair": edge_pair, "localised states": localised_states}
@@ -131,6 +134,7 @@ def _counterfactuals(subject: Subject, W: float) -> Iterable[Row]:
     n = min(len(topological), len(trivial))
     changes = [
         ("edge pair erased", 1, topological, erased_edge_pair(topological)),
+        ("another pair erased", 1, topological, erased_localised_pair(topological)),
         (
             "mid-gap pair of a trivial chain",
             1,
@@ -147,8 +151,11 @@ def _counterfactuals(subject: Subject, W: float) -> Iterable[Row]:
     if W > 0:
         clean = _phases(subject, 0.0)[1]
         n = min(len(clean), len(trivial))
-        pasted = pasted_localised_states(clean[:n], trivial[:n], LOCALISED_PAIRS)
-        changes.append(("localised states in a clean chain", 0, clean[:n], pasted))
+        every = clean.shape[-1] // 2 - 1
+        for pairs in sorted({*(k for k in _PASTED if k < every), every}):
+            pasted = pasted_localised_states(clean[:n], trivial[:n], pairs)
+            what = "all other pairs" if pairs == every else f"most localised pairs ({pairs})"
+            changes.append((f"{what} in a clean chain", 0, clean[:n], pasted))
     for name, label, before, after in changes:
         was, now = (subject.logits(profiles).argmax(dim=1) for profiles in (before, after))
         right = was == label
@@ -215,7 +222,7 @@ def of_groups(rows: Sequence[Row]) -> list[Row]:
         means.append(
             {
                 **dict(zip(keys, cell, strict=True)),
-                "networks": len(own),
+                "networks": len(known),
                 "value": sum(values) / len(values) if values else math.nan,
                 "low": low,
                 "high": high,

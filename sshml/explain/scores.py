@@ -1,8 +1,11 @@
 """Where the positive part of a map lies, against where states are and against chance."""
 
+import functools
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from scipy.stats import hypergeom
 from torch import Tensor
 from torch.nn.functional import adaptive_max_pool2d
 
@@ -64,7 +67,8 @@ class Scores:
         share: of the positive part of the map that lies in the region.
         pointing: 1 if the largest value lies in the region, else 0.
         overlap: intersection over union of the region and as many of the largest cells.
-        chance_overlap: that of as many cells at random, a / (2 - a) for a share a of the area.
+        chance_overlap: the mean of that of as many cells at random, of which the region holds a
+            hypergeometric number.
     """
 
     area: Tensor
@@ -102,5 +106,16 @@ def score(maps: Tensor, pixels: Tensor) -> Scores:
         share=(positive * region).sum(dim=1) / total,
         pointing=torch.where(total > 0, pointing, torch.nan),
         overlap=shared / (2 * size[:, 0] - shared),
-        chance_overlap=area / (2 - area),
+        chance_overlap=torch.tensor(
+            [_overlap_by_chance(int(k), height * width) for k in size[:, 0]], dtype=torch.float64
+        ),
     )
+
+
+@functools.cache
+def _overlap_by_chance(size: int, cells: int) -> float:
+    """Mean intersection over union of two random sets of so many of the cells each."""
+    if not size:
+        return 0.0
+    shared = np.arange(size + 1)
+    return float((hypergeom.pmf(shared, cells, size, size) * shared / (2 * size - shared)).sum())

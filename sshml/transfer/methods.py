@@ -159,7 +159,7 @@ class BatchNormStatistics(TransferMethod):
 
     Args:
         n_samples: unlabelled profiles of the target, the first of its training split.
-        batch_size: profiles at a time; the statistics are means over the batches.
+        batch_size: profiles at a time, at most; the statistics are means over the batches.
     """
 
     def __init__(
@@ -194,8 +194,8 @@ class BatchNormStatistics(TransferMethod):
             norm.momentum = None  # a mean over all batches
             norm.train()
         profiles = _profiles(target, self.n_samples, next(network.parameters()).device)
-        for start in range(0, self.n_samples, self.batch_size):
-            part = profiles[start : start + self.batch_size]
+        # Of sizes as even as can be: a mean over batches weighs a small one like a large one.
+        for part in profiles.tensor_split(math.ceil(self.n_samples / self.batch_size)):
             if len(part) > 1:  # a single image has no variance
                 adapted(part)
         return adapted.eval()
@@ -227,7 +227,7 @@ class DomainAdversarial(TransferMethod):
     features after global average pooling; the gradient it sends into the features is reversed and
     grows by λ = 2 / (1 + exp(-10 p)) - 1, p the share of the training that is done. The first head goes
     on with the labels of the source, whose profiles are taken as they are, without the augmentation of
-    its training. By Adam.
+    its training. By Adam. The statistics of batch norms are then of both, in about equal parts.
 
     Args:
         n_samples: unlabelled profiles of the target, the first of its training split.

@@ -22,7 +22,8 @@ from sshml.physics.hoppings import Floats
 from sshml.run_folder import write_atomically
 from sshml.transfer.scores import Answers
 
-_HIGHEST_RATIO = 2.0
+#: Of t1/t2 in a diagram; it begins at 0.
+HIGHEST_RATIO = 2.0
 #: Columns of ``phase_diagram.csv``.
 COLUMNS = ("method", "train_W", "seed", "accuracy", "rmse", "boundary")
 
@@ -52,7 +53,7 @@ def binned(answers: Answers, ratios: int) -> Row:
     Returns:
         The row of the diagram; NaN in bins without a chain.
     """
-    bins = np.minimum(answers.t1 / _HIGHEST_RATIO * ratios, ratios - 1).astype(int)
+    bins = np.minimum(answers.t1 / HIGHEST_RATIO * ratios, ratios - 1).astype(int)
     exact = answers.labels["sample"]
     with np.errstate(invalid="ignore"):
         counts = np.bincount(bins, minlength=ratios)
@@ -170,14 +171,14 @@ def boundary(predicted: Floats) -> Floats:
         Shape (n,).
     """
     ratios = predicted.shape[1]
-    centres = (np.arange(ratios) + 0.5) * _HIGHEST_RATIO / ratios
+    centres = (np.arange(ratios) + 0.5) * HIGHEST_RATIO / ratios
     found = []
     for shares in predicted:
         known = np.isfinite(shares)
         falling = isotonic_regression(shares[known], increasing=False).x
         below = np.flatnonzero(falling < 0.5)
         if not len(below):
-            found.append(_HIGHEST_RATIO)
+            found.append(HIGHEST_RATIO)
         elif below[0] == 0:
             found.append(0.0)
         else:
@@ -269,13 +270,13 @@ def draw(diagrams: Sequence[Diagram], disorder: Disorder) -> Figure:
 
 
 def _panel(axes: Axes, strengths: Floats, shares: Floats, disorder: Disorder) -> Any:
-    ratios = (np.arange(shares.shape[1]) + 0.5) * _HIGHEST_RATIO / shares.shape[1]
+    ratios = (np.arange(shares.shape[1]) + 0.5) * HIGHEST_RATIO / shares.shape[1]
     image = axes.pcolormesh(ratios, strengths, shares, cmap="coolwarm", vmin=0, vmax=1, rasterized=True)
     step = (strengths[-1] - strengths[0]) / max(2 * (len(strengths) - 1), 1)
     fine = np.linspace(strengths[0], strengths[-1], 401)
     line = np.asarray(critical_ratio(fine, disorder))
     axes.plot(line, fine, "k-", lw=1.5, label="exact, infinite chain")
     axes.set(
-        xlabel="$t_1/t_2$", xlim=(0, _HIGHEST_RATIO), ylim=(strengths[0] - step, strengths[-1] + step)
+        xlabel="$t_1/t_2$", xlim=(0, HIGHEST_RATIO), ylim=(strengths[0] - step, strengths[-1] + step)
     )
     return image

@@ -33,10 +33,18 @@ def methods_of(settings: Mapping[str, Any]) -> list[Method]:
         Method(
             name,
             build(node.get("transfer") or default),
-            {key: node[key] for key in ("augmentation", "data") if node.get(key)},
+            _own_training(node, settings["augmentation"]),
         )
         for name, node in settings["methods"].items()
     ]
+
+
+def _own_training(node: Mapping[str, Any], augmentation: Mapping[str, Any]) -> dict[str, Any]:
+    """What a method's training has of its own; an empty augmentation is none, whatever the study's."""
+    own = {"data": node["data"]} if node.get("data") else {}
+    if node.get("augmentation") not in (None, augmentation):
+        own["augmentation"] = node["augmentation"]
+    return own
 
 
 def confidence_95(values: Sequence[float]) -> tuple[float, float]:
@@ -59,7 +67,8 @@ def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
         deviation over seeds, NaN for one), 95 % interval ``low`` and ``high`` and ``worst`` seed,
         against the ratio label; the same with ``_sample`` behind each name, against the exact
         invariant; ``train_seconds`` and ``adapt_seconds``, means over seeds; ``target_labelled`` and
-        ``target_unlabelled`` profiles. What is not known of a method is None.
+        ``target_unlabelled`` profiles. ``accuracy_source``, mean over seeds, is on chains as of the
+        training, of the networks that were carried over to W. What is not known of a method is None.
     """
     cells: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
@@ -74,7 +83,7 @@ def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
                 "seeds": len(own),
                 **_over_seeds(own, ""),
                 **_over_seeds(own, "_sample"),
-                **{name: _mean(own, name) for name in COSTS},
+                **{name: _mean(own, name) for name in ("accuracy_source", *COSTS)},
             }
         )
     return table
@@ -124,12 +133,15 @@ def print_methods(rows: Sequence[Row]) -> None:
         )
         for head in (
             "method", "trained\nat", "against the\nratio label", "against the\nexact invariant",
+            "on chains of\nthe training",
             "training\n(s)", "adaptation\n(s)", "target\nlabelled", "target\nother",
         ):  # fmt: skip
             printed.add_column(head, justify="left" if head == "method" else "right", no_wrap=True)
         for row in sorted(own, key=lambda row: (row["method"] in BASELINES, -row["accuracy"])):
             costs = ["" if row[name] is None else f"{row[name]:.0f}" for name in COSTS]
             accuracies = [_accuracy(row, label) for label in ("", "_sample")]
+            kept = row["accuracy_source"]
+            accuracies.append("" if kept is None else f"{100 * kept:.2f}")
             name = row["method"].replace("_", " ")
             printed.add_row(name, f"{row['train_W']}", *accuracies, *costs)
         console.print(printed)

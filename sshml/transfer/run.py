@@ -31,7 +31,7 @@ from sshml.reproduction.report import Results, check_report, write_report
 from sshml.run_folder import MANIFEST, RunFolder, relocated
 from sshml.training import quieten_libraries
 from sshml.transfer import figures
-from sshml.transfer.phase_diagram import Diagrams, draw, print_scores, write_scores
+from sshml.transfer.phase_diagram import HIGHEST_RATIO, Diagrams, draw, print_scores, write_scores
 from sshml.transfer.protocol import BASELINES, methods_of, print_methods, summary, write_summary
 from sshml.transfer.scores import Answers, Row
 from sshml.transfer.study import (
@@ -114,6 +114,7 @@ def _trainings(
         _check_resumed(settings)
     if settings["checkpoint"] is not None:
         return [_of_checkpoint(settings, typed, methods)]
+    _check_diagram(settings, settings["data"])
     for method in methods:
         try:
             method.transfer.check(_empty_network(settings["model"]), settings["data"])
@@ -129,9 +130,26 @@ def _trainings(
             for group in alike.values():
                 run = source_settings(settings, W, seed, group[0])
                 check_run({**run, "ckpt_path": None})
-                make = partial(trained_source, run)
+                make = partial(trained_source, run, settings["data"])
                 trainings.append(Training(make, strength_name(run["data"]["W"]), seed, group))
     return trainings
+
+
+def _check_diagram(settings: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    """A diagram needs test chains in all of its bins."""
+    bins = settings["phase_diagram"]
+    if bins is None:
+        return
+    if list(data["ratio_range"]) != [0, HIGHEST_RATIO]:
+        raise ConfigError(
+            f"data.ratio_range={list(data['ratio_range'])}: a phase diagram is drawn over "
+            f"[0, {HIGHEST_RATIO:g}]; leave it away, or set phase_diagram=null"
+        )
+    if data["n_test"] < bins:
+        raise ConfigError(
+            f"phase_diagram={bins}: has more bins than there are test chains, "
+            f"data.n_test={data['n_test']}; set fewer bins, or more chains"
+        )
 
 
 def _check_resumed(settings: Mapping[str, Any]) -> None:
@@ -147,6 +165,7 @@ def _check_resumed(settings: Mapping[str, Any]) -> None:
             f"resume={folder}: a run of train.py; go on with it by python train.py "
             f"ckpt_path={folder}/checkpoints/last.ckpt"
         )
+    _check_grown(stored, settings)
     before = dotted(relocated(stored, stored["paths"]["run"], settings["paths"]["run"]))
     now = dotted(settings)
     for key in sorted(before.keys() | now.keys()):
@@ -154,6 +173,30 @@ def _check_resumed(settings: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"{key}={now.get(key)}: the study resume={folder} has {key}={before.get(key)}, and its "
                 "rows would not go with new ones; leave it away, or start a new study"
+            )
+
+
+def _check_grown(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """What a study has of methods, strengths and seeds must be among what it is to have."""
+
+    def of(settings: Mapping[str, Any]) -> dict[str, set[Any]]:
+        return {
+            "methods": set(settings.get("methods") or ()),
+            "data.W": set(settings["data"]["W"]),
+            "source.W": set(settings["source"]["W"] or ()),
+            "seeds": set(range(settings["seeds"])),
+        }
+
+    wanted = of(now)
+    for key, had in of(before).items():
+        if missing := had - wanted[key]:
+            names = ", ".join(
+                sorted(f"{value:g}" if key.endswith("W") else f"{value}" for value in missing)
+            )
+            lacks = f"has {before['seeds']}" if key == "seeds" else f"has {names} too"
+            raise ConfigError(
+                f"{key}: the study resume={now['resume']} {lacks}; it can be gone on with by more, not "
+                "less; leave it away, or start a new study"
             )
 
 
@@ -206,6 +249,7 @@ def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], methods: Sequen
         f"tested on {data['n_test']} chains of M = {data['n_cells']} a strength, made as those of its "
         "training but for what the command line changes (an experiment's data settings do not)"
     )
+    _check_diagram(settings, data)
     for method in methods:
         method.transfer.check(network, data)
     size = 2 * data["n_cells"]

@@ -17,11 +17,12 @@ from sshml.physics import brightest_pixel, edge_weight
 from sshml.physics.hoppings import Floats
 
 LABELS: tuple[Label, ...] = ("ratio", "sample", "thermodynamic")
-#: Columns of ``transfer.csv``; the last four are what a network has cost.
+#: Columns of ``transfer.csv``. ``accuracy_source`` is that of a network, as it was carried over to W,
+#: on test chains as it was trained on; the last four are what it has cost.
 COLUMNS = (
     "method", "train_W", "W", "seed", "n", "accuracy", "accuracy_low", "accuracy_high",
     "accuracy_sample", "accuracy_thermodynamic", "ceiling", "loss", "tp", "fp", "tn", "fn",
-    "topological_share", "ece", "train_seconds", "adapt_seconds", "target_labelled",
+    "topological_share", "ece", "accuracy_source", "train_seconds", "adapt_seconds", "target_labelled",
     "target_unlabelled",
 )  # fmt: skip
 Row = dict[str, Any]
@@ -97,9 +98,9 @@ def score(
         logits: shape (n, 2), if they come from a network.
 
     Returns:
-        The columns from ``n`` on. The interval of the accuracy is Wilson's, 95 %. ``ceiling`` is the
-        accuracy that the exact invariant of each chain would have. Loss and calibration error are None
-        without logits.
+        The columns from ``n`` to ``ece``. The interval of the accuracy is Wilson's, 95 %. ``ceiling``
+        is the accuracy that the exact invariant of each chain would have. Loss and calibration error
+        are None without logits.
     """
     ratio = labels["ratio"]
     n, right = len(ratio), int((predictions == ratio).sum())

@@ -1,6 +1,7 @@
 """The matrix of a transfer study: networks by the strengths they are tested at."""
 
 import csv
+import functools
 import io
 import json
 import logging
@@ -57,8 +58,8 @@ class Source:
     tested_on: Mapping[str, Any]
     seconds: float | None = None
 
-    def test_set(self, W: float) -> SSHDataModule:
-        """Data at a strength."""
+    def test_set(self, W: float | str | Sequence[float]) -> SSHDataModule:
+        """Data at a strength, or as ``data.W`` says."""
         return data_module({**self.tested_on, "W": W})
 
     @property
@@ -178,6 +179,15 @@ class Network:
             for name, values in answers.detectors.items()
         }
 
+    @functools.cached_property
+    def accuracy_on_source(self) -> float:
+        """Accuracy of the network itself on test chains as it was trained on."""
+        return self._on_source(self.network)
+
+    def _on_source(self, network: nn.Module) -> float:
+        answers = ask(network, self.source.test_set(self.source.trained_on["W"]).test_dataloader())
+        return float((answers.predictions == answers.labels["ratio"]).mean())
+
     def test(self, method: Method, W: float) -> tuple[list[Row], Answers, nn.Module]:
         """One cell: rows of the network, the detectors and the exact invariant."""
         target = self.source.test_set(W)
@@ -185,6 +195,7 @@ class Network:
         network = method.transfer.adapt(self.network, self._training, target, self.source.seed)
         seconds = time.monotonic() - start
         answers = ask(network, target.test_dataloader())
+        is_carried_over = network is not self.network
         said = {name: (v > self.thresholds[name]).astype(int) for name, v in answers.detectors.items()}
         said["exact_invariant"] = answers.labels["sample"]
         cell = {"train_W": self.source.train_W, "W": W, "seed": self.source.seed}
@@ -193,6 +204,9 @@ class Network:
                 "method": method.name,
                 **cell,
                 **score(answers.predictions, answers.labels, answers.logits),
+                "accuracy_source": (
+                    self._on_source(network) if is_carried_over else self.accuracy_on_source
+                ),
                 "train_seconds": self.source.seconds,
                 "adapt_seconds": round(seconds, 1),
                 "target_labelled": method.transfer.labelled,
@@ -229,11 +243,12 @@ def strength_name(W: float | str | Sequence[float]) -> float | str:
     return W if isinstance(W, int | float | str) else "+".join(f"{w:g}" for w in dict.fromkeys(W))
 
 
-def trained_source(run: Mapping[str, Any]) -> Source:
+def trained_source(run: Mapping[str, Any], data: Mapping[str, Any]) -> Source:
     """Train a source, or go on with its training, or take what an earlier run has trained.
 
     Args:
         run: from :func:`source_settings`.
+        data: settings of the study, whose tests are the same for all methods.
 
     Returns:
         The source.
@@ -248,7 +263,7 @@ def trained_source(run: Mapping[str, Any]) -> Source:
     seconds = sum(part["wall_time_s"] or 0 for part in (manifest, *manifest["earlier"]))
     strength = tuple(W) if isinstance(W, list) else W
     checkpoint = folder / "checkpoints" / "best.ckpt"
-    return Source(strength, seed, checkpoint, run["data"], run["data"], seconds)
+    return Source(strength, seed, checkpoint, run["data"], {**data, "seed": seed}, seconds)
 
 
 def fill(

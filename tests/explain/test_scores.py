@@ -7,6 +7,7 @@ from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
 from sshml.explain.counterfactuals import (
     erased_edge_pair,
+    erased_localised_pair,
     pasted_localised_states,
     swapped_mid_gap_pair,
 )
@@ -58,16 +59,19 @@ def test_maps_that_show_the_region_and_nothing_else_score_full_marks():
     assert found.share.tolist() == found.pointing.tolist() == found.overlap.tolist() == [1, 0]
 
 
-def test_maps_of_noise_score_as_chance():
+@pytest.mark.parametrize("rows", [1, 2, 6])
+def test_maps_of_noise_score_as_chance(rows):
     generator = torch.Generator().manual_seed(0)
-    maps = torch.randn(20_000, 7, 7, generator=generator)
-    region = torch.zeros(20_000, 7, 7, dtype=torch.bool)
-    region[:, :2, :3] = True
+    maps = torch.randn(60_000, 7, 7, generator=generator)
+    region = torch.zeros(60_000, 7, 7, dtype=torch.bool)
+    region[:, :rows, 2] = True
     found = score(maps, region)
-    assert found.share.mean() == pytest.approx(6 / 49, abs=0.003)
-    assert found.pointing.mean() == pytest.approx(6 / 49, abs=0.01)
-    # Of the mean overlap, not the overlap of the mean.
-    assert found.overlap.mean() == pytest.approx(float(found.chance_overlap[0]), abs=0.01)
+    assert found.share.mean() == pytest.approx(rows / 49, abs=0.003)
+    assert found.pointing.mean() == pytest.approx(rows / 49, abs=0.005)
+    # Of the mean overlap, not the overlap of the mean: of one cell 1/49, not 1/97.
+    assert found.overlap.mean() == pytest.approx(float(found.chance_overlap[0]), abs=0.002)
+    if rows == 1:
+        assert float(found.chance_overlap[0]) == pytest.approx(1 / 49)
 
 
 def test_a_map_without_a_positive_value_points_nowhere():
@@ -82,6 +86,10 @@ def test_counterfactuals_change_the_columns_they_say(clean, disordered):
     erased = erased_edge_pair(clean)
     assert torch.equal(erased[..., others], clean[..., others])
     assert (erased[..., middle] == 1 / (2 * M)).all()
+    control = erased_localised_pair(disordered)
+    columns = localised_states(disordered[:, 0], pairs=1).any(dim=1)
+    assert torch.equal((control != disordered).any(dim=2)[:, 0], columns)
+    assert (control.transpose(2, 3)[:, 0][columns] == 1 / (2 * M)).all()
     swapped = swapped_mid_gap_pair(clean, disordered)
     assert torch.equal(swapped[..., others], clean[..., others])
     assert torch.equal(swapped[..., middle], disordered[..., middle])
