@@ -290,7 +290,10 @@ def _as_config_error(error: ValidationError, schema: type[_Config]) -> ConfigErr
     key = ".".join(location)
     if first["type"] == "extra_forbidden":
         parent = ".".join(location[:-1])
-        fields = _Paths.model_fields if parent == "paths" else schema.model_fields
+        nodes: dict[str, type[BaseModel]] = {
+            "": schema, "paths": _Paths, "source": _Source, "methods": _Method
+        }  # fmt: skip
+        fields = nodes[location[0] if parent else ""].model_fields
         return ConfigError(f"{key}={first['input']}: {unknown_key(parent, location[-1], fields)}")
     if first["type"] == "missing":
         return ConfigError(f"{key}: missing; see {schema.FILE}")

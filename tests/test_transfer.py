@@ -330,6 +330,8 @@ def test_a_phase_diagram_is_drawn_from_what_was_tested(run_transfer: Command) ->
         (["phase_diagram=1"], "phase_diagram=1: expected"),
         (["phase_diagram=10", "data.ratio_range=[0,1]"], "data.ratio_range=[0, 1]: a phase diagram is"),
         (["phase_diagram=100"], "phase_diagram=100: has more bins than there are test chains"),
+        (["methods={a:{model:{}}}"], "expected one of augmentation, data, transfer"),
+        (["source.W=null"], "source.W=null: there is no network to test"),
         (["+methods.edge_weight={}"], "methods.edge_weight: expected a name"),
         (["methods={a/b:{}}"], "methods.a/b: expected a name"),
         (["data.ratio_gap=[0.8,2.5]"], "data: ratio_gap=[0.8, 2.5] must be a part of ratio_range="),

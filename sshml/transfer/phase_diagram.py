@@ -24,6 +24,7 @@ from sshml.transfer.scores import Answers
 
 #: Of t1/t2 in a diagram; it begins at 0.
 HIGHEST_RATIO = 2.0
+_COLOURS = ("tab:green", "gold", "tab:purple", "tab:cyan", "tab:pink", "tab:olive")
 #: Columns of ``phase_diagram.csv``.
 COLUMNS = ("method", "train_W", "seed", "accuracy", "rmse", "boundary")
 
@@ -216,7 +217,7 @@ def print_scores(scores: Sequence[dict[str, Any]]) -> None:
             cell = f"{np.mean(values):.{digits}f}"
             if len(values) > 1:
                 half = student.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
-                low, high = np.mean(values) - half, np.mean(values) + half
+                low, high = max(np.mean(values) - half, 0.0), np.mean(values) + half
                 worst = min(values) if name == "accuracy" else max(values)
                 cell += (
                     f" ± {np.std(values, ddof=1):.{digits}f}, {low:.{digits}f} to {high:.{digits}f}, "
@@ -228,7 +229,10 @@ def print_scores(scores: Sequence[dict[str, Any]]) -> None:
 
 
 def draw(diagrams: Sequence[Diagram], disorder: Disorder) -> Figure:
-    """The exact diagram, and for each method the mean of its networks and the median of boundaries."""
+    """The exact diagram, and for each method the mean of its networks; the median of their boundaries.
+
+    A band is from the lowest to the highest seed.
+    """
     methods: dict[tuple[str, str], list[Diagram]] = {}
     for diagram in diagrams:
         methods.setdefault((diagram.method, diagram.train_W), []).append(diagram)
@@ -240,19 +244,24 @@ def draw(diagrams: Sequence[Diagram], disorder: Disorder) -> Figure:
     strengths, n = most.strengths, len(most.rows)
     every = [diagram for diagram in diagrams if len(diagram.rows) == n]
     image = _panel(grid[0], strengths, np.mean([d.exact for d in every], axis=0), disorder)
-    grid[0].set_title(f"exact invariant\n{n} strengths", fontsize=10)
-    for axes, ((method, _), own) in zip(grid[1:], methods.items(), strict=True):
+    grid[0].set_title(f"exact invariant and learned boundaries\n{n} strengths", fontsize=10)
+    for number, (axes, ((method, _), own)) in enumerate(zip(grid[1:], methods.items(), strict=True)):
         whole = [diagram for diagram in own if len(diagram.rows) == n]
         if not whole:
             axes.set_title(f"{method.replace('_', ' ')}\nnot all strengths are done", fontsize=10)
             continue
         _panel(axes, strengths, np.mean([d.predicted for d in whole], axis=0), disorder)
         boundaries = np.stack([boundary(diagram.predicted) for diagram in whole])
-        axes.plot(np.median(boundaries, axis=0), strengths, color="tab:green", lw=1.8, label="learned")
-        if len(whole) > 1:
-            for k, limits in enumerate(np.quantile(boundaries, (0, 1), axis=0)):
-                label = "its range over seeds" if k == 0 else None
-                axes.plot(limits, strengths, color="tab:green", lw=1, ls="--", label=label)
+        colour = _COLOURS[number % len(_COLOURS)]
+        for shown in (axes, grid[0]):
+            shown.plot(
+                np.median(boundaries, axis=0), strengths, color=colour, lw=1.8,
+                label=method.replace("_", " ") + (", median and range" if len(whole) > 1 else ""),
+                clip_on=False,
+            )  # fmt: skip
+            shown.fill_betweenx(
+                strengths, *np.quantile(boundaries, (0, 1), axis=0), color=colour, alpha=0.3, lw=0
+            )
         scores = [diagram.scores(disorder) for diagram in whole]
         accuracy, rmse = (np.mean([score[key] for score in scores]) for key in ("accuracy", "rmse"))
         seeds = f"{len(whole)} seed{'s' if len(whole) > 1 else ''}"
@@ -261,9 +270,7 @@ def draw(diagrams: Sequence[Diagram], disorder: Disorder) -> Figure:
             fontsize=10,
         )
     grid[0].set_ylabel("disorder strength W")
-    handles, labels = max(
-        (axes.get_legend_handles_labels() for axes in grid), key=lambda both: len(both[1])
-    )
+    handles, labels = grid[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
     figure.colorbar(image, ax=grid, label="share called topological")
     return figure
@@ -277,6 +284,8 @@ def _panel(axes: Axes, strengths: Floats, shares: Floats, disorder: Disorder) ->
     line = np.asarray(critical_ratio(fine, disorder))
     axes.plot(line, fine, "k-", lw=1.5, label="exact, infinite chain")
     axes.set(
-        xlabel="$t_1/t_2$", xlim=(0, HIGHEST_RATIO), ylim=(strengths[0] - step, strengths[-1] + step)
+        xlabel="$t_1/t_2$",
+        xlim=(0, HIGHEST_RATIO),
+        ylim=(max(strengths[0] - step, -0.1), strengths[-1] + step) if step else None,
     )
     return image

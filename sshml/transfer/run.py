@@ -114,6 +114,11 @@ def _trainings(
         _check_resumed(settings)
     if settings["checkpoint"] is not None:
         return [_of_checkpoint(settings, typed, methods)]
+    if not settings["source"]["W"]:
+        raise ConfigError(
+            "source.W=null: there is no network to test; set checkpoint=RUN/checkpoints/best.ckpt, or "
+            "the strengths to train networks at"
+        )
     _check_diagram(settings, settings["data"])
     for method in methods:
         try:
