@@ -102,9 +102,10 @@ def with_recorded_overrides(arguments: list[str]) -> list[str]:
         return arguments
     recorded = json.loads((folder / "manifest.json").read_text())["overrides"]
     taken = {_key(override) for override in given}
-    # Another choice of a group takes the place of its recorded keys too.
+    # Another choice of a group takes the place of its recorded keys too. What is left out (~) once
+    # cannot be left out again.
     kept = [o for o in recorded if not {_key(o), _key(o).split(".")[0]} & taken]
-    return kept + arguments
+    return [o for o in kept if o not in arguments] + arguments
 
 
 def is_sweep() -> bool:

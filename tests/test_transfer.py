@@ -10,6 +10,7 @@ import torch
 from conftest import TINY, Command, Outcome
 from omegaconf import OmegaConf
 
+from sshml.cli import with_recorded_overrides
 from sshml.transfer.protocol import BASELINES
 from sshml.transfer.scores import COLUMNS
 
@@ -280,6 +281,16 @@ def test_methods_side_by_side_share_what_they_can_and_go_on(run_transfer: Comman
         if "seed2" not in str(path)
     ]
     assert after == before
+
+
+def test_what_a_study_leaves_out_may_be_said_again(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"overrides": ["~methods.plain", "seeds=2"]}))
+    resumed = f"resume={tmp_path}"
+    assert with_recorded_overrides([resumed, "~methods.plain"]) == [
+        "seeds=2",
+        resumed,
+        "~methods.plain",
+    ]
 
 
 def test_tests_are_the_same_for_all_methods(run_transfer: Command) -> None:
