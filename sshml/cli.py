@@ -254,8 +254,7 @@ def run(main: Callable[[], object], name: str = "train") -> int:
         return 2
     except (ConfigError, NotADirectoryError, PermissionError) as error:  # of a sweep, before its jobs
         cannot = isinstance(error, OSError) and (
-            f"{error.filename}: cannot be written ({error.strerror}); "
-            "set paths.runs=FOLDER to one that can"
+            f"{error.filename}: {error.strerror}; set paths.runs=FOLDER to one that can be written to"
         )
         print(f"error: {cannot or error}", file=sys.stderr)
         return 2

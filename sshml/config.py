@@ -43,8 +43,6 @@ _BASES = {
 }
 # Likewise, of groups of several parts with names of their own.
 _BASES_OF_PARTS = {"augmentation": "sshml.augmentation.Augmentation"}
-# What the rows of a study name beside its methods.
-_NAMES_IN_TABLES = ("brightest_pixel", "edge_weight", "exact_invariant", "network")
 # Arguments that the program itself passes, and a configuration therefore need not.
 _PASSED = {"optimizer": {"params"}, "scheduler": {"optimizer"}}
 
@@ -153,7 +151,7 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
             raise ConfigError(f"data.W={_as_typed(settings['data'].get('W'))}: {error}") from error
         _check_node("transfer", settings["transfer"])
         for name, method in (settings["methods"] or {}).items():
-            _check_method(name, method, settings["data"])
+            _check_method(f"methods.{name}", method, settings["data"])
     for group in ("data", "model", "optimizer", "scheduler", "trainer"):
         if settings[group] is not None:
             _check_node(group, settings[group])
@@ -163,14 +161,8 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
     return settings
 
 
-def _check_method(name: str, method: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-    """Check a method's name, and what it sets; of the data, as they would be with it."""
-    path = f"methods.{name}"
-    if name in _NAMES_IN_TABLES or not re.fullmatch(r"[\w-]+", name):
-        raise ConfigError(
-            f"{path}: expected a name of letters, digits, - and _, and none of "
-            f"{', '.join(_NAMES_IN_TABLES)}, which the tables have already"
-        )
+def _check_method(path: str, method: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    """Check what a method of a study sets; of the data, as they would be with it."""
     for part, node in (method.get("augmentation") or {}).items():
         _check_node(f"{path}.augmentation.{part}", node)
     if method.get("transfer"):

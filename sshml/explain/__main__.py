@@ -19,7 +19,6 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from sshml.checkpoint import read_checkpoint
 from sshml.command import Parser, make_folder
 from sshml.errors import CheckpointError, ConfigError
 from sshml.explain.explanations import EXPLANATIONS, chosen
@@ -27,7 +26,7 @@ from sshml.explain.figures import explained
 from sshml.explain.generalisation import COLUMNS as CORRELATION_COLUMNS
 from sshml.explain.generalisation import correlations
 from sshml.explain.measures import COLUMNS, Row, all_measures, of_groups
-from sshml.explain.subject import Subject, strengths
+from sshml.explain.subject import Subject, check_comparable, strengths
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,7 +85,7 @@ def grouped(checkpoints: Sequence[str], groups: Sequence[Sequence[str]]) -> dict
 
     Raises:
         CheckpointError: for what is none.
-        ConfigError: if there is none, or one is named twice.
+        ConfigError: if there is none, or they do not go together.
     """
     named = [(path, path) for path in checkpoints]
     for name, *paths in groups:
@@ -95,20 +94,7 @@ def grouped(checkpoints: Sequence[str], groups: Sequence[Sequence[str]]) -> dict
         named += [(path, name) for path in paths]
     if not named:
         raise ConfigError("expected a checkpoint of train.py, RUN/checkpoints/best.ckpt")
-    files: set[Path] = set()
-    for path, _ in named:
-        if Path(path).resolve() in files:
-            raise ConfigError(f"{path}: is named twice; leave one away")
-        files.add(Path(path).resolve())
-    trained = {path: read_checkpoint(path)["hyper_parameters"]["data"] for path, _ in named}
-    first = named[0][0]
-    for path, data in trained.items():
-        for key in ("n_cells", "disorder"):
-            if data[key] != trained[first][key]:
-                raise ConfigError(
-                    f"{path}: trained with data.{key}={data[key]}, and {first} with "
-                    f"{trained[first][key]}; their scores do not compare, ask about one after another"
-                )
+    check_comparable([path for path, _ in named])
     return dict(named)
 
 

@@ -1,6 +1,7 @@
 """A trained network, and the test chains it is asked about."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,6 +28,28 @@ def strengths(text: str) -> list[float]:
         return strength_grid(text if ":" in text else [float(part) for part in text.split(",")])
     except ValueError as error:
         raise ConfigError(f"--W={text}: {error}") from error
+
+
+def check_comparable(checkpoints: Sequence[str]) -> None:
+    """Networks that are asked about together: each once, of one size and convention of disorder.
+
+    Raises:
+        CheckpointError: for what is no checkpoint.
+        ConfigError: naming the first that does not go with the others.
+    """
+    files: set[Path] = set()
+    for path in checkpoints:
+        if Path(path).resolve() in files:
+            raise ConfigError(f"{path}: is named twice; leave one away")
+        files.add(Path(path).resolve())
+    trained = [read_checkpoint(path)["hyper_parameters"]["data"] for path in checkpoints]
+    for path, data in zip(checkpoints, trained, strict=True):
+        for key in ("n_cells", "disorder"):
+            if data[key] != trained[0][key]:
+                raise ConfigError(
+                    f"{path}: trained with data.{key}={data[key]}, and {checkpoints[0]} with "
+                    f"{trained[0][key]}; their scores do not compare, ask about one after another"
+                )
 
 
 class Subject:

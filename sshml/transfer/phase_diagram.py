@@ -15,11 +15,11 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from scipy.optimize import isotonic_regression
-from scipy.stats import t as student
 
 from sshml.physics import Disorder, critical_ratio
 from sshml.physics.hoppings import Floats
 from sshml.run_folder import write_atomically
+from sshml.transfer.protocol import confidence_95
 from sshml.transfer.scores import Answers
 
 #: Of t1/t2 in a diagram; it begins at 0.
@@ -211,13 +211,12 @@ def print_scores(scores: Sequence[dict[str, Any]]) -> None:
         table.add_column(head, no_wrap=True)
     for (method, train_W), own in methods.items():
         cells = []
-        for name, scale in (("accuracy", 100), ("rmse", 1), ("boundary", 1)):
-            values = [scale * row[name] for row in own]
+        for name, largest in (("accuracy", 100.0), ("rmse", 1.0), ("boundary", HIGHEST_RATIO)):
+            values = [row[name] * (100 if name == "accuracy" else 1) for row in own]
             digits = 2 if name == "accuracy" else 3
             cell = f"{np.mean(values):.{digits}f}"
             if len(values) > 1:
-                half = student.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
-                low, high = max(np.mean(values) - half, 0.0), np.mean(values) + half
+                low, high = confidence_95(values, largest)
                 worst = min(values) if name == "accuracy" else max(values)
                 cell += (
                     f" ± {np.std(values, ddof=1):.{digits}f}, {low:.{digits}f} to {high:.{digits}f}, "

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.table import Table
 from scipy.stats import t as student
 
 from sshml.build import build
+from sshml.errors import ConfigError
 from sshml.run_folder import write_atomically
 from sshml.transfer.scores import Row
 from sshml.transfer.study import ONLY_METHOD, Method
@@ -25,10 +27,21 @@ COSTS = ("train_seconds", "adapt_seconds", "target_labelled", "target_unlabelled
 
 
 def methods_of(settings: Mapping[str, Any]) -> list[Method]:
-    """The methods of a study: those of ``methods``, or the one that ``transfer`` names."""
+    """The methods of a study: those of ``methods``, or the one that ``transfer`` names.
+
+    Raises:
+        ConfigError: for a name that cannot be one.
+    """
     default = settings["transfer"]
     if settings["methods"] is None:
         return [Method(ONLY_METHOD, build(default))]
+    taken = (*BASELINES, ONLY_METHOD)
+    for name in settings["methods"]:
+        if name in taken or not re.fullmatch(r"[\w-]+", name):
+            raise ConfigError(
+                f"methods.{name}: expected a name of letters, digits, - and _, and none of "
+                f"{', '.join(taken)}, which the tables have already"
+            )
     return [
         Method(
             name,
@@ -47,13 +60,13 @@ def _own_training(node: Mapping[str, Any], augmentation: Mapping[str, Any]) -> d
     return own
 
 
-def confidence_95(values: Sequence[float]) -> tuple[float, float]:
-    """95 % interval of a mean of shares by Student's t, within [0, 1]; NaN for a single value."""
+def confidence_95(values: Sequence[float], largest: float = 1.0) -> tuple[float, float]:
+    """95 % interval of a mean by Student's t, within [0, largest]; NaN for a single value."""
     mean, n = float(np.mean(values)), len(values)
     if n < 2:
         return float("nan"), float("nan")
     half = float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
-    return max(mean - half, 0.0), min(mean + half, 1.0)
+    return max(mean - half, 0.0), min(mean + half, largest)
 
 
 def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:

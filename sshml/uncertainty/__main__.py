@@ -47,7 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         grid = strengths(options.W)
         if options.chains < 2:
             raise ConfigError(f"--chains={options.chains}: expected at least 2")
-        make_folder(options.out)
         members, strange = _write(options.checkpoints, grid, options.chains, options.out)
     except (CheckpointError, ConfigError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -66,6 +65,7 @@ def _write(
     from sshml.uncertainty.figures import uncertainty  # noqa: PLC0415
 
     ensemble = Ensemble([Subject(path, chains) for path in checkpoints])
+    make_folder(out)
     answers = {W: ensemble.ask(W) for W in grid}
     strangeness = {W: ensemble.strangeness(answers[W]) for W in grid}
     members, strange = [], []

@@ -13,7 +13,7 @@ from torchmetrics.functional.classification import binary_auroc
 
 from sshml.data.ensemble import Label
 from sshml.errors import ConfigError
-from sshml.explain.subject import Subject
+from sshml.explain.subject import Subject, check_comparable
 from sshml.metrics import PhaseMetrics
 from sshml.transfer.phase_diagram import exact_boundary
 
@@ -67,16 +67,7 @@ class Ensemble:
     def __init__(self, subjects: Sequence[Subject]) -> None:
         if len(subjects) < 2:
             raise ConfigError("expected the checkpoints of at least two networks, of other seeds")
-        for k, subject in enumerate(subjects[1:], start=1):
-            if subject.checkpoint in {earlier.checkpoint for earlier in subjects[:k]}:
-                raise ConfigError(f"{subject.checkpoint}: is named twice; leave one away")
-            for key in ("n_cells", "disorder"):
-                own, first = (one.data[key] for one in (subject, subjects[0]))
-                if own != first:
-                    raise ConfigError(
-                        f"{subject.checkpoint}: trained with data.{key}={own}, and "
-                        f"{subjects[0].checkpoint} with {first}; an ensemble is of one kind"
-                    )
+        check_comparable([subject.checkpoint for subject in subjects])
         self.subjects = subjects
         self._known = [FamiliarFeatures.of_training(subject) for subject in subjects]
 

@@ -56,3 +56,4 @@ def test_mistakes_are_one_line(
         assert err.startswith("error: ")
         assert line in err
         assert err.count("\n") == 1
+    assert not out.exists()
