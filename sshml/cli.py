@@ -237,13 +237,15 @@ def run(main: Callable[[], object], name: str = "train") -> int:
 
     Returns:
         Exit status: 0; 1 if jobs of a sweep, or cells of a study, failed; 2 after a user's mistake,
-        told in one line; 130 after Ctrl-C. Any other
+        told in one line; 130 after Ctrl-C or SIGTERM. Any other
         exception is ours, and keeps its traceback.
     """
     # Hydra would print mistakes over several lines and hide the traceback of our own errors.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     if int(os.environ.get("LOCAL_RANK", "0")):  # of several processes the first one ends the others
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    else:  # SIGTERM ends a run as Ctrl-C does, outside of training too
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.argv[1:] = with_sweep_folder(with_recorded_overrides(sys.argv[1:]))
         main()

@@ -110,7 +110,7 @@ class TransferConfig(_Config):
     compare: str | None
     report: list[str]
     transfer: dict[str, Any]
-    methods: Annotated[dict[str, _Method], Field(min_length=1)] | None
+    methods: dict[str, _Method] | None
     phase_diagram: Annotated[int, Field(ge=2)] | None
 
 
@@ -298,6 +298,7 @@ def _expectation(error: ValidationError) -> str:
     for problem in error.errors():
         phrase = problem["msg"].removeprefix("Value error, ")
         phrase = phrase.replace("Input should be ", "expected ")
+        phrase = re.sub("a valid dictionary or instance of _.*", "a mapping", phrase)
         if phrase not in phrases:
             phrases.append(phrase if not phrases else phrase.removeprefix("expected "))
     return " or ".join(phrases)

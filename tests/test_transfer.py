@@ -3,6 +3,9 @@
 import csv
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -317,6 +320,56 @@ def test_a_method_may_do_without_the_augmentation_of_the_study(run_transfer: Com
     }  # fmt: skip
 
 
+def test_strengths_of_a_method_are_trained_once_whatever_the_others_are(run_transfer: Command) -> None:
+    run = run_transfer(
+        *TINY_TRANSFER, "data.W=[0.5]", "source.W=[0,1]", "methods={plain:{},two:{data:{W:[0,0.25]}}}"
+    )
+    assert run.status == 0, run.err
+    sources = {path.name for path in run.folder.glob("sources/*")}
+    assert sources == {"W0_seed0", "W1_seed0", "two_W0_seed0"}
+    trained = {(row["method"], row["train_W"]) for row in rows(run) if row["method"] not in BASELINES}
+    assert trained == {("plain", 0), ("plain", 1), ("two", "0+0.25")}
+
+
+def test_what_a_study_has_lost_is_told_or_made_again(run_transfer: Command) -> None:
+    command = (*TINY_TRANSFER, "data.W=[0.5]", "methods={plain:{}}")
+    run = run_transfer(*command)
+    table = run.folder / "transfer.json"
+    before = rows(run)
+    table.write_text(table.read_text()[:-20])
+    damaged = run_transfer(f"resume={run.folder}")
+    assert damaged.status == 2
+    assert f"error: {table}: does not hold rows of a study" in damaged.err
+    assert damaged.err.count("\n") == 1
+
+    table.unlink()
+    (run.folder / "sources" / "W0_seed0" / "checkpoints" / "best.ckpt").unlink()
+    again = run_transfer(f"resume={run.folder}")
+    assert again.status == 0, again.err
+    of_network = ("accuracy", "loss", "seed", "W")
+    for old, new in zip(before, rows(again), strict=True):
+        assert {key: new[key] for key in of_network} == pytest.approx(
+            {key: old[key] for key in of_network}, nan_ok=True
+        )
+
+
+def test_sigterm_outside_of_training_is_an_interruption(tmp_path: Path) -> None:
+    command = [
+        sys.executable, "transfer.py", *TINY_TRANSFER, f"paths.runs={tmp_path}", "data.n_test=200",
+        "data.W=0:0.5:0.001",
+    ]  # fmt: skip
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for line in run.stdout:
+        if "tested at" in line:
+            run.send_signal(signal.SIGTERM)
+            break
+    _, err = run.communicate(timeout=120)
+    assert run.returncode == 130
+    assert "interrupted; go on with: python transfer.py resume=" in err
+    (manifest,) = tmp_path.glob("*/*/manifest.json")
+    assert json.loads(manifest.read_text())["status"] == "interrupted"
+
+
 def test_a_phase_diagram_is_drawn_from_what_was_tested(run_transfer: Command) -> None:
     command = (*TINY_TRANSFER, "data.W=[0,1,2]", "phase_diagram=10", "data.disorder=mondragon_shem")
     run = run_transfer(*command, "seeds=2")
@@ -345,6 +398,8 @@ def test_a_phase_diagram_is_drawn_from_what_was_tested(run_transfer: Command) ->
         (["source.W=null"], "source.W=null: there is no network to test"),
         (["+methods.edge_weight={}"], "methods.edge_weight: expected a name"),
         (["methods={a/b:{}}"], "methods.a/b: expected a name"),
+        (["methods={a:null}"], "methods.a=null: expected a mapping"),
+        (["methods={}"], "methods={}: expected one or more, such as methods={plain:{}}"),
         (["data.ratio_gap=[0.8,2.5]"], "data: ratio_gap=[0.8, 2.5] must be a part of ratio_range="),
         (["augmentation=mirror"], "augmentation=mirror: no such option; expected one of "),
         (

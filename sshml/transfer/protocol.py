@@ -30,11 +30,15 @@ def methods_of(settings: Mapping[str, Any]) -> list[Method]:
     """The methods of a study: those of ``methods``, or the one that ``transfer`` names.
 
     Raises:
-        ConfigError: for a name that cannot be one.
+        ConfigError: for a name that cannot be one, or no method at all.
     """
     default = settings["transfer"]
     if settings["methods"] is None:
         return [Method(ONLY_METHOD, build(default))]
+    if not settings["methods"]:
+        raise ConfigError(
+            "methods={}: expected one or more, such as methods={plain:{}}; null has the one of transfer"
+        )
     taken = (*BASELINES, ONLY_METHOD)
     for name in settings["methods"]:
         if name in taken or not re.fullmatch(r"[\w-]+", name):

@@ -20,6 +20,7 @@ from sshml.build import build
 from sshml.checkpoint import load_classifier
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
+from sshml.errors import ConfigError
 from sshml.physics import best_threshold
 from sshml.run_folder import MANIFEST, relocated, write_atomically
 from sshml.training import train
@@ -112,6 +113,25 @@ def data_module(data: Mapping[str, Any]) -> SSHDataModule:
     return module
 
 
+def read_rows(folder: Path) -> list[Row]:
+    """Rows of the study in a folder, with all columns; none where there is no ``transfer.json``.
+
+    Raises:
+        ConfigError: if the file does not hold rows.
+    """
+    path = folder / "transfer.json"
+    if not path.is_file():
+        return []
+    try:
+        # Detectors cost nothing, and older studies did not say what a network cost.
+        return [_with_all_columns(row) for row in json.loads(path.read_text())]
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ConfigError(
+            f"{path}: does not hold rows of a study ({error}); put it back, or remove it to have the "
+            "networks, which are kept, tested anew"
+        ) from error
+
+
 Cell = tuple[str, float | str, int, float | None]
 
 
@@ -133,9 +153,7 @@ class Matrix:
     def __init__(self, folder: Path) -> None:
         self._csv = folder / "transfer.csv"
         self._json = folder / "transfer.json"
-        self.rows: list[Row] = []
-        if self._json.is_file():
-            self.rows = [_with_all_columns(row) for row in json.loads(self._json.read_text())]
+        self.rows = read_rows(folder)
         self.failed: dict[Cell, str] = {}
 
     def has(self, cell: Cell) -> bool:
@@ -155,7 +173,6 @@ class Matrix:
 
 
 def _with_all_columns(row: Row) -> Row:
-    """Detectors cost nothing, and older studies did not say what a network cost."""
     return {name: row.get(name) for name in COLUMNS}
 
 
@@ -254,15 +271,17 @@ def trained_source(run: Mapping[str, Any], data: Mapping[str, Any]) -> Source:
         The source.
     """
     folder = Path(run["paths"]["run"])
-    last = folder / "checkpoints" / "last.ckpt"
+    checkpoint, last = (folder / "checkpoints" / f"{name}.ckpt" for name in ("best", "last"))
     W, seed = run["data"]["W"], run["seed"]
-    if not (folder / "metrics.json").is_file():
+    is_finished = (folder / "metrics.json").is_file()
+    if not (is_finished and checkpoint.is_file()):
         print(f"training at W={strength_name(W)}, seed {seed} ({folder.name})", flush=True)
-        train({**run, "ckpt_path": str(last) if last.is_file() else None})
+        # A finished one that has lost its best network has nothing to go on with.
+        goes_on = last.is_file() and not is_finished
+        train({**run, "ckpt_path": str(last) if goes_on else None})
     manifest = json.loads((folder / MANIFEST).read_text())
     seconds = sum(part["wall_time_s"] or 0 for part in (manifest, *manifest["earlier"]))
     strength = tuple(W) if isinstance(W, list) else W
-    checkpoint = folder / "checkpoints" / "best.ckpt"
     return Source(strength, seed, checkpoint, run["data"], {**data, "seed": seed}, seconds)
 
 

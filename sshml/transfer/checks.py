@@ -1,0 +1,116 @@
+"""Checks that the settings of a study fit together, and go with what it has, before any work starts."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+
+from sshml.checkpoint import read_checkpoint
+from sshml.config import dotted
+from sshml.errors import CheckpointError, ConfigError
+from sshml.networks import build_network
+from sshml.run_folder import MANIFEST, relocated
+from sshml.transfer.phase_diagram import HIGHEST_RATIO
+from sshml.transfer.study import ONLY_METHOD, Method, read_rows
+
+# What a study may be gone on with changed: it grows, shows more, or moves to another machine.
+_MAY_CHANGE = (
+    "resume", "report", "compare", "logger.", "callbacks.maps.", "paths.", "source.", "seeds", "data.W",
+    "trainer.precision", "trainer.accelerator", "trainer.devices",
+)  # fmt: skip
+
+
+def check_methods(methods: Sequence[Method], network: nn.Module, data: Mapping[str, Any]) -> None:
+    """Every method must go with the network and the data of the targets."""
+    for method in methods:
+        try:
+            method.transfer.check(network, data)
+        except ConfigError as error:
+            of_method = "" if method.name == ONLY_METHOD else f"methods.{method.name}: "
+            raise ConfigError(f"{of_method}{error}") from error
+
+
+def check_diagram(settings: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    """A diagram needs test chains in all of its bins."""
+    bins = settings["phase_diagram"]
+    if bins is None:
+        return
+    if list(data["ratio_range"]) != [0, HIGHEST_RATIO]:
+        raise ConfigError(
+            f"data.ratio_range={list(data['ratio_range'])}: a phase diagram is drawn over "
+            f"[0, {HIGHEST_RATIO:g}]; leave it away, or set phase_diagram=null"
+        )
+    if data["n_test"] < bins:
+        raise ConfigError(
+            f"phase_diagram={bins}: has more bins than there are test chains, "
+            f"data.n_test={data['n_test']}; set fewer bins, or more chains"
+        )
+
+
+def check_resumed(settings: Mapping[str, Any]) -> None:
+    """A study is gone on with by what it was: rows of other settings must not join it."""
+    folder = Path(settings["resume"])
+    if not (folder / MANIFEST).is_file():
+        raise ConfigError(
+            f"resume={folder}: no run folder of transfer.py; expected one that has {MANIFEST}"
+        )
+    stored: Any = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+    if "source" not in stored:
+        raise ConfigError(
+            f"resume={folder}: a run of train.py; go on with it by python train.py "
+            f"ckpt_path={folder}/checkpoints/last.ckpt"
+        )
+    read_rows(folder)
+    _check_grown(stored, settings)
+    before = dotted(relocated(stored, stored["paths"]["run"], settings["paths"]["run"]))
+    now = dotted(settings)
+    for key in sorted(before.keys() | now.keys()):
+        if not key.startswith(_MAY_CHANGE) and before.get(key) != now.get(key):
+            raise ConfigError(
+                f"{key}={now.get(key)}: the study resume={folder} has {key}={before.get(key)}, and its "
+                "rows would not go with new ones; leave it away, or start a new study"
+            )
+
+
+def _check_grown(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """What a study has of methods, strengths and seeds must be among what it is to have."""
+
+    def of(settings: Mapping[str, Any]) -> dict[str, set[Any]]:
+        return {
+            "methods": set(settings.get("methods") or ()),
+            "data.W": set(settings["data"]["W"]),
+            "source.W": set(settings["source"]["W"] or ()),
+            "seeds": set(range(settings["seeds"])),
+        }
+
+    wanted = of(now)
+    for key, had in of(before).items():
+        if missing := had - wanted[key]:
+            names = ", ".join(
+                sorted(f"{value:g}" if key.endswith("W") else f"{value}" for value in missing)
+            )
+            lacks = f"has {before['seeds']}" if key == "seeds" else f"has {names} too"
+            raise ConfigError(
+                f"{key}: the study resume={now['resume']} {lacks}; it can be gone on with by more, not "
+                "less; leave it away, or start a new study"
+            )
+
+
+def empty_network(node: Mapping[str, Any]) -> nn.Module:
+    """A network without values, to try out what fits it."""
+    try:
+        with torch.device("meta"):
+            return build_network(node, download=False)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"model: {error}") from error
+
+
+def check_compare(path: str) -> None:
+    """What a report compares with must be a network."""
+    try:
+        read_checkpoint(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"compare={error}") from error

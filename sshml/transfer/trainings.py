@@ -1,0 +1,122 @@
+"""The networks of a study: those that it trains, or the one of a checkpoint."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sshml.checkpoint import network_state, read_checkpoint
+from sshml.checks import check_run
+from sshml.errors import CheckpointError, ConfigError
+from sshml.transfer.checks import check_diagram, check_methods, check_resumed, empty_network
+from sshml.transfer.study import (
+    Method,
+    Source,
+    Training,
+    source_settings,
+    strength_name,
+    trained_source,
+)
+
+
+def trainings_of(
+    settings: Mapping[str, Any], overrides: Sequence[str], methods: Sequence[Method]
+) -> list[Training]:
+    """The networks of a study with the methods that begin with each; checks all before any work.
+
+    Args:
+        settings: of the study.
+        overrides: what the command line changed of the configuration.
+        methods: of the study, from :func:`sshml.transfer.protocol.methods_of`.
+
+    Raises:
+        ConfigError: if the parts do not fit together.
+        CheckpointError: likewise, for a checkpoint.
+    """
+    typed = {override.lstrip("+~").split("=")[0] for override in overrides}
+    if settings["resume"] is not None:
+        check_resumed(settings)
+    if settings["checkpoint"] is not None:
+        return [_of_checkpoint(settings, typed, methods)]
+    if not settings["source"]["W"]:
+        raise ConfigError(
+            "source.W=null: there is no network to test; set checkpoint=RUN/checkpoints/best.ckpt, or "
+            "the strengths to train networks at"
+        )
+    check_diagram(settings, settings["data"])
+    check_methods(methods, empty_network(settings["model"]), settings["data"])
+    alike: dict[str, list[Method]] = {}
+    for method in methods:
+        alike.setdefault(json.dumps(method.training, sort_keys=True), []).append(method)
+    # A method that has strengths of its own trains the same network whatever source.W is.
+    trainings: dict[tuple[Any, ...], Training] = {}
+    for W in settings["source"]["W"]:
+        for seed in range(settings["seed"], settings["seed"] + settings["seeds"]):
+            for own, group in alike.items():
+                run = source_settings(settings, W, seed, group[0])
+                strength = strength_name(run["data"]["W"])
+                if (own, strength, seed) not in trainings:
+                    check_run({**run, "ckpt_path": None})
+                    make = partial(trained_source, run, settings["data"])
+                    trainings[own, strength, seed] = Training(make, strength, seed, group)
+    return list(trainings.values())
+
+
+def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], methods: Sequence[Method]) -> Training:
+    """The one network that a checkpoint is; says what is tested otherwise than it was trained."""
+    path = settings["checkpoint"]
+    if "source.W" in typed or "seeds" in typed:
+        raise ConfigError(
+            f"checkpoint={path}: is one trained network; leave away source.W and seeds, or the "
+            "checkpoint"
+        )
+    for method in methods:
+        if method.training:
+            raise ConfigError(
+                f"checkpoint={path}: is trained already, and methods.{method.name} sets its training; "
+                "leave away the checkpoint, or the method"
+            )
+    of_model: list[str] = []
+    try:
+        content = read_checkpoint(path)
+        network = empty_network(content["hyper_parameters"]["network"])
+        network_state(network, content)
+        of_model = sorted(key for key in typed if key.split(".")[0] == "model")
+        if of_model:
+            network_state(empty_network(settings["model"]), content)
+    except CheckpointError as error:
+        way_out = f"; leave {of_model[0]} away, the checkpoint has its own" if of_model else ""
+        raise CheckpointError(f"checkpoint={path}: {error}{way_out}") from error
+    trained = content["hyper_parameters"]["data"]
+    data = dict(trained)
+    for key, value in settings["data"].items():
+        if (f"data.{key}" in typed or (key == "seed" and "seed" in typed)) and key != "W":
+            data[key] = value
+            if trained.get(key) != value:
+                print(f"data.{key}={value}: the network was trained with {trained.get(key)}")
+    if data["n_cells"] != trained["n_cells"]:
+        print(
+            f"data.n_cells={data['n_cells']}: images of another size than the network was trained on; "
+            "its global average pooling takes any"
+        )
+    print(
+        f"tested on {data['n_test']} chains of M = {data['n_cells']} a strength, made as those of its "
+        "training but for what the command line changes (an experiment's data settings do not)"
+    )
+    check_diagram(settings, data)
+    check_methods(methods, network, data)
+    size = 2 * data["n_cells"]
+    try:
+        network(torch.empty(2, 1, size, size, device="meta"))
+    except RuntimeError as error:
+        raise ConfigError(
+            f"data.n_cells={data['n_cells']}: too small for the network of checkpoint={path} "
+            f"({' '.join(str(error).split())}); choose a larger data.n_cells"
+        ) from error
+    W = trained["W"]
+    strength = tuple(W) if isinstance(W, list) else W
+    source = Source(strength, trained["seed"], Path(path), trained, data)
+    return Training(lambda: source, source.train_W, source.seed, methods)
