@@ -225,6 +225,7 @@ def test_methods_side_by_side_share_what_they_can_and_go_on(run_transfer: Comman
             "methods.adversarial_batch_norm.transfer.n_samples",
             "methods.localised_batch_norm.transfer.n_samples",
             "methods.localised_fine_tune.transfer.n_samples",
+            "methods.replay.transfer.n_samples", "methods.localised_replay.transfer.n_samples",
         )),
     )  # fmt: skip
     run = run_transfer(*command)
@@ -294,6 +295,18 @@ def test_what_a_study_leaves_out_may_be_said_again(tmp_path: Path) -> None:
         resumed,
         "~methods.plain",
     ]
+
+
+def test_a_study_is_gone_on_with_by_more_methods(run_transfer: Command) -> None:
+    run = run_transfer(*TINY_TRANSFER, "data.W=[0.5]", "methods={plain:{}}")
+    of_plain = [row for row in rows(run) if row["method"] == "plain"]
+    more = run_transfer(f"resume={run.folder}", "+methods.longer.data.n_train=80")
+    assert more.status == 0, more.err
+    assert {row["method"] for row in rows(more)} == {"plain", "longer", *BASELINES}
+    assert [row for row in rows(more) if row["method"] == "plain"] == of_plain
+    changed = run_transfer(f"resume={run.folder}", "+methods.plain.data.n_train=80")
+    assert changed.status == 2
+    assert "methods.plain.data.n_train=80: the study resume=" in changed.err
 
 
 def test_tests_are_the_same_for_all_methods(run_transfer: Command) -> None:

@@ -65,10 +65,13 @@ def check_resumed(settings: Mapping[str, Any]) -> None:
         )
     read_rows(folder)
     _check_grown(stored, settings)
+    own = stored.get("methods") or {}
+    new_methods = tuple(f"methods.{name}." for name in settings["methods"] or () if name not in own)
+    may_change = (*_MAY_CHANGE, *(new_methods if own else ()))
     before = dotted(relocated(stored, stored["paths"]["run"], settings["paths"]["run"]))
     now = dotted(settings)
     for key in sorted(before.keys() | now.keys()):
-        if not key.startswith(_MAY_CHANGE) and before.get(key) != now.get(key):
+        if not key.startswith(may_change) and before.get(key) != now.get(key):
             raise ConfigError(
                 f"{key}={now.get(key)}: the study resume={folder} has {key}={before.get(key)}, and its "
                 "rows would not go with new ones; leave it away, or start a new study"

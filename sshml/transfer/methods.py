@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
@@ -56,10 +56,11 @@ def _check_enough(n_samples: int, data: Mapping[str, Any]) -> None:
         )
 
 
-def _profiles(data: SSHDataModule, n_samples: int, device: torch.device) -> Tensor:
-    """The first profiles of a training split, shape (n_samples, 1, 2M, 2M)."""
-    batch = data.dataset(Split.TRAIN).__getitems__(range(n_samples))
-    return batch["profile"].to(device, memory_format=torch.channels_last)
+def _labelled(data: SSHDataModule, index: Sequence[int], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Profiles of a training split, shape (n, 1, 2M, 2M), and their labels, shape (n,)."""
+    batch = data.dataset(Split.TRAIN).__getitems__(index)
+    profiles = batch["profile"].to(device, memory_format=torch.channels_last)
+    return profiles, batch["label"].to(device)
 
 
 class ZeroShot(TransferMethod):
@@ -87,6 +88,8 @@ class FineTune(TransferMethod):
         freeze: parts of the network that stay as they are, by the beginnings of their parameters'
             names: ``features`` leaves the head, ``features.0`` all but the first layer. Batch norms
             without a trainable parameter keep their running statistics too.
+        replay: profiles of the source's training split, with their labels, that are shown again in a
+            step for each of the target's, so that the network does not forget them (rehearsal).
     """
 
     def __init__(
@@ -96,12 +99,14 @@ class FineTune(TransferMethod):
         lr: Annotated[float, Field(gt=0)] = 1e-3,
         batch_size: Annotated[int, Field(ge=2)] = 20,
         freeze: Sequence[str] = (),
+        replay: NonNegativeInt = 0,
     ) -> None:
         self.n_samples = self.labelled = n_samples
         self.epochs = epochs
         self.lr = lr
         self.batch_size = batch_size
         self.freeze = tuple(freeze)
+        self.replay = replay
 
     def _is_frozen(self, name: str) -> bool:
         return any(name == part or name.startswith(f"{part}.") for part in self.freeze)
@@ -126,7 +131,7 @@ class FineTune(TransferMethod):
     def adapt(
         self,
         network: nn.Module,
-        source: SSHDataModule,  # noqa: ARG002
+        source: SSHDataModule,
         target: SSHDataModule,
         seed: int,
     ) -> nn.Module:
@@ -138,16 +143,20 @@ class FineTune(TransferMethod):
                 not self._is_frozen(f"{name}.{own}".lstrip(".")) for own, _ in module.named_parameters()
             )
         device = trained[0].device
-        batch = target.dataset(Split.TRAIN).__getitems__(range(self.n_samples))
-        profiles = batch["profile"].to(device, memory_format=torch.channels_last)
-        labels = batch["label"].to(device)
+        profiles, labels = _labelled(target, range(self.n_samples), device)
+        n_source = len(source.dataset(Split.TRAIN))
         optimizer = torch.optim.SGD(trained, lr=self.lr, momentum=0.9)
         order = torch.Generator().manual_seed(seed)
         for _ in range(self.epochs):
             for part in torch.randperm(self.n_samples, generator=order).split(self.batch_size):  # type: ignore[no-untyped-call]
-                if len(part) > 1:  # a batch norm has no variance of a single image
+                images, answers = profiles[part], labels[part]
+                if self.replay:
+                    again = torch.randint(n_source, (self.replay * len(part),), generator=order)
+                    old = _labelled(source, again.tolist(), device)
+                    images, answers = torch.cat([images, old[0]]), torch.cat([answers, old[1]])
+                if len(images) > 1:  # a batch norm has no variance of a single image
                     optimizer.zero_grad()
-                    cross_entropy(adapted(profiles[part]), labels[part]).backward()  # type: ignore[no-untyped-call]
+                    cross_entropy(adapted(images), answers).backward()  # type: ignore[no-untyped-call]
                     optimizer.step()
         return adapted.eval()
 
@@ -193,7 +202,7 @@ class BatchNormStatistics(TransferMethod):
             norm.reset_running_stats()
             norm.momentum = None  # a mean over all batches
             norm.train()
-        profiles = _profiles(target, self.n_samples, next(network.parameters()).device)
+        profiles, _ = _labelled(target, range(self.n_samples), next(network.parameters()).device)
         # Of sizes as even as can be: a mean over batches weighs a small one like a large one.
         for part in profiles.tensor_split(math.ceil(self.n_samples / self.batch_size)):
             if len(part) > 1:  # a single image has no variance
@@ -266,8 +275,8 @@ class DomainAdversarial(TransferMethod):
         """A copy of the network, trained on labels of the source and profiles of the target."""
         adapted: Any = copy.deepcopy(network).train()
         device = next(network.parameters()).device
-        unlabelled = _profiles(target, self.n_samples, device)
-        dataset = source.dataset(Split.TRAIN)
+        unlabelled, _ = _labelled(target, range(self.n_samples), device)
+        n_source = len(source.dataset(Split.TRAIN))
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             width = adapted.head.in_features
@@ -280,26 +289,22 @@ class DomainAdversarial(TransferMethod):
                 ],
                 betas=(0.5, 0.999),
             )
-            steps = max(len(dataset) // self.batch_size, 1)
+            steps = max(n_source // self.batch_size, 1)
             for step in range(self.epochs * steps):
                 if step % steps == 0:
-                    order = torch.randperm(len(dataset))
+                    order = torch.randperm(n_source)
                 own = order[(step % steps) * self.batch_size :][: self.batch_size]
-                batch = dataset.__getitems__(own.tolist())
+                profiles, labels = _labelled(source, own.tolist(), device)
                 foreign = unlabelled[torch.randint(self.n_samples, (len(own),))]
                 progress = step / (self.epochs * steps)
                 scale = self.weight * (2 / (1 + math.exp(-10 * progress)) - 1)
                 # Each in a pass of its own, or batch norms would tell the two apart.
                 features = [
-                    adapted.features(images).mean(dim=(-2, -1))
-                    for images in (
-                        batch["profile"].to(device, memory_format=torch.channels_last),
-                        foreign,
-                    )
+                    adapted.features(images).mean(dim=(-2, -1)) for images in (profiles, foreign)
                 ]
                 said = critic(_ReversedGradient.apply(torch.cat(features), scale))[:, 0]
                 is_target = torch.cat([torch.zeros(len(own)), torch.ones(len(own))]).to(device)
-                loss = cross_entropy(adapted.head(features[0]), batch["label"].to(device))
+                loss = cross_entropy(adapted.head(features[0]), labels)
                 loss = loss + binary_cross_entropy_with_logits(said, is_target)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]

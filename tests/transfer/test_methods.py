@@ -59,6 +59,23 @@ def test_a_few_labelled_samples_help():
     assert accuracies[1] > 0.65 > accuracies[0]
 
 
+def test_replay_keeps_what_was_learned():
+    source, target = data(W=0.0, n_train=200), data(ratio_range=(0.0, 0.9))
+    before = FineTune(n_samples=200, epochs=15, lr=0.01).adapt(network(), target, source, 0)
+
+    def on_source(tuned):
+        answers = ask(tuned, source.test_dataloader())
+        return score(answers.predictions, answers.labels)["accuracy"]
+
+    # A target of topological chains alone has nothing to say of trivial ones.
+    options = {"n_samples": 40, "epochs": 10, "lr": 0.01}
+    forgetful, mindful = (
+        FineTune(**options, replay=replay).adapt(before, source, target, 0) for replay in (0, 1)
+    )
+    assert min(on_source(before), on_source(mindful)) > 0.9
+    assert on_source(forgetful) < 0.75
+
+
 def test_the_same_seed_tunes_to_the_same_network():
     before = network()
     method = FineTune(n_samples=30, epochs=2)
