@@ -7,6 +7,7 @@ import torch
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.stats import binomtest
 from sklearn.decomposition import PCA
 from torch import Tensor
 
@@ -41,7 +42,8 @@ def uncertainty(answers: Mapping[float, Answers], strangeness: Mapping[float, Te
     axes[0, 0].plot([0.5, 1], [0.5, 1], "k:", lw=1)
     axes[0, 0].set(
         xlabel="confidence of all together", ylabel="share that is right",
-        title=f"calibration\n(bins of {_FEWEST} chains or more)", xlim=(0.5, 1), ylim=(0, 1.02),
+        title=f"calibration, 95 % intervals\n(bins of {_FEWEST} chains or more)",
+        xlim=(0.5, 1), ylim=(0, 1.02),
     )  # fmt: skip
     axes[0, 1].axvline(0, color="k", lw=1, ls=":")
     axes[0, 1].set(
@@ -67,9 +69,15 @@ def _reliability(axes: Axes, said: Answers, style: Mapping[str, object]) -> None
     known = [k for k in range(_RELIABILITY_BINS) if (bins == k).sum() >= _FEWEST]
     x = [float(confidence.numpy()[bins == k].mean()) for k in known]
     y = [float(right[bins == k].mean()) for k in known]
-    size = [6 + 60 * float((bins == k).mean()) for k in known]
-    axes.plot(x, y, lw=1, **style)  # type: ignore[arg-type]
-    axes.scatter(x, y, s=size, color=style["color"])
+    intervals = [
+        binomtest(int(right[bins == k].sum()), int((bins == k).sum())).proportion_ci(method="wilson")
+        for k in known
+    ]
+    error = [
+        [share - i.low for share, i in zip(y, intervals, strict=True)],
+        [i.high - share for share, i in zip(y, intervals, strict=True)],
+    ]
+    axes.errorbar(x, y, yerr=error, marker="o", ms=4, lw=1, capsize=2, **style)  # type: ignore[arg-type]
 
 
 def _by_distance(axes: Axes, said: Answers, style: Mapping[str, object]) -> None:
@@ -95,14 +103,15 @@ def _features(
     ratio = np.concatenate([answers[W].ratio for W in strengths])
     of_strength = np.concatenate([np.full(len(answers[W].ratio), W) for W in strengths])
     said = np.concatenate([answers[W].logits[0].softmax(dim=1)[:, 1].numpy() for W in strengths])
-    dots = {"s": 5, "alpha": 0.6, "linewidths": 0}
-    image = axes[0].scatter(*points.T, c=ratio, cmap="coolwarm_r", **dots)
+    # Dark in the middle of their scales: what is close to the transition is to be seen.
+    dots = {"s": 5, "alpha": 0.7, "linewidths": 0}
+    image = axes[0].scatter(*points.T, c=ratio, cmap="berlin_r", **dots)
     figure.colorbar(image, ax=axes[0], label="$t_1/t_2$")
     for W in strengths:
         own = of_strength == W
         axes[1].scatter(*points[own].T, color=colours[W], label=f"W = {W:g}", **dots)
     axes[1].legend(fontsize=9, markerscale=2)
-    image = axes[2].scatter(*points.T, c=said, cmap="coolwarm", vmin=0, vmax=1, **dots)
+    image = axes[2].scatter(*points.T, c=said, cmap="berlin", vmin=0, vmax=1, **dots)
     figure.colorbar(image, ax=axes[2], label="probability of the topological phase")
     shares = 100 * fitted.explained_variance_ratio_
     for ax, by in zip(axes, ("ratio", "disorder", "answer"), strict=True):

@@ -46,6 +46,17 @@ def test_every_explanation_of_a_linear_network_is_what_each_pixel_adds(images):
         torch.testing.assert_close(EXPLANATIONS[name](network, images), against)
 
 
+def test_integrated_gradients_of_a_cnn_add_up_to_what_the_image_adds(images):
+    pytest.importorskip("captum")
+    torch.manual_seed(0)
+    network = CNN(widths=[4, 4], pool_after=[1]).eval()
+    maps = EXPLANATIONS["integrated_gradients"](network, images)
+    even = torch.full_like(images, 1 / SIZE)
+    added = (network(images) - network(even))[:, 1]
+    assert added.abs().min() > 0.005
+    torch.testing.assert_close(maps.sum(dim=(1, 2)), added, rtol=0.05, atol=0)
+
+
 def test_grad_cam_of_such_a_network_is_the_class_activation_map(images):
     pytest.importorskip("captum")
     network = CNN(widths=[4, 4], pool_after=[1]).eval()
