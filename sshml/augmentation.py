@@ -15,10 +15,11 @@ from torch import Tensor, nn
 Probability = Annotated[float, Field(ge=0, le=1)]
 # Keeps logarithms of squares finite.
 _TINY = 1e-6
-# Localisation length of trivial mid-gap pairs, in cells.
-_SHORTEST = 0.7
-# Of the logarithm of a density: beyond it nothing is left of the far end in single precision.
-_LARGEST_FALL = 60.0
+# Fall of the logarithm of a density from which on a pair is taken for a zero mode.
+_SMALLEST_FALL = 2.0
+# Every other walk that rises has no such fall anywhere. Drawn as often, nearly all images get a pair,
+# in both phases alike: that there is one must not be a cue.
+_TRIES = 4
 
 
 class Augmentation(nn.Module):
@@ -177,62 +178,77 @@ def _localised(centre: Tensor, apart: Tensor, length: Tensor, n_cells: int) -> T
 
 
 class ZeroModes(Augmentation):
-    """Makes mid-gap pairs wander, as they do in chains of uneven hoppings.
+    """Puts mid-gap pairs of uneven chains in the place of the clean ones'.
 
-    At zero energy |psi_A(m+1) / psi_A(m)| = t1(m) / t2(m), and likewise from the other end on B, so the
-    logarithm of the density of an edge state falls evenly in a clean chain and walks at random in an
-    uneven one. In topological images A's density is multiplied by exp(w) and B's by exp(-w), w a
-    Brownian bridge over the cells: the fall from one end to the other, whose sign tells the winding
-    number (Mondragon-Shem et al., arXiv:1311.5233), stays as it is, but the peaks may leave the ends.
-    That the bridge grows with the fall is a choice, so that the pair stays one of two ends.
-    In trivial images the pair becomes a localised state, as of :class:`LocalisedStates`, with A and B
-    some way apart, in either order, as at the walls of a domain. No chain is solved; but that zero
-    modes walk is knowledge of disordered chains, which :class:`LocalisedStates` does without.
+    At zero energy |psi_A(m+1) / psi_A(m)| = t1(m) / t2(m), so the logarithm of A's density falls evenly
+    along a clean topological chain, and walks at random where hoppings are uneven; B's rises where A's
+    falls. The phase is the sign of the walk from end to end (Mondragon-Shem et al., arXiv:1311.5233).
+    The pair lies on the stretch on which the walk falls farthest, A's peak at its beginning and B's at
+    its end. In a topological chain this is most of the chain, in a trivial one whatever stretch happens
+    to fall, as between the walls of a domain.
+
+    Logarithms of hoppings are normal; their mean and their standard deviation are drawn anew for every
+    image, the sign of the mean by its label. A pair on a stretch without much of a fall is not a zero
+    mode; others are drawn then. No chain is diagonalised, and the distribution is not that of any
+    disorder to be tested at; but :class:`LocalisedStates` does without uneven hoppings altogether.
 
     Args:
-        p: share of the images that are changed.
-        wander: largest standard deviation, as a part of the fall, of a walk of which w is the bridge.
-        apart: of A and B in trivial images, at most, as a part of the chain.
+        p: share of the images to be changed.
+        drift: largest mean of log (t1 / t2), either way.
+        wander: largest standard deviation of log (t1 / t2).
     """
 
     def __init__(
         self,
         p: Probability = 0.5,
-        wander: Annotated[float, Field(ge=0)] = 1.2,
-        apart: Annotated[float, Field(ge=0, le=1)] = 0.4,
+        drift: Annotated[float, Field(gt=0)] = 0.5,
+        wander: Annotated[float, Field(ge=0)] = 1.5,
     ) -> None:
         super().__init__()
         self.p = p
+        self.drift = drift
         self.wander = wander
-        self.apart = apart
 
     def forward(self, profiles: Tensor, labels: Tensor) -> Tensor:
         """Images, some of them with another mid-gap pair."""
         lower = _lower_half(profiles)
-        pair = lower[..., -1:]
-        topological = (labels == 1).view(-1, 1, 1)
-        changed = torch.where(topological, self._walked(pair), self._localised(pair))
-        chosen = _chosen(len(lower), self.p, lower.device)
-        return _mirrored(torch.cat([lower[..., :-1], torch.where(chosen, changed, pair)], dim=-1))
+        n, n_sites, n_cells = lower.shape
+        pairs, fall = zero_modes(*self._hoppings(labels.repeat_interleave(_TRIES), n_cells))
+        found = (fall > _SMALLEST_FALL).view(n, _TRIES)
+        first = found.int().argmax(dim=1) + _TRIES * torch.arange(n, device=lower.device)
+        chosen = _chosen(n, self.p, lower.device) & found.any(dim=1).view(-1, 1, 1)
+        pair = torch.where(chosen, pairs[first].view(n, n_sites, 1).to(lower), lower[..., -1:])
+        return _mirrored(torch.cat([lower[..., :-1], pair], dim=-1))
 
-    def _walked(self, pair: Tensor) -> Tensor:
-        n, n_cells, device = len(pair), pair.shape[1] // 2, pair.device
-        # Of A and B, shape (n, M, 2). A decay below the smallest float32 is none to be known.
-        logarithm = pair.view(n, n_cells, 2).clamp(min=torch.finfo(torch.float32).tiny).log()
-        fall = (logarithm[:, :1, :1] - logarithm[:, -1:, :1]).clamp(min=0, max=_LARGEST_FALL)
-        steps = torch.randn(n, n_cells - 1, 1, device=device) / math.sqrt(n_cells - 1)
-        walk = nn.functional.pad((steps - steps.mean(dim=1, keepdim=True)).cumsum(dim=1), (0, 0, 1, 0))
-        walk = walk * self.wander * torch.rand(n, 1, 1, device=device) * fall
-        return ((logarithm + torch.cat([walk, -walk], dim=2)).softmax(dim=1) / 2).view(pair.shape)
+    def _hoppings(self, labels: Tensor, n_cells: int) -> tuple[Tensor, Tensor]:
+        """Random logarithms of t1, shape (n, M), and t2, shape (n, M - 1), of the labels' phases."""
+        n, device = len(labels), labels.device
+        spread = self.wander / math.sqrt(2) * torch.rand(n, 1, device=device)
+        log_t1 = spread * torch.randn(n, n_cells, device=device)
+        log_t2 = spread * torch.randn(n, n_cells - 1, device=device)
+        # Of either sign as the label says, whatever the numbers drawn have for a mean.
+        mean = (1 - 2 * labels.view(-1, 1)) * self.drift * torch.rand(n, 1, device=device)
+        return log_t1 + mean - (log_t1[:, :-1] - log_t2).mean(dim=1, keepdim=True), log_t2
 
-    def _localised(self, pair: Tensor) -> Tensor:
-        n, n_cells, device = len(pair), pair.shape[1] // 2, pair.device
 
-        def uniform() -> Tensor:
-            return torch.rand(n, 1, 1, 1, device=device)
+def zero_modes(log_t1: Tensor, log_t2: Tensor) -> tuple[Tensor, Tensor]:
+    """Mid-gap pairs of uneven chains by their closed form; see :class:`ZeroModes`.
 
-        low, high = math.log(_SHORTEST), math.log(n_cells / 2)
-        length = (low + (high - low) * uniform()).exp()
-        centre = (n_cells + 2) * (math.pi / 2 * uniform()).sin().square() - 1.5
-        apart = self.apart * n_cells * (2 * uniform() - 1)
-        return _localised(centre, apart, length, n_cells).to(pair)
+    Args:
+        log_t1: natural logarithms of the hoppings within cells, shape (n, M).
+        log_t2: the same of those between cells, shape (n, M - 1).
+
+    Returns:
+        Densities, half of the weight on either sublattice, shape (n, 2M); and the farthest fall of the
+        logarithm of A's density, shape (n,): the energy goes as exp(-fall / 2), and the closed form
+        becomes exact as it vanishes.
+    """
+    walk = nn.functional.pad(2 * (log_t1[:, :-1] - log_t2).cumsum(dim=1), (1, 0))
+    highest, highest_cell = walk.cummax(dim=1)
+    fall, last = (highest - walk).max(dim=1, keepdim=True)
+    first = highest_cell.gather(1, last)
+    cells = torch.arange(walk.shape[1], device=walk.device)
+    on_a = walk.masked_fill(cells > last, -torch.inf).softmax(dim=1)
+    # From the other end |psi_B(m-1) / psi_B(m)| = t1(m) / t2(m-1).
+    on_b = (-walk - 2 * log_t1).masked_fill(cells < first, -torch.inf).softmax(dim=1)
+    return torch.stack([on_a, on_b], dim=2).flatten(1) / 2, fall[:, 0]
