@@ -86,6 +86,11 @@ def _key(override: str) -> str:
     return override.split("=", maxsplit=1)[0].lstrip("+~").split("@")[0]
 
 
+def _path(override: str) -> str:
+    """Where in the configuration an override has its effect: of ``group@path=option`` the path."""
+    return override.split("=", maxsplit=1)[0].lstrip("+~").split("@")[-1]
+
+
 def with_recorded_overrides(arguments: list[str]) -> list[str]:
     """Put the overrides of the run to be resumed before those given now, which win.
 
@@ -100,11 +105,17 @@ def with_recorded_overrides(arguments: list[str]) -> list[str]:
     folder = run_folder_of(paths[-1]) if paths else None
     if folder is None:
         return arguments
-    recorded = json.loads((folder / "manifest.json").read_text())["overrides"]
-    taken = {_key(override) for override in given}
+    manifest = folder / "manifest.json"
+    try:
+        recorded = json.loads(manifest.read_text())["overrides"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{manifest}: cannot be read ({type(error).__name__}: {error}); put it back"
+        ) from error
     # Another choice of a group takes the place of its recorded keys too. What is left out (~) once
     # cannot be left out again.
-    kept = [o for o in recorded if not {_key(o), _key(o).split(".")[0]} & taken]
+    taken = tuple(f"{_path(override)}." for override in given)
+    kept = [o for o in recorded if not f"{_path(o)}.".startswith(taken)]
     return [o for o in kept if o not in arguments] + arguments
 
 

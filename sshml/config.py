@@ -175,15 +175,26 @@ def _check_method(path: str, method: Mapping[str, Any], data: Mapping[str, Any])
 
 
 def dotted(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one level of dotted keys."""
+    """Nested settings as one level of dotted keys; an empty mapping is a value."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
         flat |= (
             dotted(value, f"{prefix}{key}.")
-            if isinstance(value, Mapping)
+            if isinstance(value, Mapping) and value
             else {f"{prefix}{key}": value}
         )
     return flat
+
+
+def with_defaults(settings: Any) -> Any:
+    """Settings with what their targets take if it is left away, such as an option that is new."""
+    if not isinstance(settings, Mapping):
+        return list(settings) if isinstance(settings, tuple) else settings
+    left_away: dict[str, Any] = {}
+    if isinstance(settings.get(TARGET), str):
+        parameters = _signature("", settings[TARGET])[0].parameters.values()
+        left_away = {p.name: p.default for p in parameters if p.default is not p.empty}
+    return {key: with_defaults(value) for key, value in {**left_away, **settings}.items()}
 
 
 def _refuse_training_experiment() -> None:
@@ -298,7 +309,7 @@ def _expectation(error: ValidationError) -> str:
     for problem in error.errors():
         phrase = problem["msg"].removeprefix("Value error, ")
         phrase = phrase.replace("Input should be ", "expected ")
-        phrase = re.sub("a valid dictionary or instance of _.*", "a mapping", phrase)
+        phrase = re.sub("a valid dictionary( or instance of _.*)?", "a mapping", phrase)
         if phrase not in phrases:
             phrases.append(phrase if not phrases else phrase.removeprefix("expected "))
     return " or ".join(phrases)

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
+from sshml import intervals
 from sshml.physics import profile_maxima
 
 PHASES = ("trivial", "topological")
@@ -196,9 +196,9 @@ def accuracy_by_ratio(
         points = []
         for b in np.unique(bins):
             inside = values[bins == b]
-            interval = binomtest(int(inside.sum()), len(inside)).proportion_ci(method="wilson")
+            interval = intervals.of_share(int(inside.sum()), len(inside))
             centre = (edges[b] + edges[b + 1]) / 2
-            points.append(100 * np.array([centre / 100, inside.mean(), interval.low, interval.high]))
+            points.append(100 * np.array([centre / 100, inside.mean(), *interval]))
         x, y, low, high = np.transpose(points)
         axes.plot(x, y, "o-", ms=3, color=colour, label=title)
         axes.fill_between(x, low, high, color=colour, alpha=0.2, lw=0)

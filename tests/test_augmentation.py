@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from sshml.augmentation import ColumnPermutation, LocalisedStates, SiteReversal, ZeroModes, zero_modes
+from sshml.augmentation import (
+    _SMALLEST_FALL,
+    ColumnPermutation,
+    LocalisedStates,
+    SiteReversal,
+    ZeroModes,
+    zero_modes,
+)
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
 from sshml.physics import inverse_participation_ratio
@@ -108,19 +115,25 @@ def test_lengths_that_are_none():
         LocalisedStates(shortest=2.0, longest=1.0)
 
 
+def mid_gap_pairs(log_t1, log_t2):
+    """Densities, shape (n, 2M), and energies, shape (n,), by exact diagonalisation."""
+    n, n_cells = log_t1.shape
+    hopping = np.zeros((n, n_cells, n_cells))  # rows B, columns A
+    cells = np.arange(n_cells)
+    hopping[:, cells, cells] = np.exp(log_t1)
+    hopping[:, cells[:-1], cells[1:]] = np.exp(log_t2)
+    b, energies, a = np.linalg.svd(hopping)
+    density = np.stack([a[:, -1, :] ** 2, b[:, :, -1] ** 2], axis=2).reshape(n, -1) / 2
+    return density, energies[:, -1]
+
+
 def test_zero_modes_are_those_of_exact_diagonalisation():
     generator = np.random.default_rng(0)
     n, n_cells = 1000, 25
     drift = generator.uniform(-0.5, 0.5, size=(n, 1))
     log_t1 = generator.normal(size=(n, n_cells)) + drift
     log_t2 = generator.normal(size=(n, n_cells - 1))
-    hopping = np.zeros((n, n_cells, n_cells))  # rows B, columns A
-    cells = np.arange(n_cells)
-    hopping[:, cells, cells] = np.exp(log_t1)
-    hopping[:, cells[:-1], cells[1:]] = np.exp(log_t2)
-    b, energies, a = np.linalg.svd(hopping)
-    exact = np.stack([a[:, -1, :] ** 2, b[:, :, -1] ** 2], axis=2).reshape(n, -1) / 2
-
+    exact, energy = mid_gap_pairs(log_t1, log_t2)
     pairs, fall = zero_modes(torch.from_numpy(log_t1), torch.from_numpy(log_t2))
     assert torch.allclose(pairs.sum(dim=1), torch.ones_like(fall))
     overlap = np.sqrt(pairs.numpy() * exact).sum(axis=1)
@@ -129,7 +142,24 @@ def test_zero_modes_are_those_of_exact_diagonalisation():
         far = of_phase & (fall.numpy() > 10)
         assert far.sum() > 100
         assert np.quantile(overlap[far], 0.1) > 0.99
-    assert np.corrcoef(fall.numpy(), np.log(energies[:, -1]))[0, 1] < -0.9
+    far = fall.numpy() > 10
+    np.testing.assert_allclose(-2 * np.log(energy)[far], fall.numpy()[far], atol=3)
+
+
+@pytest.mark.parametrize("n_cells", [25, 60])
+def test_pairs_as_they_are_drawn_are_close_to_exact_diagonalisation(n_cells):
+    labels = torch.arange(2000) % 2
+    log_t1, log_t2 = ZeroModes()._hoppings(labels, n_cells)
+    # What the label says of the chain is so, whatever was drawn.
+    rise = (log_t1[:, :-1] - log_t2).sum(dim=1)
+    assert torch.equal(rise < 0, labels == 1)
+    pairs, fall = zero_modes(log_t1.double(), log_t2.double())
+    exact = mid_gap_pairs(log_t1.double().numpy(), log_t2.double().numpy())[0]
+    overlap = np.sqrt(pairs.numpy() * exact).sum(axis=1)
+    for label in (0, 1):
+        taken = (labels == label).numpy() & (fall > _SMALLEST_FALL).numpy()
+        assert taken.sum() > 400
+        assert np.quantile(overlap[taken], 0.1) > 0.9
 
 
 def test_zero_modes_fall_in_topological_chains_and_rise_in_trivial_ones(batch):

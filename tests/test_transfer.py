@@ -304,9 +304,35 @@ def test_a_study_is_gone_on_with_by_more_methods(run_transfer: Command) -> None:
     assert more.status == 0, more.err
     assert {row["method"] for row in rows(more)} == {"plain", "longer", *BASELINES}
     assert [row for row in rows(more) if row["method"] == "plain"] == of_plain
-    changed = run_transfer(f"resume={run.folder}", "+methods.plain.data.n_train=80")
-    assert changed.status == 2
-    assert "methods.plain.data.n_train=80: the study resume=" in changed.err
+    for change in ("+methods.plain.data.n_train=80", "+methods.plain.augmentation={}"):
+        changed = run_transfer(f"resume={run.folder}", change)
+        assert changed.status == 2
+        assert f"{change.lstrip('+')}: the study resume=" in changed.err
+
+
+def test_a_study_of_one_method_stays_one(run_transfer: Command) -> None:
+    run = run_transfer(*TINY_TRANSFER, "data.W=[0.5]")
+    for more in ("+methods.mine={}", "+methods.mine.data.n_train=40"):
+        refused = run_transfer(f"resume={run.folder}", more)
+        assert refused.status == 2
+        assert "has one method, transfer=, and no others" in refused.err
+
+
+def test_a_study_of_before_an_option_was_there_goes_on(run_transfer: Command) -> None:
+    of_one = "methods.tuned.transfer.n_samples=20"
+    run = run_transfer(
+        *TINY_TRANSFER, "data.W=[0.5]", "+transfer@methods.tuned.transfer=fine_tune", of_one
+    )
+    assert run.status == 0, run.err
+    config = run.folder / "config.yaml"
+    config.write_text(config.read_text().replace("      replay: 0\n", ""))
+    # Another choice of the same group, for another method, leaves the first one's as it was.
+    more = run_transfer(
+        f"resume={run.folder}", "+transfer@methods.other.transfer=batch_norm",
+        "methods.other.transfer.n_samples=20",
+    )  # fmt: skip
+    assert more.status == 0, more.err
+    assert {row["method"] for row in rows(more)} == {"tuned", "other", *BASELINES}
 
 
 def test_tests_are_the_same_for_all_methods(run_transfer: Command) -> None:
@@ -339,31 +365,46 @@ def test_strengths_of_a_method_are_trained_once_whatever_the_others_are(run_tran
     )
     assert run.status == 0, run.err
     sources = {path.name for path in run.folder.glob("sources/*")}
-    assert sources == {"W0_seed0", "W1_seed0", "two_W0_seed0"}
+    assert sources == {"W0_seed0", "W1_seed0", "two_W0+0.25_seed0"}
     trained = {(row["method"], row["train_W"]) for row in rows(run) if row["method"] not in BASELINES}
     assert trained == {("plain", 0), ("plain", 1), ("two", "0+0.25")}
 
 
-def test_what_a_study_has_lost_is_told_or_made_again(run_transfer: Command) -> None:
-    command = (*TINY_TRANSFER, "data.W=[0.5]", "methods={plain:{}}")
-    run = run_transfer(*command)
-    table = run.folder / "transfer.json"
+def test_what_a_study_has_lost_is_told(run_transfer: Command) -> None:
+    run = run_transfer(*TINY_TRANSFER, "data.W=[0.5]", "methods={plain:{}}")
     before = rows(run)
-    table.write_text(table.read_text()[:-20])
-    damaged = run_transfer(f"resume={run.folder}")
-    assert damaged.status == 2
-    assert f"error: {table}: does not hold rows of a study" in damaged.err
-    assert damaged.err.count("\n") == 1
+    for name, content, line in (
+        ("transfer.json", None, "does not hold rows of a study (JSONDecodeError"),
+        ("transfer.json", "[{}]", "does not hold rows of a study (KeyError"),
+        ("transfer.json", '{"a": 1}', "does not hold rows of a study (TypeError"),
+        ("config.yaml", "data: [", "cannot be read"),
+        ("config.yaml", "", "does not hold the settings of a study; put it back"),
+        ("manifest.json", None, "cannot be read (JSONDecodeError"),
+    ):
+        path = run.folder / name
+        whole = path.read_text()
+        path.write_text(whole[:-20] if content is None else content)
+        damaged = run_transfer(f"resume={run.folder}")
+        path.write_text(whole)
+        assert damaged.status == 2, (name, content)
+        assert damaged.err.startswith(f"error: {path}: ")
+        assert line in damaged.err
+        assert damaged.err.count("\n") == 1
 
-    table.unlink()
-    (run.folder / "sources" / "W0_seed0" / "checkpoints" / "best.ckpt").unlink()
+    source = run.folder / "sources" / "W0_seed0"
+    (source / "checkpoints" / "best.ckpt").unlink()
+    lost = run_transfer(f"resume={run.folder}", "data.W=[0.5,0.75]")
+    assert lost.status == 1
+    assert (
+        f"there is no such file; expected a .ckpt that train.py wrote; put it back, or remove {source}"
+        in (lost.out)
+    )
+    shutil.rmtree(source)
+    (run.folder / "transfer.json").unlink()
     again = run_transfer(f"resume={run.folder}")
     assert again.status == 0, again.err
-    of_network = ("accuracy", "loss", "seed", "W")
-    for old, new in zip(before, rows(again), strict=True):
-        assert {key: new[key] for key in of_network} == pytest.approx(
-            {key: old[key] for key in of_network}, nan_ok=True
-        )
+    anew = {row["method"]: row["accuracy"] for row in rows(again) if row["W"] == 0.5}
+    assert anew == {row["method"]: row["accuracy"] for row in before}
 
 
 def test_sigterm_outside_of_training_is_an_interruption(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
-from scipy.stats import binomtest
 from torch import Tensor
 
+from sshml import intervals
 from sshml.data.datamodule import Batch
 from sshml.explain.counterfactuals import (
     erased_edge_pair,
@@ -19,7 +19,6 @@ from sshml.explain.explanations import Explanation
 from sshml.explain.faithfulness import area_under, curve, rank_correlations, untrained
 from sshml.explain.scores import edge_pair, localised_states, score
 from sshml.explain.subject import Subject
-from sshml.transfer.protocol import confidence_95
 
 #: Columns of ``scores.csv``.
 COLUMNS = (
@@ -190,8 +189,8 @@ def _share(part: int, n: int) -> Row:
     """Share with Wilson's 95 % interval."""
     if not n:
         return {"n": 0, "value": math.nan, "low": math.nan, "high": math.nan}
-    interval = binomtest(part, n).proportion_ci(confidence_level=0.95, method="wilson")
-    return {"n": n, "value": part / n, "low": float(interval.low), "high": float(interval.high)}
+    low, high = intervals.of_share(part, n)
+    return {"n": n, "value": part / n, "low": low, "high": high}
 
 
 def of_groups(rows: Sequence[Row]) -> list[Row]:
@@ -212,7 +211,7 @@ def of_groups(rows: Sequence[Row]) -> list[Row]:
         known = [row for row in own if math.isfinite(row["value"])]
         values = [row["value"] for row in known]
         low, high = (
-            confidence_95(values)
+            intervals.of_mean(values)
             if len(values) > 1
             else (known[0]["low"], known[0]["high"])
             if known

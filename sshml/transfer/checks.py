@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 from torch import nn
+from yaml import YAMLError
 
 from sshml.checkpoint import read_checkpoint
-from sshml.config import dotted
+from sshml.config import dotted, with_defaults
 from sshml.errors import CheckpointError, ConfigError
 from sshml.networks import build_network
 from sshml.run_folder import MANIFEST, relocated
@@ -57,25 +58,43 @@ def check_resumed(settings: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"resume={folder}: no run folder of transfer.py; expected one that has {MANIFEST}"
         )
-    stored: Any = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
-    if "source" not in stored:
-        raise ConfigError(
-            f"resume={folder}: a run of train.py; go on with it by python train.py "
-            f"ckpt_path={folder}/checkpoints/last.ckpt"
-        )
+    stored = _settings_of(folder)
     read_rows(folder)
     _check_grown(stored, settings)
-    own = stored.get("methods") or {}
-    new_methods = tuple(f"methods.{name}." for name in settings["methods"] or () if name not in own)
-    may_change = (*_MAY_CHANGE, *(new_methods if own else ()))
-    before = dotted(relocated(stored, stored["paths"]["run"], settings["paths"]["run"]))
-    now = dotted(settings)
-    for key in sorted(before.keys() | now.keys()):
-        if not key.startswith(may_change) and before.get(key) != now.get(key):
+    had, has = stored.get("methods"), settings["methods"]
+    if has and had is None:
+        raise ConfigError(
+            f"methods: the study resume={folder} has one method, transfer=, and no others; leave them "
+            "away, or start a new study"
+        )
+    # Methods that are new have no rows yet.
+    own = {name: has[name] for name in had} if had else has
+    before = dotted(with_defaults(relocated(stored, stored["paths"]["run"], settings["paths"]["run"])))
+    now = dotted(with_defaults({**settings, "methods": own}))
+    for key in (*sorted(now), *sorted(before.keys() - now.keys())):
+        if not key.startswith(_MAY_CHANGE) and before.get(key) != now.get(key):
             raise ConfigError(
                 f"{key}={now.get(key)}: the study resume={folder} has {key}={before.get(key)}, and its "
                 "rows would not go with new ones; leave it away, or start a new study"
             )
+
+
+def _settings_of(folder: Path) -> dict[str, Any]:
+    """What a study was begun with."""
+    path = folder / "config.yaml"
+    try:
+        stored = OmegaConf.to_container(OmegaConf.load(path))
+    except (OSError, YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path}: cannot be read ({reason}); put it back") from error
+    if isinstance(stored, dict) and "ckpt_path" in stored:
+        raise ConfigError(
+            f"resume={folder}: a run of train.py; go on with it by python train.py "
+            f"ckpt_path={folder}/checkpoints/last.ckpt"
+        )
+    if not (isinstance(stored, dict) and {"source", "data", "paths"} <= stored.keys()):
+        raise ConfigError(f"{path}: does not hold the settings of a study; put it back")
+    return {str(key): value for key, value in stored.items()}
 
 
 def _check_grown(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

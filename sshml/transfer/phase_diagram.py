@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.table import Table
 from scipy.optimize import isotonic_regression
 
+from sshml import intervals
 from sshml.physics import Disorder, critical_ratio
 from sshml.physics.hoppings import Floats
 from sshml.run_folder import write_atomically
-from sshml.transfer.protocol import confidence_95
 from sshml.transfer.scores import Answers
 
 #: Of t1/t2 in a diagram; it begins at 0.
@@ -216,7 +216,7 @@ def print_scores(scores: Sequence[dict[str, Any]]) -> None:
             digits = 2 if name == "accuracy" else 3
             cell = f"{np.mean(values):.{digits}f}"
             if len(values) > 1:
-                low, high = confidence_95(values, largest)
+                low, high = intervals.of_mean(values, largest)
                 worst = min(values) if name == "accuracy" else max(values)
                 cell += (
                     f" ± {np.std(values, ddof=1):.{digits}f}, {low:.{digits}f} to {high:.{digits}f}, "

@@ -12,8 +12,8 @@ import numpy as np
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
-from scipy.stats import t as student
 
+from sshml import intervals
 from sshml.build import build
 from sshml.errors import ConfigError
 from sshml.run_folder import write_atomically
@@ -64,15 +64,6 @@ def _own_training(node: Mapping[str, Any], augmentation: Mapping[str, Any]) -> d
     return own
 
 
-def confidence_95(values: Sequence[float], largest: float = 1.0) -> tuple[float, float]:
-    """95 % interval of a mean by Student's t, within [0, largest]; NaN for a single value."""
-    mean, n = float(np.mean(values)), len(values)
-    if n < 2:
-        return float("nan"), float("nan")
-    half = float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
-    return max(mean - half, 0.0), min(mean + half, largest)
-
-
 def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """One row for each method and strength: accuracies over seeds, and what the method costs.
 
@@ -109,7 +100,7 @@ def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
 def _over_seeds(rows: Sequence[Row], label: str) -> dict[str, float]:
     """Mean, spread, interval and worst of the accuracies against a label, by its ending of names."""
     accuracies = [row[f"accuracy{label}"] for row in rows]
-    low, high = confidence_95(accuracies)
+    low, high = intervals.of_mean(accuracies)
     return {
         f"accuracy{label}": float(np.mean(accuracies)),
         f"spread{label}": float(np.std(accuracies, ddof=1)) if len(rows) > 1 else float("nan"),

@@ -71,9 +71,9 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Matr
         check_compare(settings["compare"])
     trainings = trainings_of(settings, overrides, methods)
     run = RunFolder(settings["paths"]["run"], settings, overrides)
-    matrix = Matrix(run.path)
     status = "failed"
     try:
+        matrix = Matrix(run.path)
         _fill_and_draw(settings, run, matrix, trainings)
         status = "finished" if not matrix.failed else "failed"
     except (KeyboardInterrupt, SystemExit):

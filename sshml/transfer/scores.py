@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 from torch import nn
 
+from sshml import intervals
 from sshml.data.datamodule import Batch
 from sshml.data.ensemble import Label
 from sshml.metrics import PhaseMetrics
@@ -104,7 +104,7 @@ def score(
     """
     ratio = labels["ratio"]
     n, right = len(ratio), int((predictions == ratio).sum())
-    interval = binomtest(right, n).proportion_ci(confidence_level=0.95, method="wilson")
+    low, high = intervals.of_share(right, n)
     counts = {
         name: int(((predictions == said) & (ratio == true)).sum())
         for name, said, true in (("tp", 1, 1), ("fp", 1, 0), ("tn", 0, 0), ("fn", 0, 1))
@@ -119,8 +119,8 @@ def score(
     return {
         "n": n,
         "accuracy": right / n,
-        "accuracy_low": float(interval.low),
-        "accuracy_high": float(interval.high),
+        "accuracy_low": low,
+        "accuracy_high": high,
         "accuracy_sample": float((predictions == labels["sample"]).mean()),
         "accuracy_thermodynamic": float((predictions == labels["thermodynamic"]).mean()),
         "ceiling": float((labels["sample"] == ratio).mean()),

@@ -17,10 +17,10 @@ import torch
 from torch import nn
 
 from sshml.build import build
-from sshml.checkpoint import load_classifier
+from sshml.checkpoint import load_classifier, read_checkpoint
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
-from sshml.errors import ConfigError
+from sshml.errors import CheckpointError, ConfigError
 from sshml.physics import best_threshold
 from sshml.run_folder import MANIFEST, relocated, write_atomically
 from sshml.training import train
@@ -123,13 +123,14 @@ def read_rows(folder: Path) -> list[Row]:
     if not path.is_file():
         return []
     try:
-        # Detectors cost nothing, and older studies did not say what a network cost.
-        return [_with_all_columns(row) for row in json.loads(path.read_text())]
-    except (ValueError, AttributeError, TypeError) as error:
+        rows: list[Row] = json.loads(path.read_text())
+        list(map(_cell, rows))
+    except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"{path}: does not hold rows of a study ({error}); put it back, or remove it to have the "
-            "networks, which are kept, tested anew"
+            f"{path}: does not hold rows of a study ({type(error).__name__}: {error}); put it back, or "
+            "remove it to have the networks, which are kept, tested anew"
         ) from error
+    return [_with_all_columns(row) for row in rows]
 
 
 Cell = tuple[str, float | str, int, float | None]
@@ -173,6 +174,7 @@ class Matrix:
 
 
 def _with_all_columns(row: Row) -> Row:
+    """Detectors cost nothing, and older studies did not say what a network cost."""
     return {name: row.get(name) for name in COLUMNS}
 
 
@@ -249,9 +251,12 @@ def source_settings(
     training: Mapping[str, Any] = method.training if method else {}
     own = {name: settings[name] for name in _OF_TRAINING}
     own["augmentation"] = training.get("augmentation", own["augmentation"])
+    data = {**own["data"], "W": W, "seed": seed, **training.get("data", {})}
+    strength = strength_name(data["W"])
+    at = strength if isinstance(strength, str) else f"{strength:.12g}"
     name = f"{method.name}_" if method and training else ""
-    run: dict[str, Any] = relocated(own, study, f"{study}/sources/{name}W{W:.12g}_seed{seed}")
-    run["data"] = {**run["data"], "W": W, "seed": seed, **training.get("data", {})}
+    run: dict[str, Any] = relocated(own, study, f"{study}/sources/{name}W{at}_seed{seed}")
+    run["data"] = data
     return {**run, "seed": seed}
 
 
@@ -269,16 +274,22 @@ def trained_source(run: Mapping[str, Any], data: Mapping[str, Any]) -> Source:
 
     Returns:
         The source.
+
+    Raises:
+        CheckpointError: if it was trained, but its network is lost.
     """
     folder = Path(run["paths"]["run"])
     checkpoint, last = (folder / "checkpoints" / f"{name}.ckpt" for name in ("best", "last"))
     W, seed = run["data"]["W"], run["seed"]
-    is_finished = (folder / "metrics.json").is_file()
-    if not (is_finished and checkpoint.is_file()):
+    if not (folder / "metrics.json").is_file():
         print(f"training at W={strength_name(W)}, seed {seed} ({folder.name})", flush=True)
-        # A finished one that has lost its best network has nothing to go on with.
-        goes_on = last.is_file() and not is_finished
-        train({**run, "ckpt_path": str(last) if goes_on else None})
+        train({**run, "ckpt_path": str(last) if last.is_file() else None})
+    try:
+        read_checkpoint(checkpoint)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{error}; put it back, or remove {folder} to have it trained anew"
+        ) from error
     manifest = json.loads((folder / MANIFEST).read_text())
     seconds = sum(part["wall_time_s"] or 0 for part in (manifest, *manifest["earlier"]))
     strength = tuple(W) if isinstance(W, list) else W

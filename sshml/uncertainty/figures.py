@@ -7,10 +7,10 @@ import torch
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.stats import binomtest
 from sklearn.decomposition import PCA
 from torch import Tensor
 
+from sshml import intervals
 from sshml.uncertainty.ensemble import Answers
 
 _BINS = 24
@@ -66,17 +66,13 @@ def _reliability(axes: Axes, said: Answers, style: Mapping[str, object]) -> None
     bins = (
         ((confidence.numpy() - 0.5) * 2 * _RELIABILITY_BINS).clip(0, _RELIABILITY_BINS - 1).astype(int)
     )
-    known = [k for k in range(_RELIABILITY_BINS) if (bins == k).sum() >= _FEWEST]
-    x = [float(confidence.numpy()[bins == k].mean()) for k in known]
-    y = [float(right[bins == k].mean()) for k in known]
-    intervals = [
-        binomtest(int(right[bins == k].sum()), int((bins == k).sum())).proportion_ci(method="wilson")
-        for k in known
-    ]
-    error = [
-        [share - i.low for share, i in zip(y, intervals, strict=True)],
-        [i.high - share for share, i in zip(y, intervals, strict=True)],
-    ]
+    points = []
+    for k in range(_RELIABILITY_BINS):
+        own = right[bins == k]
+        if len(own) >= _FEWEST:
+            share, (low, high) = own.mean(), intervals.of_share(int(own.sum()), len(own))
+            points.append((confidence.numpy()[bins == k].mean(), share, share - low, high - share))
+    x, y, *error = np.transpose(points) if points else np.empty((4, 0))
     axes.errorbar(x, y, yerr=error, marker="o", ms=4, lw=1, capsize=2, **style)  # type: ignore[arg-type]
 
 
