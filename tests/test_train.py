@@ -178,7 +178,10 @@ def test_a_sweep_runs_every_job_in_a_folder_of_its_own(run_train: Command, tmp_p
     assert sorted(config["data"]["W"] for config in configs) == [0, 0.25, 0.5]
 
 
-def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_keeps_what_was_done_and_says_how_to_go_on(
+    tmp_path: Path, ending: signal.Signals
+) -> None:
     command = [sys.executable, str(ROOT / "train.py"), *TINY, "trainer.max_epochs=100000"]
     # A shell has its background jobs ignore SIGINT; if these tests are one, the child would too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -190,7 +193,7 @@ def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(tmp_path: Path) -> Non
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, ending)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
