@@ -195,6 +195,8 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
         parent, _, name = parent.rpartition(".")
         node = config
     known = {str(name) for name in node if name != "_target_"}
+    if name in known:
+        return f"{override}: other options set parts of {key} already; add to them by +{key}.NAME=VALUE"
     if not parent:
         known |= {path.name for path in CONF_DIR.iterdir() if path.is_dir()}
     return f"{override}: {unknown_key(parent, name, known)}"

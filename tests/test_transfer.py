@@ -453,6 +453,11 @@ def test_a_phase_diagram_is_drawn_from_what_was_tested(run_transfer: Command) ->
         (["+methods.edge_weight={}"], "methods.edge_weight: expected a name"),
         (["methods={a/b:{}}"], "methods.a/b: expected a name"),
         (["methods={a:null}"], "methods.a=null: expected a mapping"),
+        (["methods=[a]"], "methods=[a]: expected a mapping"),
+        (
+            ["methods={a:{}}", "+augmentation@methods.b.augmentation=zero_modes"],
+            "methods={a:{}}: other options set parts of methods already; add to them by +methods.NAME=",
+        ),
         (["methods={}"], "methods={}: expected one or more, such as methods={plain:{}}"),
         (["data.ratio_gap=[0.8,2.5]"], "data: ratio_gap=[0.8, 2.5] must be a part of ratio_range="),
         (["augmentation=mirror"], "augmentation=mirror: no such option; expected one of "),
