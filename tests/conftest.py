@@ -33,6 +33,7 @@ TINY = (
     "trainer.accelerator=cpu",
     "logger=csv",
 )
+TINY_TRANSFER = (*TINY, "data.W=[0,0.5]")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,16 @@ class Outcome:
     @property
     def metrics(self) -> dict[str, float]:
         return json.loads((self.folder / "metrics.json").read_text())
+
+
+def rows(run: Outcome) -> list[dict[str, Any]]:
+    """Of a study's transfer.json."""
+    return json.loads((run.folder / "transfer.json").read_text())
+
+
+def networks(run: Outcome) -> list[dict[str, Any]]:
+    """The rows of a study's only method, without those of the detectors."""
+    return [row for row in rows(run) if row["method"] == "network"]
 
 
 Command = Callable[..., Outcome]
