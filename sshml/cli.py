@@ -195,7 +195,7 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
         parent, _, name = parent.rpartition(".")
         node = config
     known = {str(name) for name in node if name != "_target_"}
-    if name in known:
+    if name in known and key in (name, f"{parent}.{name}"):
         return f"{override}: other options set parts of {key} already; add to them by +{key}.NAME=VALUE"
     if not parent:
         known |= {path.name for path in CONF_DIR.iterdir() if path.is_dir()}
