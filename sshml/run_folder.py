@@ -14,8 +14,7 @@ import yaml
 from pytorch_lightning.utilities import rank_zero_only
 
 from sshml.provenance import git_revision, machine, versions
-
-MANIFEST = "manifest.json"
+from sshml.stored import MANIFEST
 
 
 @rank_zero_only

@@ -1,0 +1,194 @@
+"""Reading the files of a run folder.
+
+They may be damaged or come from a stranger, so they are read as plain data, up to a limit, and checked
+before anything uses them.
+"""
+
+import csv
+import io
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sshml.errors import ConfigError
+
+MANIFEST = "manifest.json"
+CONFIG = "config.yaml"
+METRICS = "metrics.json"
+EPOCHS = "metrics.csv"
+
+# A manifest has some kB, the metrics of 10 000 epochs 2 MB, the rows of a large study 10 MB.
+_MAX_BYTES = 64_000_000
+_MAX_DEPTH = 32
+# The parser in C is ten times as fast; a PyYAML built without it has only the other.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class StoredError(ConfigError):
+    """A file of a run folder is missing, damaged or of another program; the message is one line."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+    status: str
+    wall_time_s: float | int | None = None
+
+
+class _Manifest(_Part):
+    command: str
+    overrides: list[str]
+    earlier: list[_Part] = []
+
+
+def read_text(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        StoredError: if it is missing, too large or not UTF-8.
+    """
+    try:
+        if not path.is_file():
+            raise StoredError(f"{path}: no such file")
+        if path.stat().st_size > _MAX_BYTES:
+            raise StoredError(
+                f"{path}: larger than {_MAX_BYTES // 1_000_000} MB, so not a file of a run"
+            )
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise StoredError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise StoredError(f"{path}: damaged, not text; restore it") from error
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file; NaN and infinities, which JSON does not have, are refused.
+
+    Raises:
+        StoredError: if it is missing, too large, damaged or nested too deep.
+    """
+    text = read_text(path)
+    try:
+        return _plain(json.loads(text, parse_constant=_no_constant))
+    except (ValueError, RecursionError) as error:
+        raise StoredError(f"{path}: damaged, not valid JSON ({_reason(error)}); restore it") from error
+
+
+def read_yaml(path: Path) -> Any:
+    """A YAML file without aliases, tags or dates.
+
+    Raises:
+        StoredError: if it is missing, too large, damaged or nested too deep.
+    """
+    text = read_text(path)
+    try:
+        # A few lines of aliases can stand for more than fits in memory.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, _Loader)):
+            raise ValueError("it has aliases")
+        return _plain(yaml.load(text, _Loader))
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise StoredError(f"{path}: damaged, not valid YAML ({_reason(error)}); restore it") from error
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """``manifest.json`` of a run folder, with at least ``status``, ``command`` and ``overrides``.
+
+    Raises:
+        StoredError: if it is missing, damaged or not one of sshml.
+    """
+    path = folder / MANIFEST
+    content = read_json(path)
+    try:
+        _Manifest.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        raise StoredError(
+            f"{path}: not a manifest of sshml ({where}: {first['msg'].lower()}); restore it"
+        ) from error
+    manifest: dict[str, Any] = content
+    return manifest
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """``config.yaml`` of a run folder: the resolved settings, with at least ``paths.run``.
+
+    Raises:
+        StoredError: if it is missing, damaged or not one of sshml.
+    """
+    path = folder / CONFIG
+    content = read_yaml(path)
+    paths = content.get("paths") if isinstance(content, dict) else None
+    if not (isinstance(paths, dict) and isinstance(paths.get("run"), str)):
+        raise StoredError(f"{path}: not the settings of a run of sshml; restore it")
+    settings: dict[str, Any] = content
+    return settings
+
+
+def read_metrics(folder: Path) -> dict[str, float]:
+    """``metrics.json`` of a run folder; NaN for a value that was not finite.
+
+    Raises:
+        StoredError: if it is missing, damaged or not one of sshml.
+    """
+    path = folder / METRICS
+    content = read_json(path)
+    if not (
+        isinstance(content, dict)
+        and isinstance(content.get("epoch"), int)
+        and all(value is None or _is_number(value) for value in content.values())
+    ):
+        raise StoredError(f"{path}: not the metrics of a run of sshml; restore it")
+    return {name: math.nan if value is None else value for name, value in content.items()}
+
+
+def read_epochs(folder: Path) -> list[dict[str, float]]:
+    """``metrics.csv`` of a run folder: one row per epoch, without the cells that are empty.
+
+    Raises:
+        StoredError: if it is missing, damaged or not one of sshml.
+    """
+    path = folder / EPOCHS
+    reader = csv.DictReader(io.StringIO(read_text(path)))
+    try:
+        rows = [{name: float(value) for name, value in row.items() if value} for row in reader]
+        if not rows or [row["epoch"] for row in rows] != sorted({int(row["epoch"]) for row in rows}):
+            raise ValueError("expected one row per epoch")
+    except (ValueError, KeyError, TypeError, OverflowError, csv.Error) as error:
+        raise StoredError(
+            f"{path}: damaged, or not the metrics of a run of sshml ({_reason(error)}); restore it"
+        ) from error
+    return rows
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, in one line that shows nothing a terminal would act on."""
+    return " ".join(str(error).split()).encode("unicode_escape").decode()[:200] or type(error).__name__
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """The value itself, if it is made of mappings by text, lists, text, numbers, booleans and None."""
+    if depth > _MAX_DEPTH:
+        raise ValueError(f"nested deeper than {_MAX_DEPTH}")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ValueError(f"the key {key!r} is not text")
+            _plain(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _plain(item, depth + 1)
+    elif not (value is None or isinstance(value, str | bool | int | float)):
+        raise ValueError(f"{value!r} is not plain data")
+    return value
