@@ -25,7 +25,8 @@ from sshml.checkpoint import read_checkpoint
 from sshml.checks import check_run
 from sshml.config import TrainConfig, TransferConfig, plain_config
 from sshml.errors import CheckpointError, ConfigError
-from sshml.run_folder import MANIFEST, write_atomically
+from sshml.run_folder import write_atomically
+from sshml.stored import MANIFEST
 from sshml.training import quieten_libraries
 
 # Where a run goes, who is told of it and what it draws do not change what it computes.

@@ -26,7 +26,7 @@ from sshml.loggers.pictures import (
     warn,
 )
 from sshml.provenance import git_revision
-from sshml.run_folder import MANIFEST
+from sshml.stored import MANIFEST
 
 # W&B's own limits.
 _Project = Annotated[str, Field(pattern=r"^[^/\\#?%:]{1,128}$")]

@@ -11,10 +11,11 @@ from typing import Any
 
 import yaml
 
+from sshml.stored import MANIFEST
+
 # A setting as it is compared: numbers as they are, everything else as text.
 Value = float | str
 
-_MANIFEST = "manifest.json"
 # What a run folder has, of this program or of another.
 _SIGNS = {"config.yaml", "metrics.csv", "metrics.json", "hparams.yaml", "checkpoints", ".hydra"}
 # Of a run's own folders, and of this program; a run lies in none of them.
@@ -110,7 +111,7 @@ def _candidates(root: Path) -> Iterator[Path]:
     for name, folders, files in os.walk(root):
         path, content = Path(name), {*folders, *files}
         folders[:] = sorted(f for f in folders if f not in _CLOSED and not f.startswith("."))
-        if _MANIFEST in content:
+        if MANIFEST in content:
             runs.add(path)
             yield path
         elif not runs.intersection(path.parents) and (_SIGNS.intersection(content) or not content):
@@ -118,12 +119,12 @@ def _candidates(root: Path) -> Iterator[Path]:
 
 
 def _read_run(folder: Path) -> Run:
-    if not (folder / _MANIFEST).is_file():
-        raise _UnusableError(f"no {_MANIFEST}: not a run of train.py, or one that did not start")
-    manifest = _json(folder / _MANIFEST)
+    if not (folder / MANIFEST).is_file():
+        raise _UnusableError(f"no {MANIFEST}: not a run of train.py, or one that did not start")
+    manifest = _json(folder / MANIFEST)
     status, recorded, overrides = (manifest.get(key) for key in ("status", "command", "overrides"))
     if not (isinstance(status, str) and isinstance(recorded, str) and isinstance(overrides, list)):
-        raise _UnusableError(f"{_MANIFEST} is not one of train.py")
+        raise _UnusableError(f"{MANIFEST} is not one of train.py")
     try:
         config = read_config(folder)
     except ValueError as error:

@@ -22,7 +22,8 @@ from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
 from sshml.errors import CheckpointError, ConfigError
 from sshml.physics import best_threshold
-from sshml.run_folder import MANIFEST, relocated, write_atomically
+from sshml.run_folder import relocated, write_atomically
+from sshml.stored import MANIFEST
 from sshml.training import train
 from sshml.transfer.methods import TransferMethod
 from sshml.transfer.scores import COLUMNS, Answers, Row, ask, score
