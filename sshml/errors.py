@@ -12,6 +12,10 @@ class CheckpointError(ValueError):
     """A file that is no checkpoint of this package, or does not fit; the message is one line."""
 
 
+class DivergedError(ArithmeticError):
+    """A training whose loss is no longer finite; the message is one line."""
+
+
 class IncompleteError(RuntimeError):
     """Some jobs of a sweep, or cells of a study, are not done; the message is one line."""
 
