@@ -1,5 +1,6 @@
 """Lightning callbacks: class activation maps, what the test saw."""
 
+import io
 from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from pydantic import Field
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from sshml.cam import network_maps
@@ -16,6 +18,7 @@ from sshml.data.datamodule import Batch
 from sshml.figures import Example, map_panel
 from sshml.loggers import pictured
 from sshml.parallel import gather_objects
+from sshml.run_folder import write_atomically
 
 
 class ExampleSet:
@@ -85,6 +88,25 @@ class RunCheckpoint(ModelCheckpoint):
         state = {name: moved(value) for name, value in state_dict.items()}
         best = {moved(path): score for path, score in state_dict["best_k_models"].items()}
         super().load_state_dict({**state, "best_k_models": best})
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside the old one and puts it in its place once it is whole on the disk.
+
+    Lightning writes to the folder for temporary files and copies, which a full disk or a kill cuts
+    short.
+    """
+
+    def save_checkpoint(
+        self,
+        checkpoint: dict[str, Any],
+        path: str | Path,
+        storage_options: Any = None,  # noqa: ARG002
+    ) -> None:
+        """Write a checkpoint."""
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        write_atomically(Path(path), content.getvalue())
 
 
 class MapPanels(Callback):

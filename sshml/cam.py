@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from sshml.precision import float32
+
 
 def class_activation_maps(features: Tensor, weight: Tensor) -> Tensor:
     """Raw maps of all classes, M_c(x, y) = sum_k w_k^c f_k(x, y).
@@ -71,8 +73,9 @@ def positive_share(maps: Tensor, region: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+@float32()
 def network_maps(network: nn.Module, images: Tensor) -> Tensor:
-    """Raw class activation maps of a network for images, in eval mode.
+    """Raw class activation maps of a network for images, in eval mode and float32.
 
     Args:
         network: with ``features`` and a linear ``head``, as

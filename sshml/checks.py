@@ -19,7 +19,7 @@ from sshml.errors import CheckpointError, ConfigError
 from sshml.loggers import check_loggers
 from sshml.metrics import LOGGED
 from sshml.networks import build_network
-from sshml.run_folder import relocated
+from sshml.stored import relocated
 
 # Arguments of the Trainer that would take away what the end of a run reports.
 _OURS = {

@@ -25,7 +25,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sshml.errors import CheckpointError, ConfigError, IncompleteError, unknown_key
+from sshml.errors import CheckpointError, ConfigError, UnfinishedError, unknown_key
 from sshml.hardware import fastest_precision, jobs_at_once
 
 _RESUME_KEYS = ("ckpt_path", "resume")
@@ -216,7 +216,7 @@ def _unknown_option(missing: str, arguments: list[str]) -> str:
 
 @contextlib.contextmanager
 def user_mistakes() -> Iterator[None]:
-    """Within a job: turns a user's mistake into one line and exit status 2.
+    """Within a job: turns a user's mistake into one line and exit status 2, unfinished work into 1.
 
     In a sweep no job may end the process; its error stays in its folder, and others go on.
     """
@@ -233,6 +233,9 @@ def user_mistakes() -> Iterator[None]:
         with contextlib.suppress(OSError):  # Hydra has made a folder; keep it only if it was in use
             Path(HydraConfig.get().runtime.output_dir).rmdir()
         sys.exit(2)
+    except UnfinishedError as error:  # Hydra would print the overrides before it
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 def _extra_of_plugin(message: str) -> str | None:
@@ -273,7 +276,7 @@ def run(main: Callable[[], object], name: str = "train") -> int:
         )
         print(f"error: {cannot or error}", file=sys.stderr)
         return 2
-    except IncompleteError as error:
+    except UnfinishedError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except RuntimeError as error:

@@ -12,12 +12,20 @@ class CheckpointError(ValueError):
     """A file that is no checkpoint of this package, or does not fit; the message is one line."""
 
 
-class DivergedError(ArithmeticError):
-    """A training whose loss is no longer finite; the message is one line."""
+class UnfinishedError(RuntimeError):
+    """Work that began and did not come to its end; the message is one line."""
 
 
-class IncompleteError(RuntimeError):
-    """Some jobs of a sweep, or cells of a study, are not done; the message is one line."""
+class IncompleteError(UnfinishedError):
+    """Some jobs of a sweep, or cells of a study, are not done."""
+
+
+class DivergedError(UnfinishedError):
+    """A training whose loss is no longer finite."""
+
+
+class DiskError(UnfinishedError):
+    """A file that could not be written, as on a full disk."""
 
 
 def unknown_key(parent: str, name: str, known: Iterable[str], sign: str = ".") -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.trainer.states import RunningStage
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import OneCycleLR
@@ -16,6 +17,7 @@ from sshml.data.datamodule import Batch
 from sshml.metrics import STAGES, PhaseMetrics
 from sshml.networks import build_network
 from sshml.parallel import sum_over_processes
+from sshml.precision import float32
 
 
 def _key(stage: str) -> str:
@@ -57,6 +59,7 @@ class PhaseClassifier(pl.LightningModule):
         self.network = build_network(network).to(memory_format=layout)
         self.augmentation = nn.ModuleList(build(node) for node in (augmentation or {}).values())
         self.metrics = nn.ModuleDict({_key(stage): PhaseMetrics() for stage in STAGES})
+        self.lr: float | None = optimizer.get("lr")  # where Lightning's LearningRateFinder looks for it
         self._optimizer = optimizer
         self._scheduler = scheduler
         self._seed = seed
@@ -94,27 +97,28 @@ class PhaseClassifier(pl.LightningModule):
         return self._step(batch, "val")
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
-        """One batch of the test; returns loss and logits."""
-        return self._step(batch, "test")
+        """One batch of the test, in float32; returns loss and logits."""
+        with float32():
+            return self._step(batch, "test")
 
     def on_train_epoch_start(self) -> None:
-        """Log the learning rate that the epoch uses."""
-        # Lightning's epoch-end comes after the scheduler's step, when the rate is the next epoch's.
-        lr = self.trainer.optimizers[0].param_groups[0]["lr"]
-        self.log("lr", torch.tensor(lr, dtype=torch.float64), on_step=False, on_epoch=True)
+        """Note the learning rate that the epoch begins with: a scheduler may change it in each step."""
+        self._epoch_lr: float = self.trainer.optimizers[0].param_groups[0]["lr"]
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Let chance depend on the step alone, so that a resumed run goes on as it would have."""
         entropy = (self._seed, self.global_step, self.global_rank)
         torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]))
 
-    def on_train_epoch_end(self) -> None:
-        """Log what the epoch of training measured."""
-        self._log_metrics("train")
-
     def on_validation_epoch_end(self) -> None:
-        """Log what the validation measured."""
+        """Log the whole epoch, its training too, before any checkpoint of it is written.
+
+        So whatever checkpoint a run resumes from, the rows up to its epoch are complete.
+        """
         self._log_metrics("val")
+        if self.trainer.state.stage is RunningStage.VALIDATING:  # not the check before the first epoch
+            self._log_metrics("train")
+            self.log("lr", torch.tensor(self._epoch_lr, dtype=torch.float64))
 
     def on_test_epoch_end(self) -> None:
         """Log what the test measured."""
@@ -122,7 +126,8 @@ class PhaseClassifier(pl.LightningModule):
 
     def configure_optimizers(self) -> dict[str, Any]:  # type: ignore[override]
         """The optimiser and scheduler that the configuration names."""
-        optimizer = build(self._optimizer, self.network.parameters())
+        rate = {} if self.lr is None else {"lr": self.lr}
+        optimizer = build({**self._optimizer, **rate}, self.network.parameters())
         if self._scheduler is None:
             return {"optimizer": optimizer}
         scheduler = build(self._scheduler, optimizer)

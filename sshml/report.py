@@ -15,8 +15,10 @@ from sshml.callbacks import TestPredictions
 from sshml.cli import is_sweep
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
+from sshml.endings import StopReason
 from sshml.loggers import MetricsFile, pictured, upload_command
 from sshml.physics import critical_ratio
+from sshml.precision import EVALUATION
 from sshml.run_folder import RunFolder
 
 # Far from the transition on both sides, and close to it, where profiles are hard to tell apart.
@@ -95,17 +97,36 @@ def log_results(
         logger.confusion(predictions.labels, predictions.predictions, epoch)
 
 
+_STOPPED_BY = {
+    "max_epochs": "trainer.max_epochs, the number of epochs",
+    "max_time": "trainer.max_time, the time limit",
+    "early_stopping": "callbacks.early_stopping",
+    "callback": "a callback",
+}
+
+
 @rank_zero_only
-def print_summary(run: RunFolder, metrics: Mapping[str, float]) -> None:
-    """Print a short table of the final values, and where everything is; in a sweep a line."""
+def print_summary(
+    run: RunFolder, settings: Mapping[str, Any], metrics: Mapping[str, float], stopped_by: StopReason
+) -> None:
+    """Print a short table of the final values, and where everything is; in a sweep a line.
+
+    Args:
+        run: the folder.
+        settings: of the run.
+        metrics: as in ``metrics.json``.
+        stopped_by: what ended the training.
+    """
     if is_sweep():
         accuracy = [f"{stage} {metrics[f'{stage}/accuracy']:.2%}" for stage in ("val", "test")]
         print("accuracy:", *accuracy, run.path, sep="  ", flush=True)
         return
     table = Table(title=f"best checkpoint: epoch {int(metrics['epoch']) + 1}")
     table.add_column("")
-    for stage in ("validation", "test"):
-        table.add_column(stage, justify="right")
+    for stage, precision in (
+        ("validation", settings["trainer"]["precision"]), ("test", EVALUATION)
+    ):  # fmt: skip
+        table.add_column(f"{stage}\n{precision}", justify="right")
     for name, form in (
         ("accuracy", "{:.2%}"),
         ("loss", "{:.4f}"),
@@ -117,6 +138,7 @@ def print_summary(run: RunFolder, metrics: Mapping[str, float]) -> None:
     console = Console()
     console.print(table)
     paths: dict[str, object] = {
+        "stopped by": _STOPPED_BY[stopped_by],
         "run folder": run.path,
         "metrics": run.path / "metrics.json",
         **({"figures": run.figures} if run.figures.is_dir() else {}),

@@ -1,11 +1,14 @@
 """The folder that a run leaves behind."""
 
+import errno
 import json
 import math
+import os
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,17 +16,83 @@ from typing import Any
 import yaml
 from pytorch_lightning.utilities import rank_zero_only
 
+from sshml.errors import ConfigError, DiskError
+from sshml.precision import EVALUATION
 from sshml.provenance import git_revision, machine, versions
-from sshml.stored import MANIFEST
+from sshml.stored import CONFIG, MANIFEST, METRICS, RUN_FOLDER, read_manifest, relocated
+
+# What the ending of a file says that was being written when its process was killed.
+_PART = ".part"
+# Where the best network and the last epoch of a run are, and its final values.
+_RESULTS = ("checkpoints/*.ckpt", METRICS, "transfer.json")
+# Of a disk that is full, read-only or broken, wherever it is.
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.ESTALE}
 
 
 @rank_zero_only
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that no reader, and no kill, ever meets half of it; in one process only."""
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file so that no reader ever meets half of it, whatever ends the process.
+
+    The old file stays until the new one is whole and on the disk. Of several processes one writes.
+
+    Raises:
+        OSError: if it cannot be written; the old file is still there.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text)
-    part.replace(path)
+    part = path.with_name(path.name + _PART)
+    try:
+        with part.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def is_of_disk(error: Exception) -> bool:
+    """Whether an error is that of a disk, such as a full one, and anything else would fail as well."""
+    return isinstance(error, OSError) and error.errno in _DISK
+
+
+@contextmanager
+def disk_errors(folder: Path, way_out: Callable[[], str]) -> Iterator[None]:
+    """Turns the failure to write a file into one line.
+
+    Args:
+        folder: of the run.
+        way_out: what to do once the folder can be written to again.
+
+    Raises:
+        DiskError: in place of the ``OSError`` of a disk, or of a file in the folder.
+    """
+    try:
+        yield
+    except OSError as error:
+        path = str(error.filename or folder).removesuffix(_PART)
+        if not is_of_disk(error) and not path.startswith(str(folder)):
+            raise
+        line = f"{path}: {error.strerror}; once it can be written to, {way_out()}"
+        raise DiskError(line) from error
+
+
+def check_unused(settings: Mapping[str, Any]) -> None:
+    """Check that a run would not write over the results of another one.
+
+    Raises:
+        ConfigError: if its folder has results, and is not the one that the run resumes.
+    """
+    folder = Path(settings["paths"]["run"])
+    resumed = settings.get("ckpt_path") or settings.get("resume")
+    if resumed and Path(resumed).resolve().is_relative_to(folder.resolve()):
+        return
+    if (folder / MANIFEST).is_file() and any(any(folder.glob(name)) for name in _RESULTS):
+        raise ConfigError(
+            f"hydra.run.dir={folder}: holds the results of another run, which are never overwritten; "
+            "choose another folder, or resume that run with ckpt_path=CHECKPOINT (transfer.py: "
+            "resume=FOLDER)"
+        )
 
 
 _SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # in C, ten times as fast
@@ -43,17 +112,15 @@ def _quoted_number(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _quoted_number)
+_Dumper.ignore_aliases = lambda *_: True  # a list that two keys share is written out twice
 
 
-def relocated(settings: Any, before: str, after: str) -> Any:
-    """Settings with another run folder in every path that lies in the folder before."""
-    if isinstance(settings, Mapping):
-        return {key: relocated(value, before, after) for key, value in settings.items()}
-    if isinstance(settings, list):
-        return [relocated(value, before, after) for value in settings]
-    if isinstance(settings, str) and (settings == before or settings.startswith(f"{before}/")):
-        return after + settings.removeprefix(before)
-    return settings
+def _portable(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings without the run's folder: whoever composes them again gets a folder of his own."""
+    run = settings["paths"]["run"]
+    paths = {name: path for name, path in settings["paths"].items() if name != "run"}
+    moved: dict[str, Any] = relocated({**settings, "paths": paths}, run, RUN_FOLDER)
+    return moved
 
 
 class RunFolder:
@@ -69,7 +136,9 @@ class RunFolder:
         self.path = Path(path)
         self.figures = self.path / "figures"
         self._start = time.monotonic()
-        earlier = self._earlier_manifest()
+        earlier = read_manifest(self.path) if (self.path / MANIFEST).exists() else {}
+        for part in self.path.rglob(f"*{_PART}"):  # of an earlier process that was killed
+            part.unlink()
         self._manifest: dict[str, Any] = {
             "status": "running",
             "command": shlex.join(sys.orig_argv),  # as typed; sys.argv has a resumed run's settings too
@@ -77,32 +146,45 @@ class RunFolder:
             "seed": settings["seed"],
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "wall_time_s": None,
+            "stopped_by": None,
+            "precision": {"training": settings["trainer"]["precision"], "evaluation": EVALUATION},
             "git_revision": git_revision(),
             "versions": versions(),
             "machine": machine(),
             "earlier": [*earlier.pop("earlier", []), earlier] if earlier else [],
         }
-        write_atomically(
-            self.path / "config.yaml", yaml.dump(dict(settings), Dumper=_Dumper, sort_keys=False)
-        )
-        self._write_manifest()
+        config = yaml.dump(_portable(settings), Dumper=_Dumper, sort_keys=False)
+        write_atomically(self.path / CONFIG, config)
+        write_atomically(self.path / MANIFEST, self._manifest_text())
 
-    def _earlier_manifest(self) -> dict[str, Any]:
-        """The manifest of the run that is gone on with, if any."""
-        path = self.path / MANIFEST
-        manifest: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
-        return manifest
+    def _manifest_text(self) -> str:
+        return json.dumps(self._manifest, indent=2) + "\n"
 
-    def _write_manifest(self) -> None:
-        write_atomically(self.path / MANIFEST, json.dumps(self._manifest, indent=2) + "\n")
+    def finish(self, status: str, stopped_by: str | None = None) -> None:
+        """Record how the run ended.
 
-    def finish(self, status: str) -> None:
-        """Record how the run ended: ``finished``, ``interrupted`` or ``failed``."""
+        Args:
+            status: ``finished``, ``interrupted``, ``diverged`` or ``failed``.
+            stopped_by: what ended it, one of :data:`sshml.endings.StopReason`.
+        """
         self._manifest["status"] = status
+        self._manifest["stopped_by"] = stopped_by
         self._manifest["wall_time_s"] = round(time.monotonic() - self._start, 1)
-        self._write_manifest()
+        try:
+            write_atomically(self.path / MANIFEST, self._manifest_text())
+        except OSError:
+            with suppress(OSError):  # a folder that is gone
+                self._overwrite_manifest()
+
+    @rank_zero_only
+    def _overwrite_manifest(self) -> None:
+        """Write the manifest into the blocks that it has: a full disk has no others."""
+        with (self.path / MANIFEST).open("r+b") as file:
+            file.write(self._manifest_text().encode())
+            file.truncate()
 
     def write_metrics(self, metrics: Mapping[str, float]) -> None:
         """Write the final values, ``metrics.json``; null for one that is not finite."""
-        values = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
-        write_atomically(self.path / "metrics.json", json.dumps(values, indent=2) + "\n")
+        ordered = sorted(metrics.items(), key=lambda item: (item[0] != "epoch", item[0]))
+        values = {name: value if math.isfinite(value) else None for name, value in ordered}
+        write_atomically(self.path / METRICS, json.dumps(values, indent=2) + "\n")

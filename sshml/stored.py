@@ -20,6 +20,8 @@ MANIFEST = "manifest.json"
 CONFIG = "config.yaml"
 METRICS = "metrics.json"
 EPOCHS = "metrics.csv"
+#: Stands for the run's own folder in ``config.yaml``.
+RUN_FOLDER = "${paths.run}"
 
 # A manifest has some kB, the metrics of 10 000 epochs 2 MB, the rows of a large study 10 MB.
 _MAX_BYTES = 64_000_000
@@ -114,7 +116,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """``config.yaml`` of a run folder: the resolved settings, with at least ``paths.run``.
+    """``config.yaml`` of a run folder: the resolved settings, as if it had been run in this folder.
 
     Raises:
         StoredError: if it is missing, damaged or not one of sshml.
@@ -122,9 +124,23 @@ def read_settings(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     content = read_yaml(path)
     paths = content.get("paths") if isinstance(content, dict) else None
-    if not (isinstance(paths, dict) and isinstance(paths.get("run"), str)):
+    # Before version 0.2 the file had the folder's path.
+    before = paths.get("run", RUN_FOLDER) if isinstance(paths, dict) else None
+    if not isinstance(before, str):
         raise StoredError(f"{path}: not the settings of a run of sshml; restore it")
-    settings: dict[str, Any] = content
+    settings: dict[str, Any] = relocated(content, before, str(folder))
+    settings["paths"]["run"] = str(folder)
+    return settings
+
+
+def relocated(settings: Any, before: str, after: str) -> Any:
+    """Settings with another run folder in every path that lies in the folder before."""
+    if isinstance(settings, dict):
+        return {key: relocated(value, before, after) for key, value in settings.items()}
+    if isinstance(settings, list):
+        return [relocated(value, before, after) for value in settings]
+    if isinstance(settings, str) and (settings == before or settings.startswith(f"{before}/")):
+        return after + settings.removeprefix(before)
     return settings
 
 

@@ -4,19 +4,23 @@ import logging
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 
 from sshml.build import build
-from sshml.callbacks import MapPanels, TestPredictions
+from sshml.callbacks import AtomicCheckpointIO, MapPanels, TestPredictions
 from sshml.checks import check_run
+from sshml.cli import is_sweep
 from sshml.data.datamodule import SSHDataModule
+from sshml.endings import Divergence, StopReason, TimeLimit, stop_reason
+from sshml.errors import DivergedError
 from sshml.loggers import MetricsFile, opened, pictured
 from sshml.module import PhaseClassifier
 from sshml.parallel import BatchNormSync, Termination, ending_processes
 from sshml.report import draw_figures, log_results, print_summary
-from sshml.run_folder import RunFolder
+from sshml.run_folder import RunFolder, check_unused
 
 
 def train(settings: Mapping[str, Any], overrides: Sequence[str] | None = None) -> dict[str, float]:
@@ -34,22 +38,31 @@ def train(settings: Mapping[str, Any], overrides: Sequence[str] | None = None) -
     Raises:
         ConfigError: before any work, if the parts do not fit together.
         CheckpointError: likewise, for ``ckpt_path``.
+        DivergedError: at the first loss that is not finite.
+        OSError: if a file cannot be written; those written before are whole.
     """
     quieten_libraries()
     check_run(settings)
+    if not is_sweep():  # whose jobs are what their folders are named after
+        check_unused(settings)
     run = RunFolder(settings["paths"]["run"], settings, overrides or ())
-    status = "failed"
+    status, stopped_by = "failed", "error"
     try:
-        metrics = _train(settings, run)
+        metrics, stopped_by = _train(settings, run)
         status = "finished"
     except (KeyboardInterrupt, SystemExit):  # Lightning turns Ctrl-C into the latter
-        status = "interrupted"
+        status, stopped_by = "interrupted", "signal"
         if overrides is not None:
-            _say_how_to_go_on(run)
+            print(f"interrupted; {way_on(run.path)}", file=sys.stderr)
         raise KeyboardInterrupt from None
+    except DivergedError:
+        status, stopped_by = "diverged", "divergence"
+        raise
     finally:
-        run.finish(status)
-    print_summary(run, metrics)
+        run.finish(status, stopped_by)
+    if stopped_by == "max_time" and overrides is not None:
+        print(f"stopped by trainer.max_time; {way_on(run.path)}", file=sys.stderr)
+    print_summary(run, settings, metrics, stopped_by)
     return metrics
 
 
@@ -66,13 +79,15 @@ def quieten_libraries() -> None:
         warnings.filterwarnings("ignore", message=said_of_every_run)
 
 
-def _say_how_to_go_on(run: RunFolder) -> None:
-    last = run.path / "checkpoints" / "last.ckpt"
-    way = f"go on with: python train.py ckpt_path={last}" if last.is_file() else "no epoch was done"
-    print(f"interrupted; {way}", file=sys.stderr)
+def way_on(folder: Path) -> str:
+    """What to do to have an unfinished run finished."""
+    last = folder / "checkpoints" / "last.ckpt"
+    if last.is_file():
+        return f"resume with: python train.py ckpt_path={last}"
+    return "start the run again; no epoch was finished"
 
 
-def _train(settings: Mapping[str, Any], run: RunFolder) -> dict[str, float]:
+def _train(settings: Mapping[str, Any], run: RunFolder) -> tuple[dict[str, float], StopReason]:
     pl.seed_everything(settings["seed"], workers=True, verbose=False)
     datamodule: SSHDataModule = build(settings["data"])
     module = PhaseClassifier(
@@ -91,16 +106,24 @@ def _train(settings: Mapping[str, Any], run: RunFolder) -> dict[str, float]:
         if not settings["figures"]:
             callbacks = [part for part in callbacks if not isinstance(part, MapPanels)]
         predictions = TestPredictions()
+        limit = TimeLimit(time) if (time := settings["trainer"].get("max_time")) else None
         trainer: pl.Trainer = build(
-            settings["trainer"],
+            {key: value for key, value in settings["trainer"].items() if key != "max_time"},
             logger=[history, *loggers],
-            callbacks=[*callbacks, predictions, Termination()],
+            callbacks=[
+                *callbacks,
+                predictions,
+                Termination(),
+                Divergence(),
+                *([limit] if limit else []),
+            ],
             enable_progress_bar=on_terminal,
             use_distributed_sampler=False,  # the data module gives every process its share
-            plugins=[BatchNormSync()],
+            plugins=[BatchNormSync(), AtomicCheckpointIO()],
         )
         with ending_processes(trainer):
             trainer.fit(module, datamodule, ckpt_path=settings["ckpt_path"], weights_only=True)
+            reason = stop_reason(trainer, limit)
             best = trainer.checkpoint_callback.best_model_path or None  # type: ignore[union-attr]
             trainer.test(module, datamodule, ckpt_path=best, verbose=False, weights_only=True)
             epoch = module.epoch_loaded if best else max(history.rows)
@@ -112,4 +135,4 @@ def _train(settings: Mapping[str, Any], run: RunFolder) -> dict[str, float]:
             if trainer.is_global_zero:
                 for logger in pictured(loggers):
                     logger.artifact(run.path)
-    return metrics
+    return metrics, reason

@@ -12,6 +12,7 @@ from sshml.data.datamodule import Batch
 from sshml.data.grid import strength_grid
 from sshml.data.streams import Split
 from sshml.errors import ConfigError
+from sshml.precision import float32
 from sshml.transfer.study import data_module
 
 _BATCH = 200
@@ -89,11 +90,13 @@ class Subject:
         return data.dataset(Split.TRAIN).__getitems__(range(n))
 
     @torch.inference_mode()
+    @float32()
     def logits(self, profiles: Tensor) -> Tensor:
         """Answers of the network, shape (n, 2)."""
         return torch.cat([self.network(part) for part in profiles.split(_BATCH)])  # type: ignore[no-untyped-call]
 
     @torch.inference_mode()
+    @float32()
     def features(self, profiles: Tensor) -> Tensor:
         """What the linear head sees: features behind the global average pooling, shape (n, K)."""
         parts = [self.network.features(part) for part in profiles.split(_BATCH)]  # type: ignore[no-untyped-call, operator]

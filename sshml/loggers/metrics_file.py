@@ -12,6 +12,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from sshml.run_folder import write_atomically
+from sshml.stored import read_epochs
 
 _COUNTS = ("/tp", "/fp", "/tn", "/fn")
 
@@ -38,9 +39,8 @@ class MetricsFile(Logger):
         self.rows: dict[int, dict[str, float]] = {}
         self.test: dict[str, float] = {}
         if path.is_file():
-            with path.open(newline="") as file:
-                for row in csv.DictReader(file):
-                    self._add({name: float(value) for name, value in row.items() if value})
+            for row in read_epochs(path.parent):
+                self._add(row)
 
     @property
     def name(self) -> str:

@@ -13,8 +13,7 @@ from sshml.checkpoint import read_checkpoint
 from sshml.config import dotted, with_defaults
 from sshml.errors import CheckpointError, ConfigError
 from sshml.networks import build_network
-from sshml.run_folder import relocated
-from sshml.stored import MANIFEST
+from sshml.stored import MANIFEST, relocated
 from sshml.transfer.phase_diagram import HIGHEST_RATIO
 from sshml.transfer.study import ONLY_METHOD, Method, read_rows
 

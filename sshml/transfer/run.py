@@ -21,7 +21,7 @@ from sshml.loggers import check_loggers, opened, pictured, upload_command
 from sshml.provenance import git_revision, versions
 from sshml.reproduction.maps import Shown
 from sshml.reproduction.report import Results, check_report, write_report
-from sshml.run_folder import RunFolder
+from sshml.run_folder import RunFolder, check_unused
 from sshml.training import quieten_libraries
 from sshml.transfer import figures
 from sshml.transfer.checks import check_compare
@@ -70,6 +70,7 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Matr
     if settings["compare"] is not None:
         check_compare(settings["compare"])
     trainings = trainings_of(settings, overrides, methods)
+    check_unused(settings)
     run = RunFolder(settings["paths"]["run"], settings, overrides)
     status = "failed"
     try:
@@ -78,7 +79,7 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Matr
         status = "finished" if not matrix.failed else "failed"
     except (KeyboardInterrupt, SystemExit):
         status = "interrupted"
-        print(f"interrupted; go on with: python transfer.py resume={run.path}", file=sys.stderr)
+        print(f"interrupted; {way_on(run.path)}", file=sys.stderr)
         raise KeyboardInterrupt from None
     finally:
         run.finish(status)
@@ -90,6 +91,11 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Matr
             print_accuracies(matrix.rows)
     print_places(run)
     return matrix
+
+
+def way_on(folder: Path) -> str:
+    """What to do to have an unfinished study finished."""
+    return f"resume with: python transfer.py resume={folder}"
 
 
 def _fill_and_draw(

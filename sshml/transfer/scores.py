@@ -15,6 +15,7 @@ from sshml.data.ensemble import Label
 from sshml.metrics import PhaseMetrics
 from sshml.physics import brightest_pixel, edge_weight
 from sshml.physics.hoppings import Floats
+from sshml.precision import float32
 
 LABELS: tuple[Label, ...] = ("ratio", "sample", "thermodynamic")
 #: Columns of ``transfer.csv``. ``accuracy_source`` is that of a network, as it was carried over to W,
@@ -51,8 +52,9 @@ class Answers:
 
 
 @torch.inference_mode()
+@float32()
 def ask(network: nn.Module | None, batches: Iterable[Batch]) -> Answers:
-    """Let a network and the detectors look at all batches.
+    """Let a network, in float32, and the detectors look at all batches.
 
     Args:
         network: in eval mode, on any device; None to ask the detectors only.

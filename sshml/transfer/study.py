@@ -22,8 +22,8 @@ from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
 from sshml.errors import CheckpointError, ConfigError
 from sshml.physics import best_threshold
-from sshml.run_folder import relocated, write_atomically
-from sshml.stored import MANIFEST
+from sshml.run_folder import is_of_disk, write_atomically
+from sshml.stored import MANIFEST, relocated
 from sshml.training import train
 from sshml.transfer.methods import TransferMethod
 from sshml.transfer.scores import COLUMNS, Answers, Row, ask, score
@@ -343,6 +343,8 @@ def fill(
 
 
 def _note(matrix: Matrix, cell: Cell, error: Exception) -> None:
+    if is_of_disk(error):
+        raise error
     reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
     matrix.failed[cell] = reason
     _LOG.debug("%s", traceback.format_exc())

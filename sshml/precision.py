@@ -1,0 +1,27 @@
+"""The precision that networks are tested and explained in. Needs torch only."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+#: Of tests, transfer, maps and explanations on every machine, as ``trainer.precision`` names it.
+EVALUATION = "32-true"
+#: Of training, and of the validation in it: each keeps the weights in float32.
+TRAINING = ("32-true", "bf16-mixed", "16-mixed")
+
+
+@contextmanager
+def float32() -> Iterator[None]:
+    """Computes in float32, whatever precision the training has; also a decorator.
+
+    So the numbers of one network are the same in every program and, up to rounding, on every machine.
+    A GPU would otherwise shorten the inputs of convolutions to TF32.
+    """
+    tf32 = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+            yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = tf32
