@@ -31,6 +31,9 @@ class TimeLimit(Timer):
         super().__init__(duration, interval="epoch", verbose=False)
         self.reached = False
 
+    def on_fit_start(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
+        """Nothing: whatever the limit, one epoch is done."""
+
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Note when the epoch begins."""
         self._epoch_began = time.monotonic()

@@ -2,8 +2,12 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from sshml.stored import read_epochs
 
 
 class FailsIfEven(pl.Callback):
@@ -26,3 +30,17 @@ class KillsItsProcess(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         if self.number % 2 == 0:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class ChecksRows(ModelCheckpoint):
+    """Fails if a checkpoint would be written before the row of its epoch is whole."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(dirpath=folder, filename="check")
+        self.folder = Path(folder)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        row = read_epochs(self.folder)[-1]
+        missing = {"train/loss", "val/loss", "lr"} - row.keys()
+        if row["epoch"] != trainer.current_epoch or missing:
+            raise RuntimeError(f"epoch {trainer.current_epoch}: {row} lacks {missing}")

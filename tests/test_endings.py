@@ -1,0 +1,174 @@
+"""How a training ends: what stopped it, what is left, and how to go on."""
+
+import csv
+import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from conftest import TINY, Command, Outcome
+
+
+def one_error(done: Outcome, status: int) -> str:
+    assert done.status == status, done.err
+    (line,) = done.err.strip().splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+@contextmanager
+def files_of_at_most(n_bytes: int) -> Iterator[None]:
+    """A disk that takes no larger file; a write beyond fails as on a full one."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "where"),
+    [
+        # Two steps an epoch: the second has the weights that the first one spoilt.
+        (("data.batch_size=25",), "training loss nan in epoch 1, step 2, at learning rate 1e+20"),
+        # One step an epoch: the validation is the first to see them.
+        (("data.batch_size=50",), "validation loss nan in epoch 1, at learning rate 1e+20"),
+    ],
+)
+def test_a_loss_that_is_not_finite_ends_the_run(
+    run_train: Command, overrides: tuple[str, ...], where: str
+) -> None:
+    done = run_train(*TINY, "optimizer.lr=1e20", *overrides)
+    line = one_error(done, 1)
+    assert where in line
+    assert "lower optimizer.lr" in line
+    assert done.manifest["status"] == "diverged"
+    assert done.manifest["stopped_by"] == "divergence"
+    assert not list(done.folder.glob("checkpoints/*"))
+    assert not (done.folder / "metrics.json").exists()
+
+
+def test_the_last_epoch_before_a_divergence_can_be_resumed(run_train: Command) -> None:
+    # OneCycle at its peak: the first epoch is calm.
+    cycle = ("scheduler=step", "scheduler.step_size=1", "scheduler.gamma=1e20")
+    done = run_train(*TINY, *cycle, "optimizer.lr=1e-3", "trainer.max_epochs=3")
+    assert "epoch 2" in one_error(done, 1)
+    assert torch.load(done.folder / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 0
+
+
+def test_the_end_says_what_stopped_the_training(run_train: Command) -> None:
+    whole = run_train(*TINY)
+    assert (whole.manifest["status"], whole.manifest["stopped_by"]) == ("finished", "max_epochs")
+    early = run_train(
+        *TINY, "callbacks=early_stopping", "trainer.max_epochs=50", "optimizer.lr=0.0",
+        "callbacks.early_stopping.patience=1",
+    )  # fmt: skip
+    assert (early.manifest["status"], early.manifest["stopped_by"]) == ("finished", "early_stopping")
+    assert "stopped by:   callbacks.early_stopping" in early.out
+
+
+def test_a_run_that_its_time_limit_stopped_resumes_to_the_same_end(run_train: Command) -> None:
+    settings = (*TINY, "trainer.max_epochs=3", "model.dropout=0.5")
+    whole = run_train(*settings)
+    part = run_train(*settings, "trainer.max_time=00:00:00:00")
+    assert (part.status, part.manifest["stopped_by"]) == (0, "max_time")
+    last = part.folder / "checkpoints" / "last.ckpt"
+    assert f"stopped by trainer.max_time; resume with: python train.py ckpt_path={last}" in part.err
+    assert len((part.folder / "metrics.csv").read_text().splitlines()) == 2
+    again = run_train(f"ckpt_path={last}")  # the limit again: one epoch more
+    assert again.manifest["stopped_by"] == "max_time"
+    done = run_train(f"ckpt_path={last}", "trainer.max_time=null")
+    assert (done.status, done.manifest["stopped_by"]) == (0, "max_epochs")
+    for name in ("metrics.csv", "metrics.json"):
+        assert (done.folder / name).read_text() == (whole.folder / name).read_text()
+
+
+def test_a_time_that_is_none_is_a_mistake(run_train: Command) -> None:
+    assert "trainer" in one_error(run_train(*TINY, "trainer.max_time=soon"), 2)
+
+
+@pytest.mark.parametrize("size", [1_000, 6_000])
+def test_a_disk_that_takes_no_more_ends_the_run_in_one_line(run_train: Command, size: int) -> None:
+    settings = (*TINY, "trainer.max_epochs=2", "figures=false")
+    whole = run_train(*settings)
+    with files_of_at_most(size):
+        full = run_train(*settings, "hydra.run.dir=runs/full/full")
+    assert "File too large" in one_error(full, 1)
+    folder = whole.folder.parent.parent / "full" / "full"
+    assert not list(folder.rglob("*.part"))
+    if size > 1_000:
+        assert json.loads((folder / "manifest.json").read_text())["status"] == "failed"
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(run_train: Command) -> None:
+    settings = (*TINY, "figures=false")
+    whole = run_train(*settings, "trainer.max_epochs=3")
+    part = run_train(*settings)
+    last = part.folder / "checkpoints" / "last.ckpt"
+    before = last.read_bytes()
+    with files_of_at_most(len(before) // 2):
+        full = run_train(f"ckpt_path={last}", "trainer.max_epochs=3")
+    line = one_error(full, 1)
+    assert f"once it can be written to, resume with: python train.py ckpt_path={last}" in line
+    assert full.manifest["status"] == "failed"
+    assert last.read_bytes() == before
+    done = run_train(f"ckpt_path={last}", "trainer.max_epochs=3")
+    assert done.status == 0, done.err
+    for name in ("metrics.csv", "metrics.json"):
+        assert (done.folder / name).read_text() == (whole.folder / name).read_text()
+
+
+def test_a_study_on_a_disk_that_takes_no_more(run_transfer: Command) -> None:
+    with files_of_at_most(20_000):
+        full = run_transfer(*TINY, "data.W=[0,0.5]")
+    (line,) = [line for line in full.err.splitlines() if line.startswith("error: ")]
+    assert "File too large" in line
+    assert "resume with: python transfer.py resume=" in line
+    assert "Traceback" not in full.err
+    assert full.status == 1
+
+
+def test_results_are_never_written_over(run_train: Command) -> None:
+    first = run_train(*TINY)
+    kept = {path: path.read_bytes() for path in first.folder.rglob("*") if path.is_file()}
+    line = one_error(run_train(*TINY, "seed=1", f"hydra.run.dir={first.folder}"), 2)
+    assert "holds the results of another run" in line
+    assert {path: path.read_bytes() for path in first.folder.rglob("*") if path.is_file()} == kept
+
+
+def test_the_saved_settings_name_no_folder(run_train: Command) -> None:
+    done = run_train(*TINY)
+    text = (done.folder / "config.yaml").read_text()
+    assert str(done.folder) not in text
+    settings = yaml.safe_load(text)
+    assert "run" not in settings["paths"]
+    assert settings["callbacks"]["last"]["dirpath"] == "${paths.run}/checkpoints"
+
+
+def test_every_row_is_whole_before_its_checkpoint_is_there(run_train: Command) -> None:
+    done = run_train(
+        *TINY, "trainer.max_epochs=2", "+callbacks.check._target_=failing.ChecksRows",
+        "+callbacks.check.folder=${paths.run}",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    with (done.folder / "metrics.csv").open() as file:
+        assert [all(row.values()) for row in csv.DictReader(file)] == [True, True]
+
+
+def test_the_learning_rate_finder_works(run_train: Command) -> None:
+    finder = (
+        "+callbacks.finder._target_=pytorch_lightning.callbacks.LearningRateFinder",
+        "+callbacks.finder.num_training_steps=20",
+        "+callbacks.finder.min_lr=1e-6",
+    )
+    done = run_train(*TINY, "data.n_train=400", *finder)
+    assert done.status == 0, done.err
+    with (done.folder / "metrics.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert 1e-6 < float(row["lr"]) != 1e-3
+    assert not [path for path in Path(done.folder).iterdir() if path.name.startswith(".lr_find")]
