@@ -69,6 +69,7 @@ def train(settings: Mapping[str, Any], overrides: Sequence[str] | None = None) -
 def quieten_libraries() -> None:
     """Silence what Lightning says of every run here; its other warnings stay."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    logging.raiseExceptions = False  # a log file of W&B's on a full disk is not worth a traceback
     for said_of_every_run in (
         ".*does not have many workers.*",  # profiles are made faster than they are trained on
         ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run's own

