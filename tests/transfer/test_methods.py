@@ -20,10 +20,9 @@ from sshml.transfer.methods import (
 )
 from sshml.transfer.scores import ask, score
 
-
-# How trained networks differ from seed to seed is about how they differ from one processor to another,
-# so what training does is asserted of means over seeds; each bound is so many standard deviations of the
-# mean away.
+# Trained networks differ between processors about as much as between seeds. So what training does is
+# asserted of means over seeds; beside each bound stands how many standard deviations of the mean it is
+# away.
 SEEDS = range(4)
 
 
