@@ -9,6 +9,7 @@ import pytest
 import torch
 from conftest import TINY, TINY_TRANSFER, Command, networks, rows
 
+from sshml.transfer.baselines import BASELINES
 from sshml.transfer.scores import COLUMNS
 
 
@@ -27,9 +28,7 @@ def test_a_matrix_is_trained_tested_and_gone_on_with(run_transfer: Command) -> N
     assert (run.status, run.manifest["status"]) == (0, "finished")
     cells = {(row["train_W"], row["seed"], row["W"]) for row in networks(run)}
     assert cells == {(t, 1, W) for t in (0, 0.5) for W in (0, 0.5)}
-    assert {row["method"] for row in rows(run)} == {
-        "network", "brightest_pixel", "edge_weight", "exact_invariant",
-    }  # fmt: skip
+    assert {row["method"] for row in rows(run)} == {"network", *BASELINES}
     for row in rows(run):
         assert row["n"] == row["tp"] + row["fp"] + row["tn"] + row["fn"] == 20
         assert row["accuracy"] == (row["tp"] + row["tn"]) / 20

@@ -13,7 +13,7 @@ from conftest import TINY_TRANSFER, Command, networks, rows
 from omegaconf import OmegaConf
 
 from sshml.cli import with_recorded_overrides
-from sshml.transfer.protocol import BASELINES
+from sshml.transfer.baselines import BASELINES
 
 
 def test_methods_side_by_side_share_what_they_can_and_go_on(run_transfer: Command) -> None:

@@ -15,8 +15,9 @@ from sshml.errors import CheckpointError, ConfigError
 from sshml.networks import build_network
 from sshml.run_folder import relocated
 from sshml.stored import MANIFEST
+from sshml.transfer.baselines import ONLY_METHOD
 from sshml.transfer.phase_diagram import HIGHEST_RATIO
-from sshml.transfer.study import ONLY_METHOD, Method, read_rows
+from sshml.transfer.study import Method, read_rows
 
 # What a study may be gone on with changed: it grows, shows more, or moves to another machine.
 _MAY_CHANGE = (

@@ -13,8 +13,8 @@ from sshml import intervals
 from sshml.data.datamodule import Batch
 from sshml.data.ensemble import Label
 from sshml.metrics import PhaseMetrics
-from sshml.physics import brightest_pixel, edge_weight
 from sshml.physics.hoppings import Floats
+from sshml.transfer.baselines import DETECTORS
 
 LABELS: tuple[Label, ...] = ("ratio", "sample", "thermodynamic")
 #: Columns of ``transfer.csv``. ``accuracy_source`` is that of a network, as it was carried over to W,
@@ -72,8 +72,7 @@ def ask(network: nn.Module | None, batches: Iterable[Batch]) -> Answers:
             logits = network(profiles.to(device, memory_format=torch.channels_last))
             answers["logits"] = logits.float().cpu()
         answers["t1"] = batch["t1"]
-        answers["brightest_pixel"] = torch.from_numpy(brightest_pixel(images))
-        answers["edge_weight"] = torch.from_numpy(edge_weight(images))
+        answers |= {name: torch.from_numpy(detect(images)) for name, detect in DETECTORS.items()}
         for name, values in answers.items():
             parts.setdefault(name, []).append(values)
     whole = {name: torch.cat(values) for name, values in parts.items()}
@@ -81,7 +80,7 @@ def ask(network: nn.Module | None, batches: Iterable[Batch]) -> Answers:
         t1=whole["t1"].double().numpy(),
         labels={kind: whole[kind].numpy() for kind in LABELS},
         logits=whole["logits"],
-        detectors={name: whole[name].numpy() for name in ("brightest_pixel", "edge_weight")},
+        detectors={name: whole[name].numpy() for name in DETECTORS},
     )
 
 

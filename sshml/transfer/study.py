@@ -25,11 +25,10 @@ from sshml.physics import best_threshold
 from sshml.run_folder import relocated, write_atomically
 from sshml.stored import MANIFEST
 from sshml.training import train
+from sshml.transfer.baselines import ONLY_METHOD
 from sshml.transfer.methods import TransferMethod
 from sshml.transfer.scores import COLUMNS, Answers, Row, ask, score
 
-#: Name of the method of a study that has one only.
-ONLY_METHOD = "network"
 _LOG = logging.getLogger(__name__)
 # Training chains that the thresholds of the detectors are fitted on.
 _FITTED_ON = 4_000
