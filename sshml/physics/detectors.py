@@ -2,7 +2,8 @@
 
 The brightest pixel sees that something is localised; on clean chains only the edge states are, so
 there it is perfect, and on disordered chains it calls everything topological. The weight of the mid-gap
-pair on the end sites sees the edge states themselves.
+pair on the end sites sees the edge states themselves, as long as they end there. The separation of its
+sublattices sees on which side of the chain either part lies, wherever it ends.
 """
 
 import numpy as np
@@ -47,6 +48,40 @@ def edge_weight(profiles: NDArray[np.floating]) -> Floats:
     n_cells = profiles.shape[-1] // 2
     pair = profiles[..., [0, -1], :][..., [n_cells - 1, n_cells]]
     return np.asarray(pair.sum(axis=(-2, -1), dtype=np.float64) / 2)
+
+
+def sublattice_separation(profiles: NDArray[np.floating]) -> Floats:
+    """How far apart the two sublattices of the mid-gap pair lie, in half lengths of the chain.
+
+    s = 2 (<m>_B - <m>_A) / M, with <m> the mean number of the cell, weighted by the density of the two
+    states next to zero energy on the sites of one sublattice, normalised to 1 there.
+
+    At zero energy psi_A(m+1) / psi_A(m) = -t1(m) / t2(m), so along a topological chain A's density
+    falls on the whole and B's rises: A lies on the left and B on the right. Disorder moves zero modes
+    away from the end sites, which lowers :func:`edge_weight`, but it does not exchange the sides. Both
+    states are added, so s does not depend on the basis in which a degenerate pair is given.
+
+    Args:
+        profiles: shape (..., 2M, 2M), columns in order of energy.
+
+    Returns:
+        Shape (...), from -2 (M-1)/M to 2 (M-1)/M, which is A in the first cell and B in the last; close
+        to 0 for extended states. A sublattice without any weight counts as centred.
+
+    Example:
+        >>> from sshml.physics import density_profiles
+        >>> profiles = density_profiles([[0.1] * 4, [1.9] * 4], [[1.0] * 4] * 2)  # topological, trivial
+        >>> sublattice_separation(profiles).round(2).tolist()
+        [1.49, 0.28]
+    """
+    n_cells = profiles.shape[-1] // 2
+    pair = profiles[..., n_cells - 1 : n_cells + 1].sum(axis=-1, dtype=np.float64)
+    density = pair.reshape(*pair.shape[:-1], n_cells, 2)
+    from_middle = np.arange(n_cells) - (n_cells - 1) / 2
+    moment = (from_middle[:, None] * density).sum(axis=-2)
+    weight = density.sum(axis=-2)
+    mean = np.divide(moment, weight, out=np.zeros_like(moment), where=weight > 0)
+    return np.asarray(2 * (mean[..., 1] - mean[..., 0]) / n_cells)
 
 
 def best_threshold(values: ArrayLike, labels: ArrayLike) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sshml.physics import brightest_pixel, edge_weight
+from sshml.physics import brightest_pixel, edge_weight, sublattice_separation
 from sshml.physics.hoppings import Floats
 
 #: Name of the method of a study that has one only.
@@ -35,6 +35,9 @@ class Baseline:
 BASELINES = {
     "brightest_pixel": Baseline("brightest pixel", "0.6", ":", brightest_pixel),
     "edge_weight": Baseline("edge weight of the mid-gap pair", "0.35", "--", edge_weight),
+    "sublattice_separation": Baseline(
+        "sublattice separation of the mid-gap pair", "0.2", "-", sublattice_separation
+    ),
     "exact_invariant": Baseline("exact invariant (ceiling)", "0.0", "-."),
 }
 #: Those that read a number off each profile.
