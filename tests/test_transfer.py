@@ -129,7 +129,7 @@ def test_the_study_of_phase_diagrams_runs(run_transfer: Command) -> None:
     run = run_transfer("experiment=phase_diagram", *TINY, *few, "phase_diagram=10")
     assert run.status == 0, run.err
     found = list(csv.DictReader((run.folder / "phase_diagram.csv").open(newline="")))
-    assert {row["method"] for row in found} == {"plain", "localised_states", "zero_modes"}
+    assert {row["method"] for row in found} == {"plain", "localised_states", "zero_modes", *BASELINES}
     # A cell that was cut short before its diagram was kept would be missing for good.
     (run.folder / "transfer.json").unlink()
     (run.folder / "phase_diagram" / "plain_W0.0_seed0_at_W3.npz").unlink()
