@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sshml.physics.hoppings import Floats
+from sshml.physics.numbers import real, reals
 
 
 def inverse_participation_ratio(profiles: NDArray[np.floating]) -> Floats:
@@ -20,8 +21,11 @@ def inverse_participation_ratio(profiles: NDArray[np.floating]) -> Floats:
 
     Returns:
         Shape (..., 2M), from 1/2M (extended) to 1 (one site; 1/2 for states in the chiral gauge).
+
+    Raises:
+        ValueError: for densities that are not real and finite, or another shape.
     """
-    return np.asarray(np.square(profiles, dtype=np.float64).sum(axis=-2))
+    return np.asarray(np.square(_checked(profiles), dtype=np.float64).sum(axis=-2))
 
 
 def brightest_pixel(profiles: NDArray[np.floating]) -> Floats:
@@ -32,8 +36,11 @@ def brightest_pixel(profiles: NDArray[np.floating]) -> Floats:
 
     Returns:
         Shape (...), at most 1/2 in the chiral gauge for M > 1.
+
+    Raises:
+        ValueError: for densities that are not real and finite, or another shape.
     """
-    return np.asarray(profiles.max(axis=(-2, -1)), dtype=np.float64)
+    return np.asarray(_checked(profiles).max(axis=(-2, -1)), dtype=np.float64)
 
 
 def edge_weight(profiles: NDArray[np.floating]) -> Floats:
@@ -44,7 +51,11 @@ def edge_weight(profiles: NDArray[np.floating]) -> Floats:
 
     Returns:
         Shape (...), from 0 to 1.
+
+    Raises:
+        ValueError: for densities that are not real and finite, or another shape.
     """
+    profiles = _checked(profiles)
     n_cells = profiles.shape[-1] // 2
     pair = profiles[..., [0, -1], :][..., [n_cells - 1, n_cells]]
     return np.asarray(pair.sum(axis=(-2, -1), dtype=np.float64) / 2)
@@ -68,12 +79,16 @@ def sublattice_separation(profiles: NDArray[np.floating]) -> Floats:
         Shape (...), from -2 (M-1)/M to 2 (M-1)/M, which is A in the first cell and B in the last; close
         to 0 for extended states. A sublattice without any weight counts as centred.
 
+    Raises:
+        ValueError: for densities that are not real and finite, or another shape.
+
     Example:
         >>> from sshml.physics import density_profiles
         >>> profiles = density_profiles([[0.1] * 4, [1.9] * 4], [[1.0] * 4] * 2)  # topological, trivial
         >>> sublattice_separation(profiles).round(2).tolist()
         [1.49, 0.28]
     """
+    profiles = _checked(profiles)
     n_cells = profiles.shape[-1] // 2
     pair = profiles[..., n_cells - 1 : n_cells + 1].sum(axis=-1, dtype=np.float64)
     density = pair.reshape(*pair.shape[:-1], n_cells, 2)
@@ -82,6 +97,15 @@ def sublattice_separation(profiles: NDArray[np.floating]) -> Floats:
     weight = density.sum(axis=-2)
     mean = np.divide(moment, weight, out=np.zeros_like(moment), where=weight > 0)
     return np.asarray(2 * (mean[..., 1] - mean[..., 0]) / n_cells)
+
+
+def _checked(profiles: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Density profiles, shape (..., 2M, 2M)."""
+    densities = real("profiles", profiles)
+    shape = densities.shape[-2:]
+    if len(shape) < 2 or shape[0] != shape[1] or shape[0] < 2 or shape[0] % 2:
+        raise ValueError(f"profiles must have shape (..., 2M, 2M), got {densities.shape}")
+    return densities
 
 
 def best_threshold(values: ArrayLike, labels: ArrayLike) -> float:
@@ -94,9 +118,19 @@ def best_threshold(values: ArrayLike, labels: ArrayLike) -> float:
     Returns:
         Midway between the two values where the accuracy on these samples is highest; -inf or inf where
         it is best to give all of them the same answer.
+
+    Raises:
+        ValueError: for values that are not real and finite, labels other than 0 and 1, or other shapes.
     """
-    order = np.argsort(values, kind="stable")
-    value, label = np.asarray(values, dtype=np.float64)[order], np.asarray(labels)[order]
+    (value,), label = reals(values=values), np.asarray(labels)
+    if value.ndim != 1 or not len(value) or label.shape != value.shape:
+        raise ValueError(
+            f"values and labels must have shape (n,), n >= 1, got {value.shape} and {label.shape}"
+        )
+    if not np.isin(label, (0, 1)).all():
+        raise ValueError("labels must be 0 or 1")
+    order = np.argsort(value, kind="stable")
+    value, label = value[order], label[order]
     # With the lowest k values called trivial: trivial ones among them, topological ones above.
     right = np.concatenate([[0], np.cumsum(label == 0)]) + np.concatenate(
         [np.cumsum((label == 1)[::-1])[::-1], [0]]

@@ -136,8 +136,8 @@ def test_separation_of_a_sublattice_without_weight():
 
 
 def test_participation_of_one_site_and_of_all():
-    image = np.array([[1, 0.25], [0, 0.25], [0, 0.25], [0, 0.25]])
-    np.testing.assert_allclose(inverse_participation_ratio(image), [1, 0.25])
+    image = np.array([[1, 0.25, 0.5, 0], [0, 0.25, 0.5, 0], [0, 0.25, 0, 0], [0, 0.25, 0, 1]])
+    np.testing.assert_allclose(inverse_participation_ratio(image), [1, 0.25, 0.5, 1])
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 1)), min_size=1, max_size=12))
