@@ -1,7 +1,8 @@
 """Changes to training images that take a cue away, or show a symmetry.
 
-The open config group ``augmentation``. No disordered chain is solved for any of them. They draw from
-torch's global random numbers, which :class:`sshml.module.PhaseClassifier` seeds at every step.
+The open config group ``augmentation``. No disordered chain is diagonalised for any of them, but
+:class:`ZeroModes` shows the mid-gap pairs of such chains: domain randomisation. They draw from torch's
+global random numbers, which :class:`sshml.module.PhaseClassifier` seeds at every step.
 """
 
 import math
@@ -178,7 +179,9 @@ def _localised(centre: Tensor, apart: Tensor, length: Tensor, n_cells: int) -> T
 
 
 class ZeroModes(Augmentation):
-    """Puts mid-gap pairs of uneven chains in the place of the clean ones'.
+    """Puts mid-gap pairs of chains with random hoppings in the place of the clean ones'.
+
+    This is domain randomisation: a network trained with it has not seen clean chains only.
 
     At zero energy |psi_A(m+1) / psi_A(m)| = t1(m) / t2(m), so the logarithm of A's density falls evenly
     along a clean topological chain, and walks at random where hoppings are uneven; B's rises where A's
@@ -191,7 +194,7 @@ class ZeroModes(Augmentation):
     Logarithms of hoppings are normal; their mean and their standard deviation are drawn anew for every
     image, the sign of the mean by its label. A pair on a stretch without much of a fall is not a zero
     mode; others are drawn then. No chain is diagonalised, and the distribution is not that of any
-    disorder to be tested at; but :class:`LocalisedStates` does without uneven hoppings altogether.
+    disorder to be tested at. :class:`LocalisedStates` does without random hoppings altogether.
 
     Args:
         p: share of the images to be changed.

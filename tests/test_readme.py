@@ -1,5 +1,6 @@
 """Every command of the README works as it is written, here on few and small chains."""
 
+import ast
 import re
 import shlex
 
@@ -7,7 +8,8 @@ import pytest
 from conftest import ROOT, TINY, Command
 
 README = (ROOT / "README.md").read_text()
-FENCES = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
+FENCE = re.compile(r"```(\w+)\n(.*?)```", flags=re.DOTALL)
+FENCES = FENCE.findall(README)
 COMMANDS = [
     line.split("&&")[-1].strip()
     for language, text in FENCES
@@ -82,6 +84,19 @@ def test_the_notebook_example_works(run_train: Command, capfd: pytest.CaptureFix
     (example,) = [text for language, text in FENCES if language == "python"]
     exec(example.replace("RUN", str(run)), {})
     assert capfd.readouterr().out.strip().endswith("[1 0]")
+
+
+def test_the_examples_of_the_baselines_work(capfd: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "beyond_the_thesis.md").read_text()
+    examples = [text for language, text in FENCE.findall(page) if language == "python"]
+    for text in examples:
+        small = re.sub(r'(n_train|n_test)(=|": )\d+', r"\g<1>\g<2>200", text)
+        exec(small.replace("range(10)", "range(2)").replace("arange(26)", "arange(2)"), {})
+    of_table, of_diagram = capfd.readouterr().out.splitlines()
+    against_ratio, against_invariant = map(float, of_table.strip("[]").split())
+    assert min(against_ratio, against_invariant) > 95
+    scores = ast.literal_eval(of_diagram)
+    assert (scores["method"], scores["accuracy"] > 0.95) == ("sublattice_separation", True)
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/beyond_the_thesis.md"])

@@ -9,6 +9,7 @@ import pytest
 import torch
 from conftest import TINY, TINY_TRANSFER, Command, networks, rows
 
+from sshml.transfer.baselines import BASELINES
 from sshml.transfer.scores import COLUMNS
 
 
@@ -27,9 +28,7 @@ def test_a_matrix_is_trained_tested_and_gone_on_with(run_transfer: Command) -> N
     assert (run.status, run.manifest["status"]) == (0, "finished")
     cells = {(row["train_W"], row["seed"], row["W"]) for row in networks(run)}
     assert cells == {(t, 1, W) for t in (0, 0.5) for W in (0, 0.5)}
-    assert {row["method"] for row in rows(run)} == {
-        "network", "brightest_pixel", "edge_weight", "exact_invariant",
-    }  # fmt: skip
+    assert {row["method"] for row in rows(run)} == {"network", *BASELINES}
     for row in rows(run):
         assert row["n"] == row["tp"] + row["fp"] + row["tn"] + row["fn"] == 20
         assert row["accuracy"] == (row["tp"] + row["tn"]) / 20
@@ -130,7 +129,7 @@ def test_the_study_of_phase_diagrams_runs(run_transfer: Command) -> None:
     run = run_transfer("experiment=phase_diagram", *TINY, *few, "phase_diagram=10")
     assert run.status == 0, run.err
     found = list(csv.DictReader((run.folder / "phase_diagram.csv").open(newline="")))
-    assert {row["method"] for row in found} == {"plain", "localised_states", "zero_modes"}
+    assert {row["method"] for row in found} == {"plain", "localised_states", "zero_modes", *BASELINES}
     # A cell that was cut short before its diagram was kept would be missing for good.
     (run.folder / "transfer.json").unlink()
     (run.folder / "phase_diagram" / "plain_W0.0_seed0_at_W3.npz").unlink()

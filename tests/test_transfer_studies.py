@@ -9,11 +9,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import TINY_TRANSFER, Command, networks, rows
+from conftest import TINY_TRANSFER, Command, Outcome, rows
 from omegaconf import OmegaConf
 
 from sshml.cli import with_recorded_overrides
-from sshml.transfer.protocol import BASELINES
+from sshml.transfer.baselines import BASELINES
+
+
+def diagrams(run: Outcome) -> list[dict[str, str]]:
+    """The rows of phase_diagram.csv."""
+    with (run.folder / "phase_diagram.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def test_methods_side_by_side_share_what_they_can_and_go_on(run_transfer: Command) -> None:
@@ -229,13 +235,40 @@ def test_a_phase_diagram_is_drawn_from_what_was_tested(run_transfer: Command) ->
     command = (*TINY_TRANSFER, "data.W=[0,1,2]", "phase_diagram=10", "data.disorder=mondragon_shem")
     run = run_transfer(*command, "seeds=2")
     assert run.status == 0, run.err
-    (first, second) = csv.DictReader((run.folder / "phase_diagram.csv").open(newline=""))
-    assert [first["seed"], second["seed"]] == ["0", "1"]
-    for scores in (first, second):
-        cells = [row for row in networks(run) if row["seed"] == int(scores["seed"])]
-        mean = sum(row["accuracy_sample"] for row in cells) / 3
-        assert float(scores["accuracy"]) == pytest.approx(mean)
+    drawn = diagrams(run)
+    assert [(row["method"], row["seed"]) for row in drawn] == [
+        (name, seed) for name in ("network", *BASELINES) for seed in ("0", "1")
+    ]
+    for scores in drawn:
+        of_seed = [row for row in rows(run) if row["seed"] == int(scores["seed"])]
+        cells = [row["accuracy_sample"] for row in of_seed if row["method"] == scores["method"]]
+        assert float(scores["accuracy"]) == pytest.approx(sum(cells) / 3)
+    assert "sublattice separation" in run.out
     assert (run.folder / "figures" / "phase_diagram.png").stat().st_size > 1000
+
+
+def test_a_study_of_before_a_baseline_was_there_gets_it(run_transfer: Command) -> None:
+    run = run_transfer(
+        *TINY_TRANSFER, "data.W=[0,2]", "phase_diagram=10",
+        "methods={plain:{},longer:{data:{n_train:80}}}",
+    )  # fmt: skip
+    assert run.status == 0, run.err
+    before, drawn = rows(run), diagrams(run)
+    old = [row for row in before if row["method"] != "sublattice_separation"]
+    (run.folder / "transfer.json").write_text(json.dumps(old))
+    for name in BASELINES:
+        for path in run.folder.glob(f"phase_diagram/{name}_*.npz"):
+            path.unlink()
+    again = run_transfer(f"resume={run.folder}")
+    assert again.status == 0, again.err
+
+    def by_cell(found: list[dict[str, object]]) -> list[dict[str, object]]:
+        return sorted(found, key=lambda row: (str(row["method"]), str(row["W"])))
+
+    assert by_cell(rows(again)) == by_cell(before)
+    assert diagrams(again) == drawn
+    # One method of each network is enough.
+    assert again.out.count("tested at W=") == 2
 
 
 @pytest.mark.parametrize(

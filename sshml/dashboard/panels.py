@@ -5,6 +5,7 @@ import wandb_workspaces.workspaces as ws
 from wandb_workspaces.reports.v2.interface import Panel
 
 from sshml.reproduction.published import FIG_7_W, FIG_7A, FIG_7B, SECTION_4_1
+from sshml.transfer.baselines import BASELINES
 
 # By these an earlier call's are found again; the workspace's address ends in ?nw=sshml.
 _VIEW = "sshml"
@@ -101,7 +102,10 @@ def report(entity: str, project: str) -> wr.Report:
             ),
             wr.PanelGrid(runsets=[trained], panels=maps()),
             wr.H2("Transfer"),
-            wr.P("Networks on chains of other disorder strengths than they were trained on."),
+            wr.P(
+                "Networks on chains of other disorder strengths than they were trained on, beside "
+                f"baselines that need no network: {', '.join(BASELINES).replace('_', ' ')}."
+            ),
             wr.MarkdownBlock(_published()),
             wr.PanelGrid(runsets=[transferred], panels=transfer()),
             wr.H2("Sweeps"),

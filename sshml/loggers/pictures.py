@@ -15,6 +15,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from sshml.figures import PHASES, Example
+from sshml.transfer.baselines import ONLY_METHOD
 
 JobType = Literal["train", "transfer"]
 P = ParamSpec("P")
@@ -150,6 +151,6 @@ def example_values(example: Example) -> tuple[Any, ...]:
 def network_scores(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, dict[str, float]]]:
     """W of the test and scores by name, for every cell of a transfer study."""
     for row in rows:
-        if row["method"] == "network":
+        if row["method"] == ONLY_METHOD:
             name = f"transfer/trained_at_{row['train_W']}/seed_{row['seed']}"
             yield row["W"], {f"{name}/{score}": row[score] for score in _SCORES}

@@ -5,6 +5,7 @@ from sshml.physics.detectors import (
     brightest_pixel,
     edge_weight,
     inverse_participation_ratio,
+    sublattice_separation,
 )
 from sshml.physics.hoppings import (
     DISORDER_CONVENTIONS,
@@ -45,5 +46,6 @@ __all__ = [
     "sample_hoppings",
     "sample_invariant",
     "solve_profiles",
+    "sublattice_separation",
     "winding_number",
 ]

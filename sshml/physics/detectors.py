@@ -2,13 +2,15 @@
 
 The brightest pixel sees that something is localised; on clean chains only the edge states are, so
 there it is perfect, and on disordered chains it calls everything topological. The weight of the mid-gap
-pair on the end sites sees the edge states themselves.
+pair on the end sites sees the edge states themselves, as long as they end there. The separation of its
+sublattices sees on which side of the chain either part lies, wherever it ends.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sshml.physics.hoppings import Floats
+from sshml.physics.numbers import real, reals
 
 
 def inverse_participation_ratio(profiles: NDArray[np.floating]) -> Floats:
@@ -19,8 +21,11 @@ def inverse_participation_ratio(profiles: NDArray[np.floating]) -> Floats:
 
     Returns:
         Shape (..., 2M), from 1/2M (extended) to 1 (one site; 1/2 for states in the chiral gauge).
+
+    Raises:
+        ValueError: for densities that are not real and finite, or another shape.
     """
-    return np.asarray(np.square(profiles, dtype=np.float64).sum(axis=-2))
+    return np.asarray(np.square(_checked(profiles), dtype=np.float64).sum(axis=-2))
 
 
 def brightest_pixel(profiles: NDArray[np.floating]) -> Floats:
@@ -31,8 +36,11 @@ def brightest_pixel(profiles: NDArray[np.floating]) -> Floats:
 
     Returns:
         Shape (...), at most 1/2 in the chiral gauge for M > 1.
+
+    Raises:
+        ValueError: for densities that are not real and finite, or another shape.
     """
-    return np.asarray(profiles.max(axis=(-2, -1)), dtype=np.float64)
+    return np.asarray(_checked(profiles).max(axis=(-2, -1)), dtype=np.float64)
 
 
 def edge_weight(profiles: NDArray[np.floating]) -> Floats:
@@ -43,10 +51,61 @@ def edge_weight(profiles: NDArray[np.floating]) -> Floats:
 
     Returns:
         Shape (...), from 0 to 1.
+
+    Raises:
+        ValueError: for densities that are not real and finite, or another shape.
     """
+    profiles = _checked(profiles)
     n_cells = profiles.shape[-1] // 2
     pair = profiles[..., [0, -1], :][..., [n_cells - 1, n_cells]]
     return np.asarray(pair.sum(axis=(-2, -1), dtype=np.float64) / 2)
+
+
+def sublattice_separation(profiles: NDArray[np.floating]) -> Floats:
+    """How far apart the two sublattices of the mid-gap pair lie, in half lengths of the chain.
+
+    s = 2 (<m>_B - <m>_A) / M, with <m> the mean number of the cell, weighted by the density of the two
+    states next to zero energy on the sites of one sublattice, normalised to 1 there.
+
+    At zero energy psi_A(m+1) / psi_A(m) = -t1(m) / t2(m), so along a topological chain A's density
+    falls on the whole and B's rises: A lies on the left and B on the right. Disorder moves zero modes
+    away from the end sites, which lowers :func:`edge_weight`, but it does not exchange the sides. Both
+    states are added, so s does not depend on the basis in which a degenerate pair is given.
+
+    Args:
+        profiles: shape (..., 2M, 2M), columns in order of energy.
+
+    Returns:
+        Shape (...), from -2 (M-1)/M to 2 (M-1)/M, which is A in the first cell and B in the last; close
+        to 0 for extended states. A sublattice without any weight counts as centred.
+
+    Raises:
+        ValueError: for densities that are not real and finite, or another shape.
+
+    Example:
+        >>> from sshml.physics import density_profiles
+        >>> profiles = density_profiles([[0.1] * 4, [1.9] * 4], [[1.0] * 4] * 2)  # topological, trivial
+        >>> sublattice_separation(profiles).round(2).tolist()
+        [1.49, 0.28]
+    """
+    profiles = _checked(profiles)
+    n_cells = profiles.shape[-1] // 2
+    pair = profiles[..., n_cells - 1 : n_cells + 1].sum(axis=-1, dtype=np.float64)
+    density = pair.reshape(*pair.shape[:-1], n_cells, 2)
+    from_middle = np.arange(n_cells) - (n_cells - 1) / 2
+    moment = (from_middle[:, None] * density).sum(axis=-2)
+    weight = density.sum(axis=-2)
+    mean = np.divide(moment, weight, out=np.zeros_like(moment), where=weight > 0)
+    return np.asarray(2 * (mean[..., 1] - mean[..., 0]) / n_cells)
+
+
+def _checked(profiles: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Density profiles, shape (..., 2M, 2M)."""
+    densities = real("profiles", profiles)
+    shape = densities.shape[-2:]
+    if len(shape) < 2 or shape[0] != shape[1] or shape[0] < 2 or shape[0] % 2:
+        raise ValueError(f"profiles must have shape (..., 2M, 2M), got {densities.shape}")
+    return densities
 
 
 def best_threshold(values: ArrayLike, labels: ArrayLike) -> float:
@@ -59,9 +118,19 @@ def best_threshold(values: ArrayLike, labels: ArrayLike) -> float:
     Returns:
         Midway between the two values where the accuracy on these samples is highest; -inf or inf where
         it is best to give all of them the same answer.
+
+    Raises:
+        ValueError: for values that are not real and finite, labels other than 0 and 1, or other shapes.
     """
-    order = np.argsort(values, kind="stable")
-    value, label = np.asarray(values, dtype=np.float64)[order], np.asarray(labels)[order]
+    (value,), label = reals(values=values), np.asarray(labels)
+    if value.ndim != 1 or not len(value) or label.shape != value.shape:
+        raise ValueError(
+            f"values and labels must have shape (n,), n >= 1, got {value.shape} and {label.shape}"
+        )
+    if not np.isin(label, (0, 1)).all():
+        raise ValueError("labels must be 0 or 1")
+    order = np.argsort(value, kind="stable")
+    value, label = value[order], label[order]
     # With the lowest k values called trivial: trivial ones among them, topological ones above.
     right = np.concatenate([[0], np.cumsum(label == 0)]) + np.concatenate(
         [np.cumsum((label == 1)[::-1])[::-1], [0]]

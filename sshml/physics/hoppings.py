@@ -17,6 +17,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sshml.physics.numbers import reals, strengths
+
 Disorder = Literal["thesis", "additive", "mondragon_shem"]
 Floats = NDArray[np.float64]
 
@@ -40,12 +42,10 @@ def bond_disorder(W: ArrayLike, disorder: Disorder) -> tuple[Floats, Floats]:
         (W1, W2), each of the shape of ``W``.
 
     Raises:
-        ValueError: for a negative or not finite W, or an unknown convention.
+        ValueError: for a W that is negative or not real and finite, or an unknown convention.
     """
     check_disorder(disorder)
-    strength = np.asarray(W, dtype=np.float64)
-    if not np.all(np.isfinite(strength) & (strength >= 0)):
-        raise ValueError(f"W must be finite and >= 0, got {W!r}")
+    strength = strengths(W)
     if disorder == "mondragon_shem":
         return strength, strength / 2
     return strength / 2, strength
@@ -62,7 +62,7 @@ def disordered_hoppings(
     """Put given random numbers on the bonds of chains.
 
     Args:
-        t1: clean intracell hopping in units of t2, scalar or shape (n,).
+        t1: clean intracell hopping in units of t2, scalar or shape (n,), of either sign.
         W: disorder strength, scalar or shape (n,), W >= 0.
         omega_intracell: shape (n, M), values in [-1/2, 1/2).
         omega_intercell: shape (n, M), values in [-1/2, 1/2).
@@ -72,12 +72,26 @@ def disordered_hoppings(
         (intracell, intercell), each of shape (n, M).
 
     Raises:
-        ValueError: for a bad W or an unknown convention.
+        ValueError: for a bad W, numbers that are not real and finite, other shapes or an unknown
+            convention.
     """
     W1, W2 = bond_disorder(W, disorder)
-    mean = np.asarray(t1, dtype=np.float64)[..., None]
-    intracell_noise = W1[..., None] * omega_intracell
-    intercell = 1 + W2[..., None] * omega_intercell
+    (mean,) = reals(t1=t1)
+    omega, omega_ = reals(omega_intracell=omega_intracell, omega_intercell=omega_intercell)
+    if omega.ndim != 2 or omega.shape != omega_.shape:
+        raise ValueError(
+            "omega_intracell and omega_intercell must have equal shape (n, M), "
+            f"got {omega.shape} and {omega_.shape}"
+        )
+    for name, value in (("t1", mean), ("W", W1)):
+        if value.shape not in ((), (len(omega),)):
+            raise ValueError(
+                f"{name} must be a number or have shape ({len(omega)},), one per chain, "
+                f"got {value.shape}"
+            )
+    mean, W1, W2 = (value[..., None] for value in (mean, W1, W2))
+    intracell_noise = W1 * omega
+    intercell = 1 + W2 * omega_
     if disorder == "thesis":
         return mean * (1 + intracell_noise), intercell
     return mean + intracell_noise, intercell
@@ -94,7 +108,7 @@ def sample_hoppings(
     """Draw disordered SSH chains, one independent realisation a chain.
 
     Args:
-        t1: clean intracell hopping in units of t2, scalar or shape (n,).
+        t1: clean intracell hopping in units of t2, scalar or shape (n,), of either sign.
         W: disorder strength, scalar or shape (n,), W >= 0.
         n_cells: number of unit cells M >= 1.
         disorder: convention, see the module's table.
@@ -105,7 +119,8 @@ def sample_hoppings(
         closes the ring for :func:`sample_invariant`; the open chain does not use it.
 
     Raises:
-        ValueError: for a bad W, n_cells < 1 or an unknown convention.
+        ValueError: for a bad W, a t1 that is not real and finite, other shapes, n_cells < 1 or an
+            unknown convention.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -113,8 +128,8 @@ def sample_hoppings(
         >>> intracell.tolist(), intercell[0].tolist()
         ([[0.5, 0.5, 0.5], [1.5, 1.5, 1.5]], [1.0, 1.0, 1.0])
     """
-    if n_cells < 1:
-        raise ValueError(f"n_cells must be >= 1, got {n_cells}")
-    t1, W = np.broadcast_arrays(np.atleast_1d(t1), W)
-    omega = rng.random((len(t1), 2, n_cells)) - 0.5
-    return disordered_hoppings(t1, W, omega[:, 0], omega[:, 1], disorder=disorder)
+    if not isinstance(n_cells, int | np.integer) or n_cells < 1:
+        raise ValueError(f"n_cells must be an integer >= 1, got {' '.join(repr(n_cells).split())}")
+    means, W = np.broadcast_arrays(*map(np.atleast_1d, reals(t1=t1, W=W)))
+    omega = rng.random((len(means), 2, n_cells)) - 0.5
+    return disordered_hoppings(means, W, omega[:, 0], omega[:, 1], disorder=disorder)

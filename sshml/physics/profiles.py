@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from threadpoolctl import ThreadpoolController
 
 from sshml.physics.hoppings import Floats
+from sshml.physics.numbers import real
 
 Images = NDArray[np.floating]
 
@@ -63,8 +64,8 @@ _one_blas_thread = _OneBlasThread()
 
 def _check_bonds(intracell: ArrayLike, intercell: ArrayLike) -> tuple[Floats, Floats]:
     """Bonds of open chains as float64, (n, M) and (n, M - 1)."""
-    intra = np.asarray(intracell, dtype=np.float64)
-    inter = np.asarray(intercell, dtype=np.float64)
+    intra = np.asarray(real("intracell", intracell), dtype=np.float64)
+    inter = np.asarray(real("intercell", intercell), dtype=np.float64)
     n_cells = intra.shape[-1] if intra.ndim else 0
     lengths = (n_cells, n_cells - 1)
     if (
@@ -78,8 +79,6 @@ def _check_bonds(intracell: ArrayLike, intercell: ArrayLike) -> tuple[Floats, Fl
             "intracell must have shape (n, M) and intercell (n, M) or (n, M - 1), "
             f"got {intra.shape} and {inter.shape}"
         )
-    if not (np.isfinite(intra).all() and np.isfinite(inter).all()):
-        raise ValueError("hoppings must be finite")
     return intra, inter[:, : n_cells - 1]
 
 
@@ -95,7 +94,7 @@ def chiral_blocks(intracell: ArrayLike, intercell: ArrayLike) -> Floats:
         Shape (n, M, M), rows A sites, columns B sites.
 
     Raises:
-        ValueError: for other shapes, or hoppings that are not finite.
+        ValueError: for other shapes, or hoppings that are not real and finite.
     """
     intra, inter = _check_bonds(intracell, intercell)
     n_cells = intra.shape[1]

@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 from scipy.special import xlogy
 
 from sshml.physics.hoppings import Disorder, Floats, bond_disorder
+from sshml.physics.numbers import real, reals, strengths
 
 # Below this W/t the closed form of E ln|t + W omega| cancels to fewer digits than its series keeps.
 _SERIES_BELOW = 1e-2
@@ -24,7 +25,11 @@ def winding_number(t1: ArrayLike, t2: ArrayLike) -> NDArray[np.int64]:
 
     Returns:
         1 where abs(t2) > abs(t1), else 0 (also at equality, where the gap closes and it is undefined).
+
+    Raises:
+        ValueError: for hoppings that are not real and finite, or shapes that do not broadcast.
     """
+    t1, t2 = reals(t1=t1, t2=t2)
     return np.asarray(np.abs(t2) > np.abs(t1), dtype=np.int64)
 
 
@@ -39,7 +44,11 @@ def band_gap(t1: ArrayLike, t2: ArrayLike) -> Floats:
 
     Returns:
         The gap in the units of the hoppings.
+
+    Raises:
+        ValueError: for hoppings that are not real and finite, or shapes that do not broadcast.
     """
+    t1, t2 = reals(t1=t1, t2=t2)
     return np.asarray(2 * np.abs(np.abs(t1) - np.abs(t2)), dtype=np.float64)
 
 
@@ -49,43 +58,51 @@ def sample_invariant(intracell: ArrayLike, intercell: ArrayLike) -> NDArray[np.i
     1 if sum ln|intercell| > sum ln|intracell| (Mondragon-Shem et al., PRL 113, 046802).
 
     Args:
-        intracell: shape (n, M).
-        intercell: shape (n, M); the last bond closes the ring.
+        intracell: shape (n, M), of either sign.
+        intercell: shape (n, M), of either sign; the last bond closes the ring.
 
     Returns:
         Shape (n,), 0 or 1.
 
     Raises:
-        ValueError: if the shapes differ; a ring has as many intercell as intracell bonds.
+        ValueError: for bonds that are not real and finite, or if the shapes differ; a ring has as many
+            intercell as intracell bonds.
     """
-    if np.shape(intracell) != np.shape(intercell):
+    intra, inter = real("intracell", intracell), real("intercell", intercell)
+    if intra.ndim != 2 or intra.shape != inter.shape:
         raise ValueError(
-            f"a ring needs bonds of equal shape (n, M), got {np.shape(intracell)} "
-            f"and {np.shape(intercell)}"
+            f"a ring needs bonds of equal shape (n, M), got {intra.shape} and {inter.shape}"
         )
     with np.errstate(divide="ignore"):  # ln 0 = -inf decides the comparison as it should
-        decay = [np.log(np.abs(bonds)).sum(axis=-1) for bonds in (intercell, intracell)]
+        decay = [np.log(np.abs(bonds)).sum(axis=-1) for bonds in (inter, intra)]
     return np.asarray(decay[0] > decay[1], dtype=np.int64)
 
 
 def mean_log_hopping(t: ArrayLike, W: ArrayLike) -> Floats:
     """E ln|t + W omega| with omega uniform on [-1/2, 1/2].
 
-    [(t+a) ln|t+a| - (t-a) ln|t-a|]/(2a) - 1 with a = W/2.
+    [(t+a) ln|t+a| - (t-a) ln|t-a|]/(2a) - 1 with a = W/2, an even function of t.
 
     Args:
-        t: mean hopping, any shape, t >= 0.
+        t: mean hopping, any shape, of either sign.
         W: width of the distribution, shape broadcastable with ``t``, W >= 0.
 
     Returns:
         The mean logarithm; -inf where t = W = 0.
+
+    Raises:
+        ValueError: for numbers that are not real and finite, W < 0 or shapes that do not broadcast.
     """
-    t, a = np.broadcast_arrays(np.asarray(t, np.float64), np.asarray(W, np.float64) / 2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        r2 = np.where(t > 0, (a / t) ** 2, 0)
+    t, W = reals(t=t, W=W)
+    t, a = np.broadcast_arrays(np.abs(t), strengths(W) / 2)
+    # In units of the larger one nothing overflows.
+    unit = np.where(np.maximum(t, a) > 0, np.maximum(t, a), 1)
+    t, a = t / unit, a / unit
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        r2 = np.where(t > a, a / t, 0) ** 2
         series = np.log(t) - r2 / 6 - r2**2 / 20
         exact = (xlogy(t + a, np.abs(t + a)) - xlogy(t - a, np.abs(t - a))) / (2 * a) - 1
-    return np.asarray(np.where(2 * a <= _SERIES_BELOW * t, series, exact), dtype=np.float64)
+    return np.asarray(np.log(unit) + np.where(2 * a <= _SERIES_BELOW * t, series, exact))
 
 
 def lyapunov_exponent(t1: ArrayLike, W: ArrayLike, disorder: Disorder = "thesis") -> Floats:
@@ -95,7 +112,8 @@ def lyapunov_exponent(t1: ArrayLike, W: ArrayLike, disorder: Disorder = "thesis"
     unit cells. Hoppings as in :mod:`sshml.physics.hoppings`, in units of t2.
 
     Args:
-        t1: clean intracell hopping, any shape, t1 >= 0.
+        t1: clean intracell hopping, any shape, of either sign: omega is as likely as -omega, so gamma
+            is that of abs(t1).
         W: disorder strength, shape broadcastable with ``t1``, W >= 0.
         disorder: convention.
 
@@ -103,12 +121,14 @@ def lyapunov_exponent(t1: ArrayLike, W: ArrayLike, disorder: Disorder = "thesis"
         gamma; +inf where every intracell bond is 0.
 
     Raises:
-        ValueError: for a bad W or an unknown convention.
+        ValueError: for a bad W, a t1 that is not real and finite, shapes that do not broadcast or an
+            unknown convention.
     """
+    t1, W = reals(t1=t1, W=W)
     W1, W2 = bond_disorder(W, disorder)
     if disorder == "thesis":
         with np.errstate(divide="ignore"):
-            intracell = np.log(np.asarray(t1, np.float64)) + mean_log_hopping(1, W1)
+            intracell = np.log(np.abs(t1)) + mean_log_hopping(1, W1)
     else:
         intracell = mean_log_hopping(t1, W1)
     return mean_log_hopping(1, W2) - intracell

@@ -13,6 +13,7 @@ from sshml.physics import band_gap, lyapunov_exponent, winding_number
 from sshml.reproduction import maps, physics
 from sshml.reproduction.published import FIG_7, FIG_7_W, SECTION_4_1
 from sshml.run_folder import write_atomically
+from sshml.transfer.baselines import DETECTORS
 from sshml.transfer.figures import accuracy_curve, by_strength, of_method
 from sshml.transfer.scores import Row
 
@@ -179,7 +180,7 @@ def _why(published: float, found: Sequence[Row], rows: Sequence[Row]) -> str:
         )
     reasons += [
         f"the networks answer as the {name.replace('_', ' ')} does, to 2 % of the chains"
-        for name in ("brightest_pixel", "edge_weight")
+        for name in DETECTORS
         if all(_counts_agree(row, of_method(rows, name)) for row in found)
     ] or [f"{called:.0f} % are called topological"]
     return "; ".join(reasons)

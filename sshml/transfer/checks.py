@@ -14,8 +14,9 @@ from sshml.config import dotted, with_defaults
 from sshml.errors import CheckpointError, ConfigError
 from sshml.networks import build_network
 from sshml.stored import MANIFEST, relocated
+from sshml.transfer.baselines import ONLY_METHOD
 from sshml.transfer.phase_diagram import HIGHEST_RATIO
-from sshml.transfer.study import ONLY_METHOD, Method, read_rows
+from sshml.transfer.study import Method, read_rows
 
 # What a study may be gone on with changed: it grows, shows more, or moves to another machine.
 _MAY_CHANGE = (

@@ -5,24 +5,21 @@ from operator import itemgetter
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from sshml.figures import Example, describe, profile_axes
 from sshml.physics import inverse_participation_ratio, profile_maxima
+from sshml.transfer.baselines import BASELINES, ONLY_METHOD
 from sshml.transfer.scores import Row
 
-_BASELINES = {
-    "brightest_pixel": ("brightest pixel", "0.6", ":"),
-    "edge_weight": ("edge weight of the mid-gap pair", "0.35", "--"),
-    "exact_invariant": ("exact invariant (ceiling)", "0.0", "-."),
-}
 _COLOURS = ("tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown")
 # Mirror pairs of the most localised states that a panel shows.
 _LOCALISED = 3
 
 
-def of_method(rows: Sequence[Row], method: str = "network") -> list[Row]:
+def of_method(rows: Sequence[Row], method: str = ONLY_METHOD) -> list[Row]:
     """The rows of one method."""
     return [row for row in rows if row["method"] == method]
 
@@ -85,11 +82,11 @@ def accuracy_curve(
         if seeds == 1:
             low, high = (by_strength(own, f"accuracy_{side}")[1] for side in ("low", "high"))
         axes.fill_between(W, 100 * low, 100 * high, color=colour, alpha=0.2, lw=0)
-    for method, (label, colour, style) in _BASELINES.items():
-        found = [r for r in of_method(rows, method) if r["train_W"] == strengths[0]]
+    for name in BASELINES:
+        found = [r for r in of_method(rows, name) if r["train_W"] == strengths[0]]
         if found:
             W, mean, _, _ = by_strength(found)
-            axes.plot(W, 100 * mean, color=colour, ls=style, lw=1.2, label=label)
+            _plot_baseline(axes, name, W, mean)
     for name, (W_published, values) in (published or {}).items():
         axes.plot(W_published, values, "kx", ms=7, label=name)
     axes.set(xlabel="disorder strength W of the test", ylabel="accuracy against the ratio label (%)")
@@ -114,7 +111,7 @@ def methods_curve(table: Sequence[Mapping[str, Any]]) -> Figure:
     for row in table:
         drawn.setdefault((row["method"], row["train_W"]), []).append(row)
     first = table[0]["train_W"]
-    methods = [name for name in drawn if name[0] not in _BASELINES]
+    methods = [name for name in drawn if name[0] not in BASELINES]
     for number, (method, train_W) in enumerate(methods):
         own = sorted(drawn[method, train_W], key=itemgetter("W"))
         W = [row["W"] for row in own]
@@ -123,12 +120,10 @@ def methods_curve(table: Sequence[Mapping[str, Any]]) -> Figure:
         mean, low, high = ([100 * row[key] for row in own] for key in ("accuracy", "low", "high"))
         axes.plot(W, mean, marker=marker, ms=4, color=colour, label=label)
         axes.fill_between(W, low, high, color=colour, alpha=0.2, lw=0)
-    for name, (label, colour, style_of_line) in _BASELINES.items():
+    for name in BASELINES:
         found = sorted(drawn.get((name, first), ()), key=itemgetter("W"))
         if found:
-            accuracies = [100 * row["accuracy"] for row in found]
-            W = [row["W"] for row in found]
-            axes.plot(W, accuracies, color=colour, ls=style_of_line, lw=1.2, label=label)
+            _plot_baseline(axes, name, *np.array([[row["W"], row["accuracy"]] for row in found]).T)
     axes.set(xlabel="disorder strength W of the test", ylabel="accuracy against the ratio label (%)")
     axes.grid(alpha=0.3)
     seeds = max(row["seeds"] for row in table)
@@ -137,6 +132,13 @@ def methods_curve(table: Sequence[Mapping[str, Any]]) -> Figure:
         fontsize=8, title_fontsize=8, loc="outside right center",
     )  # fmt: skip
     return figure
+
+
+def _plot_baseline(
+    axes: Axes, name: str, W: NDArray[np.float64], accuracy: NDArray[np.float64]
+) -> None:
+    known = BASELINES[name]
+    axes.plot(W, 100 * accuracy, color=known.colour, ls=known.line, lw=1.2, label=known.label)
 
 
 def matrix_map(rows: Sequence[Row]) -> Figure:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
@@ -20,10 +21,12 @@ from sshml import intervals
 from sshml.physics import Disorder, critical_ratio
 from sshml.physics.hoppings import Floats
 from sshml.run_folder import write_atomically
+from sshml.transfer.baselines import BASELINES, DETECTORS
 from sshml.transfer.scores import Answers
 
 #: Of t1/t2 in a diagram; it begins at 0.
 HIGHEST_RATIO = 2.0
+_COLUMNS_OF_PANELS = 4
 _COLOURS = ("tab:green", "gold", "tab:purple", "tab:cyan", "tab:pink", "tab:olive")
 #: Columns of ``phase_diagram.csv``.
 COLUMNS = ("method", "train_W", "seed", "accuracy", "rmse", "boundary")
@@ -31,7 +34,7 @@ COLUMNS = ("method", "train_W", "seed", "accuracy", "rmse", "boundary")
 
 @dataclass(frozen=True)
 class Row:
-    """The answers of a network at one strength, in bins of t1/t2 on [0, 2].
+    """The answers of a network or a baseline at one strength, in bins of t1/t2 on [0, 2].
 
     Attributes:
         predicted: share of the chains of each bin that are called topological, shape (ratios,).
@@ -44,11 +47,12 @@ class Row:
     accuracy: float
 
 
-def binned(answers: Answers, ratios: int) -> Row:
+def binned(answers: Answers, predictions: NDArray[np.int64], ratios: int) -> Row:
     """The answers on the chains of one strength in bins of t1/t2.
 
     Args:
-        answers: of a test set over [0, 2].
+        answers: on a test set over [0, 2]; it says which chains these are.
+        predictions: of a network or a baseline on them, 0 or 1, shape (n,).
         ratios: number of bins.
 
     Returns:
@@ -60,13 +64,13 @@ def binned(answers: Answers, ratios: int) -> Row:
         counts = np.bincount(bins, minlength=ratios)
         predicted, known = (
             np.bincount(bins, weights=values, minlength=ratios) / counts
-            for values in (answers.predictions, exact)
+            for values in (predictions, exact)
         )
-    return Row(predicted, known, float((answers.predictions == exact).mean()))
+    return Row(predicted, known, float((predictions == exact).mean()))
 
 
 class Diagrams:
-    """The diagrams of a study, a file a network and strength in a folder.
+    """The diagrams of a study, one file per network or baseline and strength in a folder.
 
     Args:
         folder: of the run.
@@ -78,38 +82,44 @@ class Diagrams:
         self._ratios = ratios
 
     def add(self, method: str, train_W: float | str, seed: int, W: float, answers: Answers) -> None:
-        """Keep the answers of a network at one strength."""
-        row = binned(answers, self._ratios)
+        """Keep the answers of a network and of the baselines at one strength."""
         self._folder.mkdir(exist_ok=True)
-        path = self._folder / f"{method}_W{train_W}_seed{seed}_at_W{W:g}.npz"
-        part = path.with_name(path.name + ".part")
-        with part.open("wb") as file:
-            np.savez(
-                file, method=method, train_W=str(train_W), seed=seed, W=W,
-                predicted=row.predicted, exact=row.exact, accuracy=row.accuracy,
-            )  # fmt: skip
-        part.replace(path)
+        for name, predictions in {method: answers.predictions, **answers.baselines}.items():
+            path = self._folder / f"{name}_W{train_W}_seed{seed}_at_W{W:g}.npz"
+            # Another method may have added the baselines; as in the matrix, the first ones stay.
+            if name == method or not path.exists():
+                row = binned(answers, predictions, self._ratios)
+                _write(path, row, method=name, train_W=str(train_W), seed=seed, W=W)
 
     def read(self) -> "list[Diagram]":
-        """The diagrams of all networks, of the strengths that are done."""
+        """The diagrams of all networks, of the strengths that are done, and then of the baselines."""
         rows: dict[tuple[str, str, int], dict[float, Row]] = {}
         for path in sorted(self._folder.glob("*.npz")):
             with np.load(path) as file:
                 network = (str(file["method"]), str(file["train_W"]), int(file["seed"]))
                 row = Row(file["predicted"], file["exact"], float(file["accuracy"]))
                 rows.setdefault(network, {})[float(file["W"])] = row
+        order = {name: number for number, name in enumerate(BASELINES)}
         return [
-            Diagram(*network, dict(sorted(of_network.items()))) for network, of_network in rows.items()
+            Diagram(*network, dict(sorted(rows[network].items())))
+            for network in sorted(rows, key=lambda network: order.get(network[0], -1))
         ]
+
+
+def _write(path: Path, row: Row, **names: Any) -> None:
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        np.savez(file, **names, predicted=row.predicted, exact=row.exact, accuracy=row.accuracy)
+    part.replace(path)
 
 
 @dataclass(frozen=True)
 class Diagram:
-    """What one network says over the plane.
+    """What one network or baseline says over the plane.
 
     Attributes:
-        method: of its training and transfer.
-        train_W: strength it was trained at.
+        method: of its training and transfer; or the name of a baseline.
+        train_W: strength it was trained, or its threshold fitted, at.
         seed: of its training.
         rows: its answers by strength, in order.
     """
@@ -191,7 +201,7 @@ def boundary(predicted: Floats) -> Floats:
 
 
 def write_scores(path: Path, diagrams: Sequence[Diagram], disorder: Disorder) -> list[dict[str, Any]]:
-    """Write the scores of all networks as a CSV file; returns them."""
+    """Write the scores of all networks and baselines as a CSV file; returns them."""
     scores = [diagram.scores(disorder) for diagram in diagrams]
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
@@ -202,7 +212,7 @@ def write_scores(path: Path, diagrams: Sequence[Diagram], disorder: Disorder) ->
 
 
 def print_scores(scores: Sequence[dict[str, Any]]) -> None:
-    """Print what the networks of each method reach: mean, spread and interval over seeds; the worst."""
+    """Print what each method and baseline reaches: mean, spread and interval over seeds; the worst."""
     methods: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in scores:
         methods.setdefault((row["method"], row["train_W"]), []).append(row)
@@ -230,49 +240,70 @@ def print_scores(scores: Sequence[dict[str, Any]]) -> None:
 def draw(diagrams: Sequence[Diagram], disorder: Disorder) -> Figure:
     """The exact diagram, and for each method the mean of its networks; the median of their boundaries.
 
-    A band is from the lowest to the highest seed.
+    A band is from the lowest to the highest seed. Baselines are those of the first strength trained at.
     """
-    methods: dict[tuple[str, str], list[Diagram]] = {}
-    for diagram in diagrams:
-        methods.setdefault((diagram.method, diagram.train_W), []).append(diagram)
+    methods = _drawn(diagrams)
     panels = 1 + len(methods)
-    figure = Figure(figsize=(3.6 * panels + 1, 4.4), layout="constrained")
-    grid = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
+    columns = min(panels, _COLUMNS_OF_PANELS)
+    lines = -(-panels // columns)
+    figure = Figure(figsize=(3.6 * columns + 1, 3.6 * lines + 0.8), layout="constrained")
+    grid = figure.subplots(lines, columns, sharey=True, squeeze=False)
+    for axes in grid.flat[panels:]:
+        axes.set_axis_off()
     # A network of a study that is not done lacks strengths; drawn are those of all of its method.
     most = max(diagrams, key=lambda diagram: len(diagram.rows))
     strengths, n = most.strengths, len(most.rows)
     every = [diagram for diagram in diagrams if len(diagram.rows) == n]
-    image = _panel(grid[0], strengths, np.mean([d.exact for d in every], axis=0), disorder)
-    grid[0].set_title(f"exact invariant and learned boundaries\n{n} strengths", fontsize=10)
-    for number, (axes, ((method, _), own)) in enumerate(zip(grid[1:], methods.items(), strict=True)):
+    first = grid.flat[0]
+    image = _panel(first, strengths, np.mean([d.exact for d in every], axis=0), disorder)
+    first.set_title(f"exact invariant and learned boundaries\n{n} strengths", fontsize=10)
+    for number, ((method, _), own) in enumerate(methods.items()):
+        axes, name = grid.flat[1 + number], method.replace("_", " ")
         whole = [diagram for diagram in own if len(diagram.rows) == n]
         if not whole:
-            axes.set_title(f"{method.replace('_', ' ')}\nnot all strengths are done", fontsize=10)
+            axes.set_title(f"{name}\nnot all strengths are done", fontsize=10)
             continue
         _panel(axes, strengths, np.mean([d.predicted for d in whole], axis=0), disorder)
-        boundaries = np.stack([boundary(diagram.predicted) for diagram in whole])
-        colour = _COLOURS[number % len(_COLOURS)]
-        for shown in (axes, grid[0]):
-            shown.plot(
-                np.median(boundaries, axis=0), strengths, color=colour, lw=1.8,
-                label=method.replace("_", " ") + (", median and range" if len(whole) > 1 else ""),
-                clip_on=False,
-            )  # fmt: skip
-            shown.fill_betweenx(
-                strengths, *np.quantile(boundaries, (0, 1), axis=0), color=colour, alpha=0.3, lw=0
-            )
+        colour, line = _COLOURS[number % len(_COLOURS)], "-"
+        if method in BASELINES:
+            colour, line = BASELINES[method].colour, BASELINES[method].line
+        for shown in (axes, first):
+            _draw_boundary(shown, whole, name, colour, line)
         scores = [diagram.scores(disorder) for diagram in whole]
         accuracy, rmse = (np.mean([score[key] for score in scores]) for key in ("accuracy", "rmse"))
         seeds = f"{len(whole)} seed{'s' if len(whole) > 1 else ''}"
-        axes.set_title(
-            f"{method.replace('_', ' ')}, {seeds}\naccuracy {accuracy:.3f}, RMSE {rmse:.3f}",
-            fontsize=10,
-        )
-    grid[0].set_ylabel("disorder strength W")
-    handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+        axes.set_title(f"{name}, {seeds}\naccuracy {accuracy:.3f}, RMSE {rmse:.3f}", fontsize=10)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("disorder strength W")
+    handles, labels = first.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4), frameon=False)
     figure.colorbar(image, ax=grid, label="share called topological")
     return figure
+
+
+def _drawn(diagrams: Sequence[Diagram]) -> dict[tuple[str, str], list[Diagram]]:
+    """The diagrams of each panel but the first, which has that of the exact invariant."""
+    first = diagrams[0].train_W
+    methods: dict[tuple[str, str], list[Diagram]] = {}
+    for diagram in diagrams:
+        if diagram.method not in BASELINES or (
+            diagram.method in DETECTORS and diagram.train_W == first
+        ):
+            methods.setdefault((diagram.method, diagram.train_W), []).append(diagram)
+    return methods
+
+
+def _draw_boundary(axes: Axes, diagrams: Sequence[Diagram], name: str, colour: str, line: str) -> None:
+    """The median boundary of several diagrams of the same strengths, and its range."""
+    boundaries = np.stack([boundary(diagram.predicted) for diagram in diagrams])
+    strengths = diagrams[0].strengths
+    axes.plot(
+        np.median(boundaries, axis=0), strengths, color=colour, ls=line, lw=1.8, clip_on=False,
+        label=name + (", median and range" if len(diagrams) > 1 else ""),
+    )  # fmt: skip
+    axes.fill_betweenx(
+        strengths, *np.quantile(boundaries, (0, 1), axis=0), color=colour, alpha=0.3, lw=0
+    )
 
 
 def _panel(axes: Axes, strengths: Floats, shares: Floats, disorder: Disorder) -> Any:

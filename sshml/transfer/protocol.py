@@ -17,11 +17,10 @@ from sshml import intervals
 from sshml.build import build
 from sshml.errors import ConfigError
 from sshml.run_folder import write_atomically
+from sshml.transfer.baselines import BASELINES, ONLY_METHOD
 from sshml.transfer.scores import Row
-from sshml.transfer.study import ONLY_METHOD, Method
+from sshml.transfer.study import Method
 
-#: Numbers read off a profile, and the exact invariant, which are rows of every study.
-BASELINES = ("brightest_pixel", "edge_weight", "exact_invariant")
 #: What a method costs: seconds of training and for each target, profiles of each target.
 COSTS = ("train_seconds", "adapt_seconds", "target_labelled", "target_unlabelled")
 

@@ -24,18 +24,12 @@ from sshml.reproduction.report import Results, check_report, write_report
 from sshml.run_folder import RunFolder, check_unused
 from sshml.training import quieten_libraries
 from sshml.transfer import figures
+from sshml.transfer.baselines import BASELINES, ONLY_METHOD
 from sshml.transfer.checks import check_compare
 from sshml.transfer.phase_diagram import Diagrams, draw, print_scores, write_scores
-from sshml.transfer.protocol import BASELINES, methods_of, print_methods, summary, write_summary
+from sshml.transfer.protocol import methods_of, print_methods, summary, write_summary
 from sshml.transfer.scores import Answers, Row
-from sshml.transfer.study import (
-    ONLY_METHOD,
-    Matrix,
-    Method,
-    Source,
-    Training,
-    fill,
-)
+from sshml.transfer.study import Matrix, Method, Source, Training, fill
 from sshml.transfer.trainings import trainings_of
 
 # Examples of each kind, right and wrong, of both phases, in a panel of maps.

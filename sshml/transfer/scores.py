@@ -1,7 +1,7 @@
 """Answers of networks and detectors on test chains, and their scores."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sshml import intervals
-from sshml.data.datamodule import Batch
+from sshml.data.datamodule import Batch, SSHDataModule
 from sshml.data.ensemble import Label
+from sshml.data.streams import Split
 from sshml.metrics import PhaseMetrics
-from sshml.physics import brightest_pixel, edge_weight
+from sshml.physics import best_threshold
 from sshml.physics.hoppings import Floats
 from sshml.precision import float32
+from sshml.transfer.baselines import DETECTORS
 
 LABELS: tuple[Label, ...] = ("ratio", "sample", "thermodynamic")
 #: Columns of ``transfer.csv``. ``accuracy_source`` is that of a network, as it was carried over to W,
@@ -27,6 +29,8 @@ COLUMNS = (
     "target_unlabelled",
 )  # fmt: skip
 Row = dict[str, Any]
+# Training chains that the thresholds of the detectors are fitted on, at most.
+_FITTED_ON = 4_000
 
 
 @dataclass(frozen=True)
@@ -38,27 +42,41 @@ class Answers:
         labels: shape (n,) of each kind.
         logits: of the network, shape (n, 2).
         detectors: the number that each detector reads off, shape (n,).
+        thresholds: above which a detector says "topological".
     """
 
     t1: Floats
     labels: dict[Label, NDArray[np.int64]]
     logits: torch.Tensor
     detectors: dict[str, Floats]
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def predictions(self) -> NDArray[np.int64]:
         """Of the network, 0 or 1, shape (n,)."""
         return self.logits.argmax(dim=1).numpy()
 
+    @property
+    def baselines(self) -> dict[str, NDArray[np.int64]]:
+        """Of the detectors with a threshold, and of the exact invariant; 0 or 1, shape (n,) each."""
+        found = {
+            name: (self.detectors[name] > threshold).astype(np.int64)
+            for name, threshold in self.thresholds.items()
+        }
+        return {**found, "exact_invariant": self.labels["sample"]}
+
 
 @torch.inference_mode()
 @float32()
-def ask(network: nn.Module | None, batches: Iterable[Batch]) -> Answers:
+def ask(
+    network: nn.Module | None, batches: Iterable[Batch], thresholds: Mapping[str, float] | None = None
+) -> Answers:
     """Let a network, in float32, and the detectors look at all batches.
 
     Args:
         network: in eval mode, on any device; None to ask the detectors only.
         batches: of a data module.
+        thresholds: of the detectors, from :func:`fitted_thresholds`; None if they are not known.
 
     Returns:
         The answers; without a network its logits are 0.
@@ -74,8 +92,7 @@ def ask(network: nn.Module | None, batches: Iterable[Batch]) -> Answers:
             logits = network(profiles.to(device, memory_format=torch.channels_last))
             answers["logits"] = logits.float().cpu()
         answers["t1"] = batch["t1"]
-        answers["brightest_pixel"] = torch.from_numpy(brightest_pixel(images))
-        answers["edge_weight"] = torch.from_numpy(edge_weight(images))
+        answers |= {name: torch.from_numpy(detect(images)) for name, detect in DETECTORS.items()}
         for name, values in answers.items():
             parts.setdefault(name, []).append(values)
     whole = {name: torch.cat(values) for name, values in parts.items()}
@@ -83,8 +100,24 @@ def ask(network: nn.Module | None, batches: Iterable[Batch]) -> Answers:
         t1=whole["t1"].double().numpy(),
         labels={kind: whole[kind].numpy() for kind in LABELS},
         logits=whole["logits"],
-        detectors={name: whole[name].numpy() for name in ("brightest_pixel", "edge_weight")},
+        detectors={name: whole[name].numpy() for name in DETECTORS},
+        thresholds=thresholds or {},
     )
+
+
+def fitted_thresholds(data: SSHDataModule) -> dict[str, float]:
+    """Thresholds of the detectors that are best on training chains, by the ``ratio`` label.
+
+    Args:
+        data: whose training set, or its first 4 000 chains, to fit on: clean chains for W = 0.
+
+    Returns:
+        A threshold for each detector, above which it says "topological".
+    """
+    n = min(_FITTED_ON, data.ensemble.sizes[Split.TRAIN])
+    parts = np.array_split(np.arange(n), -(-n // data.batch_size))
+    answers = ask(None, (data.dataset(Split.TRAIN).__getitems__(part.tolist()) for part in parts))
+    return {name: best_threshold(v, answers.labels["ratio"]) for name, v in answers.detectors.items()}
 
 
 def score(

@@ -12,27 +12,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from sshml.build import build
 from sshml.checkpoint import load_classifier, read_checkpoint
 from sshml.data.datamodule import SSHDataModule
-from sshml.data.streams import Split
 from sshml.errors import CheckpointError, ConfigError
-from sshml.physics import best_threshold
 from sshml.run_folder import is_of_disk, write_atomically
 from sshml.stored import MANIFEST, relocated
 from sshml.training import train
+from sshml.transfer.baselines import BASELINES, ONLY_METHOD
 from sshml.transfer.methods import TransferMethod
-from sshml.transfer.scores import COLUMNS, Answers, Row, ask, score
+from sshml.transfer.scores import COLUMNS, Answers, Row, ask, fitted_thresholds, score
 
-#: Name of the method of a study that has one only.
-ONLY_METHOD = "network"
 _LOG = logging.getLogger(__name__)
-# Training chains that the thresholds of the detectors are fitted on.
-_FITTED_ON = 4_000
 # The settings of a study that are those of its trainings.
 _OF_TRAINING = (
     "data", "augmentation", "model", "optimizer", "scheduler", "callbacks", "logger", "trainer",
@@ -180,7 +174,11 @@ def _with_all_columns(row: Row) -> Row:
 
 
 class Network:
-    """A source's network, loaded once, with the thresholds of the detectors for its training data."""
+    """A source's network, loaded once, with the thresholds of the detectors.
+
+    Thresholds are fitted on the chains that the network was trained on, clean or disordered, so that
+    detectors and network have seen the same.
+    """
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -188,16 +186,7 @@ class Network:
         network = load_classifier(source.checkpoint)
         self.network: nn.Module = network.to(device).to(memory_format=torch.channels_last)
         self._training = data_module(source.trained_on)
-        n = min(_FITTED_ON, self._training.ensemble.sizes[Split.TRAIN])
-        batches = (
-            self._training.dataset(Split.TRAIN).__getitems__(part.tolist())
-            for part in np.array_split(np.arange(n), -(-n // self._training.batch_size))
-        )
-        answers = ask(None, batches)
-        self.thresholds = {
-            name: best_threshold(values, answers.labels["ratio"])
-            for name, values in answers.detectors.items()
-        }
+        self.thresholds = fitted_thresholds(self._training)
 
     @functools.cached_property
     def accuracy_on_source(self) -> float:
@@ -214,10 +203,8 @@ class Network:
         start = time.monotonic()
         network = method.transfer.adapt(self.network, self._training, target, self.source.seed)
         seconds = time.monotonic() - start
-        answers = ask(network, target.test_dataloader())
+        answers = ask(network, target.test_dataloader(), self.thresholds)
         is_carried_over = network is not self.network
-        said = {name: (v > self.thresholds[name]).astype(int) for name, v in answers.detectors.items()}
-        said["exact_invariant"] = answers.labels["sample"]
         cell = {"train_W": self.source.train_W, "W": W, "seed": self.source.seed}
         rows: list[Row] = [
             {
@@ -233,7 +220,10 @@ class Network:
                 "target_unlabelled": method.transfer.unlabelled,
             }
         ]
-        rows += [{"method": name, **cell, **score(p, answers.labels)} for name, p in said.items()]
+        rows += [
+            {"method": name, **cell, **score(predictions, answers.labels)}
+            for name, predictions in answers.baselines.items()
+        ]
         return rows, answers, network
 
 
@@ -328,7 +318,8 @@ def fill(
         for method in training.methods:
             for W in grid:
                 cell = (method.name, *network_cell, W)
-                if matrix.has(cell):
+                # Baselines that are newer than the study are added by testing a method again.
+                if all(matrix.has((name, *network_cell, W)) for name in (method.name, *BASELINES)):
                     continue
                 try:
                     rows, answers, adapted = network.test(method, W)

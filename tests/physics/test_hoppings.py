@@ -120,15 +120,15 @@ def test_exactly_two_numbers_a_cell_are_drawn(disorder, W):
 
 @pytest.mark.parametrize("W", [-0.1, np.nan, np.inf, -np.inf, [0.5, -1.0], [0.5, np.nan]])
 def test_bad_disorder_strength(W):
-    with pytest.raises(ValueError, match="W must be finite and >= 0, got"):
+    with pytest.raises(ValueError, match=r"W must be (finite|>= 0), got"):
         sample_hoppings([0.5, 0.6], W, 3, rng=rng())
-    with pytest.raises(ValueError, match="W must be finite and >= 0, got"):
+    with pytest.raises(ValueError, match=r"W must be (finite|>= 0), got"):
         disordered_hoppings([0.5, 0.6], W, np.zeros((2, 3)), np.zeros((2, 3)))
 
 
-@pytest.mark.parametrize("n_cells", [0, -3])
+@pytest.mark.parametrize("n_cells", [0, -3, 2.5, np.nan, "3", None])
 def test_bad_number_of_cells(n_cells):
-    with pytest.raises(ValueError, match=f"n_cells must be >= 1, got {n_cells}"):
+    with pytest.raises(ValueError, match=f"n_cells must be an integer >= 1, got {n_cells!r}"):
         sample_hoppings(0.5, 0.1, n_cells, rng=rng())
 
 

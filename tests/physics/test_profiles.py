@@ -230,7 +230,7 @@ def test_wrong_shapes(function, intracell, intercell):
 def test_hoppings_must_be_finite(value, where):
     bonds = clean(0.5, 4)
     bonds[where][0, 1] = value
-    with pytest.raises(ValueError, match="hoppings must be finite"):
+    with pytest.raises(ValueError, match=f"{('intracell', 'intercell')[where]} must be finite, got"):
         density_profiles(*bonds)
 
 

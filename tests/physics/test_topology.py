@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.linalg import polar
 from scipy.optimize import brentq
@@ -14,6 +16,7 @@ from sshml.physics import (
     sample_invariant,
     winding_number,
 )
+from sshml.physics.topology import mean_log_hopping
 
 CLEAN = [
     (0.0, 1.0),
@@ -44,7 +47,7 @@ def mean_log(t, W):
 
 def lyapunov_by_quadrature(t1, W, disorder):
     if disorder == "thesis":
-        return mean_log(1, W) - np.log(t1) - mean_log(1, W / 2)
+        return mean_log(1, W) - np.log(abs(t1)) - mean_log(1, W / 2)
     W1, W2 = (W / 2, W) if disorder == "additive" else (W, W / 2)
     return mean_log(1, W2) - mean_log(t1, W1)
 
@@ -142,7 +145,7 @@ def test_share_of_samples_that_differ_from_the_ratio_label(W, M, n, share):
 
 
 @pytest.mark.parametrize("disorder", CONVENTIONS)
-@pytest.mark.parametrize("t1", [0.1, 0.9, 1.6])
+@pytest.mark.parametrize("t1", [0.1, 0.9, 1.6, -0.1, -0.9, -1.6])
 @pytest.mark.parametrize("W", [0.005, 0.3, 1.0, 2.0, 3.3, 6.0])
 def test_lyapunov_exponent_is_the_integral(t1, W, disorder):
     expected = lyapunov_by_quadrature(t1, W, disorder)
@@ -150,7 +153,7 @@ def test_lyapunov_exponent_is_the_integral(t1, W, disorder):
 
 
 @pytest.mark.parametrize("disorder", CONVENTIONS)
-@pytest.mark.parametrize(("t1", "W"), [(0.7, 0.5), (1.2, 3.0)])
+@pytest.mark.parametrize(("t1", "W"), [(0.7, 0.5), (1.2, 3.0), (-0.7, 3.0)])
 def test_lyapunov_exponent_is_the_mean_over_samples(t1, W, disorder):
     bonds = sample_hoppings(t1, W, 200_000, disorder=disorder, rng=np.random.default_rng(3))
     log_ratio = np.log(np.abs(bonds[1] / bonds[0]))
@@ -186,6 +189,22 @@ def test_lyapunov_exponent_without_intracell_bonds(disorder):
     assert lyapunov_exponent(0.0, 0.0, disorder) == np.inf
     # Only multiplicative disorder leaves a bond of 0 at 0.
     assert np.isinf(lyapunov_exponent(0.0, 1.0, disorder)) == (disorder == "thesis")
+
+
+@given(
+    st.floats(-1e300, 1e300), st.floats(0, 1e300), st.sampled_from(CONVENTIONS)
+)  # fmt: skip
+def test_lyapunov_exponent_is_never_without_a_value(t1, W, disorder):
+    gamma = lyapunov_exponent(t1, W, disorder)
+    assert not np.isnan(gamma)
+    assert gamma == lyapunov_exponent(-t1, W, disorder)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-3, 1e200])
+@pytest.mark.parametrize(("t", "W"), [(1, 0.001), (1, 1.5), (0.3, 2), (-0.3, 2), (0, 1)])
+def test_mean_log_hopping_shifts_by_the_logarithm_of_the_unit(scale, t, W):
+    expected = np.log(scale) + mean_log(t, W)
+    assert mean_log_hopping(scale * t, scale * W) == pytest.approx(expected, abs=1e-8)
 
 
 def test_lyapunov_exponent_of_fig_2d():
@@ -229,7 +248,7 @@ def test_critical_ratio_shapes_and_clean_limit(disorder):
 @pytest.mark.parametrize("function", [critical_ratio, lambda W, *rest: lyapunov_exponent(1, W, *rest)])
 def test_errors(function):
     for W in (-1, np.nan, np.inf):
-        with pytest.raises(ValueError, match="W must be finite and >= 0"):
+        with pytest.raises(ValueError, match=r"W must be (finite|>= 0), got"):
             function(W)
     with pytest.raises(ValueError, match="disorder must be one of"):
         function(1, "anderson")

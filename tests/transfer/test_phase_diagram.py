@@ -1,10 +1,13 @@
 """Diagrams of answers that are known: the exact invariant's, and steps at known places."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from sshml.physics import critical_ratio, sample_hoppings, sample_invariant, winding_number
+from sshml.transfer.baselines import BASELINES
 from sshml.transfer.phase_diagram import Diagram, Diagrams, binned, boundary, draw, exact_boundary
 from sshml.transfer.scores import Answers
 
@@ -19,9 +22,9 @@ def answers(W, said):
     exact = sample_invariant(*bonds)
     predictions = said(t1, exact)
     logits = torch.nn.functional.one_hot(torch.from_numpy(predictions), 2).float()
-    return Answers(
-        t1, {"ratio": winding_number(t1, 1.0), "sample": exact, "thermodynamic": exact}, logits, {}
-    )
+    labels = {"ratio": winding_number(t1, 1.0), "sample": exact, "thermodynamic": exact}
+    detectors = {name: -t1 for name in BASELINES if name != "exact_invariant"}
+    return Answers(t1, labels, logits, detectors, dict.fromkeys(detectors, -1.5))
 
 
 def knows_all(t1, exact):  # noqa: ARG001
@@ -33,7 +36,8 @@ def knows_clean_chains(t1, exact):  # noqa: ARG001
 
 
 def diagram(said):
-    return Diagram("a", "0.0", 0, {W: binned(answers(W, said), 100) for W in STRENGTHS})
+    found = {W: answers(W, said) for W in STRENGTHS}
+    return Diagram("a", "0.0", 0, {W: binned(a, a.predictions, 100) for W, a in found.items()})
 
 
 def test_the_exact_invariant_scores_full_marks():
@@ -57,7 +61,8 @@ def test_a_detector_that_knows_only_the_clean_transition():
 
 
 def test_bins_hold_equal_numbers_of_an_even_grid():
-    row = binned(answers(0.0, knows_all), 100)
+    found = answers(0.0, knows_all)
+    row = binned(found, found.predictions, 100)
     assert row.predicted.tolist() == row.exact.tolist() == [1.0] * 50 + [0.0] * 50
 
 
@@ -80,12 +85,42 @@ def test_diagrams_are_kept_and_drawn(tmp_path):
     for seed in (0, 1):
         for W in STRENGTHS:
             diagrams.add("plain", 0.0, seed, W, answers(W, knows_all))
-    first, second = diagrams.read()
-    assert (first.seed, second.seed) == (0, 1)
-    assert first.strengths.tolist() == list(STRENGTHS)
-    figure = draw([first, second], "mondragon_shem")
-    assert len(figure.axes) == 3
-    assert "2 seeds\naccuracy 1.000, RMSE 0.000" in figure.axes[1].get_title()
+    found = diagrams.read()
+    expected = [(name, seed) for name in ("plain", *BASELINES) for seed in (0, 1)]
+    assert [(diagram.method, diagram.seed) for diagram in found] == expected
+    assert found[0].strengths.tolist() == list(STRENGTHS)
+    # The detectors of these answers know t1 and say "topological" below 1.5; the invariant knows all.
+    np.testing.assert_allclose(boundary(found[2].predicted), 1.5, atol=0.011)
+    exact = found[-1].scores("mondragon_shem")
+    assert (exact["method"], exact["accuracy"], exact["rmse"]) == ("exact_invariant", 1, 0)
+    figure = draw(found, "mondragon_shem")
+    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    assert titles[1] == "plain, 2 seeds\naccuracy 1.000, RMSE 0.000"
+    assert [title.split(",")[0] for title in titles[2:]] == [
+        "brightest pixel", "edge weight", "sublattice separation"
+    ]  # fmt: skip
+
+
+def test_baselines_of_several_methods_are_those_of_the_first(tmp_path):
+    diagrams = Diagrams(tmp_path, 100)
+    diagrams.add("plain", 0.0, 0, 1.0, answers(1.0, knows_all))
+    of_another = replace(answers(1.0, knows_all), thresholds={"edge_weight": -1.0})
+    diagrams.add("other", 0.0, 0, 1.0, of_another)
+    found = {diagram.method: diagram for diagram in diagrams.read()}
+    assert list(found) == ["other", "plain", *BASELINES]
+    np.testing.assert_allclose(boundary(found["edge_weight"].predicted), 1.5, atol=0.011)
+
+
+def test_diagrams_of_before_the_baselines_are_drawn(tmp_path):
+    diagrams = Diagrams(tmp_path, 100)
+    for W in STRENGTHS:
+        diagrams.add("plain", 0.0, 0, W, answers(W, knows_all))
+    for path in tmp_path.glob("phase_diagram/*.npz"):
+        if not path.name.startswith("plain"):
+            path.unlink()
+    (found,) = diagrams.read()
+    assert found.method == "plain"
+    assert len(draw([found], "mondragon_shem").axes) == 3
 
 
 def test_what_is_missing_of_a_study_is_said_and_not_drawn(tmp_path):

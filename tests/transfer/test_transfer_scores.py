@@ -62,3 +62,4 @@ def test_answers_are_in_the_order_of_the_test_set():
     np.testing.assert_array_equal(answers.logits[:, 1], batch["profile"][:, 0, 0, 4])
     np.testing.assert_array_equal(answers.labels["sample"], batch["sample"])
     np.testing.assert_allclose(answers.detectors["brightest_pixel"], batch["profile"].amax((1, 2, 3)))
+    assert set(answers.detectors) == {"brightest_pixel", "edge_weight", "sublattice_separation"}
