@@ -8,11 +8,12 @@ import csv
 import io
 import json
 import math
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sshml.errors import ConfigError
 
@@ -37,12 +38,13 @@ class StoredError(ConfigError):
 class _Part(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
     status: str
-    wall_time_s: float | int | None = None
+    wall_time_s: Annotated[float, Field(ge=0, lt=1e12)] | None = None
 
 
 class _Manifest(_Part):
     command: str
     overrides: list[str]
+    git_revision: str | None = None
     earlier: list[_Part] = []
 
 
@@ -88,7 +90,8 @@ def read_yaml(path: Path) -> Any:
     text = read_text(path)
     try:
         # A few lines of aliases can stand for more than fits in memory.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, _Loader)):
+        events = yaml.parse(text, _Loader) if "*" in text else ()
+        if any(isinstance(event, yaml.AliasEvent) for event in events):
             raise ValueError("it has aliases")
         return _plain(yaml.load(text, _Loader))
     except (ValueError, RecursionError, yaml.YAMLError) as error:
@@ -155,10 +158,11 @@ def read_metrics(folder: Path) -> dict[str, float]:
     if not (
         isinstance(content, dict)
         and isinstance(content.get("epoch"), int)
+        and 0 <= content["epoch"] < 2**31
         and all(value is None or _is_number(value) for value in content.values())
     ):
         raise StoredError(f"{path}: not the metrics of a run of sshml; restore it")
-    return {name: math.nan if value is None else value for name, value in content.items()}
+    return {name: math.nan if value is None else float(value) for name, value in content.items()}
 
 
 def read_epochs(folder: Path) -> list[dict[str, float]]:
@@ -181,7 +185,12 @@ def read_epochs(folder: Path) -> list[dict[str, float]]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    # An integer may be too large for a float.
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and abs(value) <= sys.float_info.max
+    )
 
 
 def _no_constant(name: str) -> None:
