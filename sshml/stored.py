@@ -26,6 +26,8 @@ RUN_FOLDER = "${paths.run}"
 
 # A manifest has some kB, the metrics of 10 000 epochs 2 MB, the rows of a large study 10 MB.
 _MAX_BYTES = 64_000_000
+# The settings of a run have some kB; a MB of YAML takes seconds to parse.
+_MAX_YAML_BYTES = 1_000_000
 _MAX_DEPTH = 32
 # The parser in C is ten times as fast; a PyYAML built without it has only the other.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -48,8 +50,8 @@ class _Manifest(_Part):
     earlier: list[_Part] = []
 
 
-def read_text(path: Path) -> str:
-    """The text of a file.
+def read_text(path: Path, limit: int = _MAX_BYTES) -> str:
+    """The text of a file of at most so many bytes.
 
     Raises:
         StoredError: if it is missing, too large or not UTF-8.
@@ -57,10 +59,8 @@ def read_text(path: Path) -> str:
     try:
         if not path.is_file():
             raise StoredError(f"{path}: no such file")
-        if path.stat().st_size > _MAX_BYTES:
-            raise StoredError(
-                f"{path}: larger than {_MAX_BYTES // 1_000_000} MB, so not a file of a run"
-            )
+        if path.stat().st_size > limit:
+            raise StoredError(f"{path}: larger than {limit // 1_000_000} MB, so not a file of a run")
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise StoredError(f"{path}: cannot be read ({error.strerror})") from error
@@ -87,7 +87,7 @@ def read_yaml(path: Path) -> Any:
     Raises:
         StoredError: if it is missing, too large, damaged or nested too deep.
     """
-    text = read_text(path)
+    text = read_text(path, _MAX_YAML_BYTES)
     try:
         # A few lines of aliases can stand for more than fits in memory.
         events = yaml.parse(text, _Loader) if "*" in text else ()
