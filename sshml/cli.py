@@ -154,7 +154,13 @@ def with_sweep_folder(arguments: list[str]) -> list[str]:
     keys = {_key(a) for a in given}
     if not ({"-m", "--multirun"} & set(arguments) or "sweep" in keys) or "hydra.sweep.dir" in keys:
         return arguments
-    not_of_it = ("hydra/launcher", "hydra.launcher", "hydra.sweeper.n_", "figures")
+    not_of_it = (
+        "hydra/launcher",
+        "hydra.launcher",
+        "hydra.sweeper.n_",
+        "hydra.sweeper.redo_",
+        "figures",
+    )
     own = sorted(_in_order(a) for a in given if not a.startswith(not_of_it))
     study = next((a.partition("=")[2] for a in own if a.startswith("sweep=")), "sweep")
     if "," in study:

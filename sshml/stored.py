@@ -8,11 +8,12 @@ import csv
 import io
 import json
 import math
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sshml.errors import ConfigError
 
@@ -25,6 +26,8 @@ RUN_FOLDER = "${paths.run}"
 
 # A manifest has some kB, the metrics of 10 000 epochs 2 MB, the rows of a large study 10 MB.
 _MAX_BYTES = 64_000_000
+# The settings of a run have some kB; a MB of YAML takes seconds to parse.
+_MAX_YAML_BYTES = 1_000_000
 _MAX_DEPTH = 32
 # The parser in C is ten times as fast; a PyYAML built without it has only the other.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -37,17 +40,18 @@ class StoredError(ConfigError):
 class _Part(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
     status: str
-    wall_time_s: float | int | None = None
+    wall_time_s: Annotated[float, Field(ge=0, lt=1e12)] | None = None
 
 
 class _Manifest(_Part):
     command: str
     overrides: list[str]
+    git_revision: str | None = None
     earlier: list[_Part] = []
 
 
-def read_text(path: Path) -> str:
-    """The text of a file.
+def read_text(path: Path, limit: int = _MAX_BYTES) -> str:
+    """The text of a file of at most so many bytes.
 
     Raises:
         StoredError: if it is missing, too large or not UTF-8.
@@ -55,10 +59,8 @@ def read_text(path: Path) -> str:
     try:
         if not path.is_file():
             raise StoredError(f"{path}: no such file")
-        if path.stat().st_size > _MAX_BYTES:
-            raise StoredError(
-                f"{path}: larger than {_MAX_BYTES // 1_000_000} MB, so not a file of a run"
-            )
+        if path.stat().st_size > limit:
+            raise StoredError(f"{path}: larger than {limit // 1_000_000} MB, so not a file of a run")
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise StoredError(f"{path}: cannot be read ({error.strerror})") from error
@@ -85,10 +87,11 @@ def read_yaml(path: Path) -> Any:
     Raises:
         StoredError: if it is missing, too large, damaged or nested too deep.
     """
-    text = read_text(path)
+    text = read_text(path, _MAX_YAML_BYTES)
     try:
         # A few lines of aliases can stand for more than fits in memory.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, _Loader)):
+        events = yaml.parse(text, _Loader) if "*" in text else ()
+        if any(isinstance(event, yaml.AliasEvent) for event in events):
             raise ValueError("it has aliases")
         return _plain(yaml.load(text, _Loader))
     except (ValueError, RecursionError, yaml.YAMLError) as error:
@@ -155,10 +158,11 @@ def read_metrics(folder: Path) -> dict[str, float]:
     if not (
         isinstance(content, dict)
         and isinstance(content.get("epoch"), int)
+        and 0 <= content["epoch"] < 2**31
         and all(value is None or _is_number(value) for value in content.values())
     ):
         raise StoredError(f"{path}: not the metrics of a run of sshml; restore it")
-    return {name: math.nan if value is None else value for name, value in content.items()}
+    return {name: math.nan if value is None else float(value) for name, value in content.items()}
 
 
 def read_epochs(folder: Path) -> list[dict[str, float]]:
@@ -181,7 +185,12 @@ def read_epochs(folder: Path) -> list[dict[str, float]]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    # An integer may be too large for a float.
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and abs(value) <= sys.float_info.max
+    )
 
 
 def _no_constant(name: str) -> None:

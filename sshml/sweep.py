@@ -3,10 +3,17 @@
 A job is its resolved configuration, so the same command run again finds what it has done before.
 """
 
+import functools
 import hashlib
 import json
+import multiprocessing
+import os
+import re
 import signal
+import socket
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -24,9 +31,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from sshml.checkpoint import read_checkpoint
 from sshml.checks import check_run
 from sshml.config import TrainConfig, TransferConfig, plain_config
-from sshml.errors import CheckpointError, ConfigError
+from sshml.errors import CheckpointError, ConfigError, DivergedError
 from sshml.run_folder import write_atomically
-from sshml.stored import MANIFEST
+from sshml.stored import MANIFEST, StoredError, read_manifest, read_metrics
+from sshml.tables import shown
 from sshml.training import quieten_libraries
 
 # Where a run goes, who is told of it and what it draws do not change what it computes.
@@ -34,8 +42,14 @@ _NOT_OF_A_JOB = {"hydra", "logger", "paths", "figures"}
 _ERROR = "error.txt"
 # Stands for the run's folder, which some settings name, in what its name is made from.
 _PLACELESS = "run"
-# Seconds that jobs have to write their last state after Ctrl-C.
+_ERROR_BYTES = 100_000
+# Characters of an error that are printed.
+_LONGEST = 500
+# Seconds that jobs have to write their last state after Ctrl-C, or when the sweep's process is gone.
 _PATIENCE = 3.0
+# Seconds between two looks at whether it is.
+_WATCH = 0.5
+_working = threading.Event()
 
 
 def job_name(config: DictConfig) -> str:
@@ -59,58 +73,112 @@ def _name(settings: Mapping[str, Any]) -> str:
 
 
 def manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a job's folder; empty if it has none, or only half of one."""
-    with suppress(OSError, ValueError):
-        content = json.loads((folder / MANIFEST).read_text())
-        return content if isinstance(content, dict) else {}
+    """The manifest of a job's folder; empty if it has none that can be read."""
+    with suppress(StoredError):
+        return read_manifest(folder)
     return {}
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether a job was done to its end, and not gone on with by other settings since."""
+    """Whether a job was done to its end, not resumed with other settings since, and has its results."""
+    with suppress(StoredError):
+        return _ended(folder, "finished") and bool(read_metrics(folder))
+    return False
+
+
+def is_diverged(folder: Path) -> bool:
+    """Whether the loss of a job was no longer finite, so that it would not be again."""
+    return _ended(folder, "diverged")
+
+
+def _ended(folder: Path, status: str) -> bool:
     content = manifest(folder)
-    return content.get("status") == "finished" and content.get("job") == folder.name
+    return content.get("status") == status and content.get("job") == folder.name
 
 
 def finished_metrics(folder: str) -> dict[str, float] | None:
-    """The final values of a job that is done; None for one that is not."""
-    if not is_finished(Path(folder)):
-        return None
-    metrics: dict[str, float] = json.loads(Path(folder, "metrics.json").read_text())
-    return metrics
+    """The final values of a job that is done; None for one that is to be done.
+
+    Raises:
+        DivergedError: for one that has diverged, unless ``hydra.sweeper.redo_diverged`` is set.
+    """
+    path = Path(folder)
+    if is_diverged(path) and not HydraConfig.get().sweeper.get("redo_diverged", False):
+        raise DivergedError(_error_of(path))
+    return read_metrics(path) if is_finished(path) else None
 
 
 @contextmanager
 def recorded(folder: Path) -> Iterator[None]:
-    """Say which job begins, and keep the traceback of a failing one in its folder.
+    """Print which job begins, and keep the traceback of a failing one in its folder.
 
     Raises:
-        ConfigError: if the job is being done, as by a process of a sweep that was killed.
+        ConfigError: if another process is running the job, as one of a sweep that was killed.
     """
+    _end_with_parent()
     hydra = HydraConfig.get()
     print(f"job {hydra.job.num + 1}:", *hydra.overrides.task, flush=True)
-    with _only_process(folder, "job"):
-        (folder / _ERROR).unlink(missing_ok=True)
+    # What is left of a killed sweep ends within this time.
+    with _only_process(folder, "job", timeout=3 * _PATIENCE), _ended_when_alone():
+        if not is_diverged(folder):
+            (folder / _ERROR).unlink(missing_ok=True)
         try:
             yield
-        except Exception:
+        except Exception as error:
             write_atomically(folder / _ERROR, traceback.format_exc())
+            if isinstance(error, DivergedError):
+                _change_manifest(folder, job=folder.name)
             raise
+        (folder / _ERROR).unlink(missing_ok=True)
         _change_manifest(folder, job=folder.name)
 
 
+@functools.cache
+def _end_with_parent() -> None:
+    """Let a process that joblib has started end when the process of the sweep is killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid is not None:
+        threading.Thread(target=_watch, args=(parent.pid,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_WATCH)
+    if _working.is_set():  # as Ctrl-C does, so that the job keeps its state
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(_PATIENCE)
+    os._exit(130)
+
+
 @contextmanager
-def _only_process(folder: Path, what: str) -> Iterator[None]:
+def _ended_when_alone() -> Iterator[None]:
+    """Within a job; of one that nobody waits for any more the process ends without a word."""
+    parent = multiprocessing.parent_process()
+    _working.set()
+    try:
+        yield
+    except KeyboardInterrupt:
+        if parent is not None and os.getppid() != parent.pid:
+            os._exit(130)
+        raise
+    finally:
+        _working.clear()
+
+
+@contextmanager
+def _only_process(folder: Path, what: str, timeout: float = 0) -> Iterator[None]:
     """Keep a folder to one process; the lock ends with the process, however that ends."""
-    lock = FileLock(folder / ".lock", blocking=False)
+    lock = FileLock(folder / ".lock", timeout=timeout)
     try:
         lock.acquire()
     except Timeout as error:
+        owner = shown(Path(lock.lock_file).read_text(errors="replace")[:_LONGEST])
         raise ConfigError(
-            f"{folder}: another process is at this {what}; wait for it, or choose another folder with "
-            "hydra.sweep.dir=FOLDER"
+            f"{folder}: another process is running this {what} ({owner or 'unknown'}); wait for it, or "
+            "choose another folder with hydra.sweep.dir=FOLDER"
         ) from error
     with lock:
+        Path(lock.lock_file).write_text(f"process {os.getpid()} on {socket.gethostname()}")
         yield
 
 
@@ -119,7 +187,7 @@ def _change_manifest(folder: Path, **values: str) -> None:
 
 
 def launched(folder: Path, launch: Callable[[], object]) -> bool:
-    """Launch jobs; say in a line if the launcher gives up, as when the process of a job is killed.
+    """Launch jobs; print one line if the launcher gives up, as when the process of a job is killed.
 
     Mistakes in the command are raised.
 
@@ -137,14 +205,14 @@ def launched(folder: Path, launch: Callable[[], object]) -> bool:
         raise
     except Exception as error:
         write_atomically(folder / _ERROR, traceback.format_exc())
-        reason = " ".join(str(error).split())[:200]
+        reason = shown(" ".join(str(error).split())[:_LONGEST])
         print(f"the launcher gave up: {type(error).__name__}: {reason} ({folder / _ERROR})")
         return False
     return True
 
 
 def left_by_launcher(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Jobs that a launcher which gave up has left amid their work, and those it did not begin."""
+    """Jobs that a launcher which gave up has left unfinished, and those it did not begin."""
     left = [path for path in folders if not (is_finished(path) or (path / _ERROR).is_file())]
     return [path for path in left if manifest(path)], [path for path in left if not manifest(path)]
 
@@ -155,33 +223,40 @@ def jobs_of(folder: Path) -> dict[str, list[str]]:
     return {name: manifest(folder / name).get("overrides", [name]) for name in sorted(found)}
 
 
-def say_what_is_left(folder: Path, jobs: Mapping[str, Sequence[str]]) -> int:
-    """Say how many jobs of a sweep are done, and of each that is not, why.
+def print_what_is_left(folder: Path, jobs: Mapping[str, Sequence[str]]) -> int:
+    """Print how many jobs of a sweep are done, and of each that is not, why.
 
     Args:
         folder: of the sweep.
         jobs: names of the jobs' folders, and the overrides of each.
 
     Returns:
-        How many are not done.
+        How many are neither done nor diverged.
     """
     of_all = set.intersection(*map(set, jobs.values())) if len(jobs) > 1 else set()
     left = {name: overrides for name, overrides in jobs.items() if not is_finished(folder / name)}
+    diverged = {name for name in left if is_diverged(folder / name)}
     for name, overrides in left.items():
-        error = folder / name / _ERROR
-        if error.is_file():
-            lines = error.read_text().splitlines()
-            traced = max((i for i, line in enumerate(lines) if line.startswith(" ")), default=-1)
-            why = " ".join(lines[traced + 1 :])
-        else:
-            why = "its process ended" if manifest(folder / name) else "was not begun"
         own = " ".join(o for o in overrides if o not in of_all and not o.startswith("hydra."))
-        print(f"failed: {own}: {why} ({folder / name})")
-    print(
-        f"{len(jobs) - len(left)} of {len(jobs)} jobs are done; look at them with: "
-        f"python -m sshml.study {folder}"
-    )
-    return len(left)
+        what = "diverged" if name in diverged else "failed"
+        print(f"{what}: {shown(own)}: {_error_of(folder / name)} ({shown(folder / name)})")
+    counted = f"{len(jobs) - len(left)} of {len(jobs)} jobs are done"
+    counted += f", {len(diverged)} diverged" * bool(diverged)
+    print(f"{counted}; look at them with: python -m sshml.study {shown(folder)}")
+    return len(left) - len(diverged)
+
+
+def _error_of(folder: Path) -> str:
+    """Why a job is not done, in one line."""
+    path = folder / _ERROR
+    if not path.is_file():
+        return "its process ended" if manifest(folder) else "was not started"
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - _ERROR_BYTES, 0))
+        lines = file.read().decode(errors="replace").splitlines()
+    traced = max((i for i, line in enumerate(lines) if line.startswith(" ")), default=-1)
+    why = " ".join(lines[traced + 1 :])[:_LONGEST]
+    return shown(re.sub(r"^sshml\.(\w+\.)+\w+: ", "", why))
 
 
 def checked_jobs(

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -34,7 +35,7 @@ def test_a_sweep_does_what_is_missing_or_failed_and_no_more(run_train: Command, 
     assert first.status == 1
     assert "2 jobs, 2 of them to do" in first.out
     assert "failed: +callbacks.own.number=4: RuntimeError: 4 is even" in first.out
-    assert first.err == "error: 1 of 2 jobs failed; the same command does them again\n"
+    assert first.err == "error: 1 of 2 jobs failed; the same command runs them again\n"
     assert statuses(tmp_path) == ["failed", "finished"]
     (error,) = tmp_path.glob("runs/sweeps/*/*/error.txt")
     assert "Traceback" in error.read_text()
@@ -67,6 +68,7 @@ def test_a_sweep_is_named_by_what_it_is() -> None:
     sweep = name("-m", "seed=0,1", "data.W=0,1")
     assert sweep.startswith("hydra.sweep.dir=${paths.runs}/sweeps/sweep_")
     assert name("--multirun", "data.W=0,1", "hydra/launcher=joblib", "seed=0,1") == sweep
+    assert name("-m", "seed=0,1", "data.W=0,1", "hydra.sweeper.redo_diverged=true") == sweep
     assert name("-m", "seed=0,1", "data.W=0,2") != sweep
     assert "/finite_size_" in name("sweep=finite_size")
     assert name("-m", "seed=0,1", "hydra.sweep.dir=mine") == "hydra.sweep.dir=mine"
@@ -120,7 +122,7 @@ def test_a_sweep_is_done_by_one_process_at_a_time(run_train: Command, tmp_path: 
     with FileLock(tmp_path / ".lock"):
         done = run_train("-m", *TINY, "seed=0,1", f"hydra.sweep.dir={tmp_path}")
     assert done.status == 2
-    assert "another process is at this sweep" in done.err
+    assert "another process is running this sweep" in done.err
 
 
 def test_a_launcher_that_is_not_installed_names_the_extra(
@@ -151,19 +153,37 @@ def test_launchers_run_jobs_of_this_machine(tmp_path: Path, launcher: str) -> No
     assert statuses(tmp_path) == ["finished", "finished"]
 
 
-def test_ctrl_c_ends_every_job_and_keeps_its_state(tmp_path: Path) -> None:
+def endless_sweep(folder: Path) -> subprocess.Popen[str]:
+    """Start a sweep of three jobs, two at a time, that do not end by themselves."""
     command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, "trainer.max_epochs=100000"]
     # A shell has its background jobs ignore SIGINT; if these tests are one, the child would too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [*command, "seed=0,1,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
+
+
+def wait_for(process: subprocess.Popen[str], reached: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 120
-    while len(list(tmp_path.glob("runs/sweeps/*/*/checkpoints/last.ckpt"))) < 2:
+    while not reached():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.2)
+
+
+def both_have_checkpoints(folder: Path) -> bool:
+    return len(list(folder.glob("runs/sweeps/*/*/checkpoints/last.ckpt"))) == 2
+
+
+def both_were_resumed(folder: Path) -> bool:
+    paths = list(folder.glob("runs/sweeps/*/*/manifest.json"))
+    return len(paths) == 2 and all(json.loads(path.read_text())["earlier"] for path in paths)
+
+
+def test_ctrl_c_ends_every_job_and_keeps_its_state(tmp_path: Path) -> None:
+    process = endless_sweep(tmp_path)
+    wait_for(process, lambda: both_have_checkpoints(tmp_path))
     jobs = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=60)
@@ -171,6 +191,21 @@ def test_ctrl_c_ends_every_job_and_keeps_its_state(tmp_path: Path) -> None:
     assert "interrupted; the same command goes on with the sweep" in out
     assert psutil.wait_procs(jobs, timeout=5)[1] == []
     assert statuses(tmp_path) == ["interrupted", "interrupted"]
+
+
+def test_a_killed_sweep_takes_its_jobs_along_and_is_resumed(tmp_path: Path) -> None:
+    killed = endless_sweep(tmp_path)
+    wait_for(killed, lambda: both_have_checkpoints(tmp_path))
+    jobs = psutil.Process(killed.pid).children(recursive=True)
+    killed.kill()
+    killed.communicate(timeout=60)  # the jobs hold its output open
+    assert psutil.wait_procs(jobs, timeout=30)[1] == []
+    assert statuses(tmp_path) == ["interrupted", "interrupted"]
+    process = endless_sweep(tmp_path)
+    wait_for(process, lambda: both_were_resumed(tmp_path))
+    os.kill(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
 
 
 def test_slurm_gets_a_job_array_of_one_device_jobs(tmp_path: Path) -> None:
@@ -225,7 +260,7 @@ def test_ready_studies_have_nothing_to_mend(run_train: Command, tmp_path: Path, 
     with FileLock(tmp_path / ".lock"):
         done = run_train(f"sweep={study}", f"hydra.sweep.dir={tmp_path}")
     assert done.status == 2
-    assert "another process is at this sweep" in done.err
+    assert "another process is running this sweep" in done.err
 
 
 def test_a_search_goes_on_with_its_study(run_train: Command, tmp_path: Path) -> None:

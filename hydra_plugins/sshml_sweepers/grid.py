@@ -15,16 +15,28 @@ class GridSweeper(BasicSweeper):
     """Every combination of the axes' values, but for the jobs that the sweep's folder has done.
 
     All jobs are composed and checked before the first one starts.
+
+    Args:
+        max_batch_size: jobs handed to the launcher at once; None for all.
+        redo_diverged: whether jobs whose loss was no longer finite are done again.
+        params: axes by key.
     """
 
+    def __init__(
+        self, max_batch_size: int | None, redo_diverged: bool, params: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(max_batch_size, params)
+        self._redo_diverged = redo_diverged
+
     def sweep(self, arguments: list[str]) -> Any:
-        """Run the jobs that are missing, and say what became of all of them."""
+        """Run the jobs that are missing, and print what became of all of them."""
         # Hydra imports this module at every start.
         from sshml.sweep import (  # noqa: PLC0415
             checked_jobs,
+            is_diverged,
             is_finished,
             only_sweep,
-            say_what_is_left,
+            print_what_is_left,
         )
 
         assert self.config is not None
@@ -42,7 +54,10 @@ class GridSweeper(BasicSweeper):
         with only_sweep(folder):
             OmegaConf.save(self.config, folder / "multirun.yaml")
             missing: list[Sequence[str]] = [
-                job for name, job in jobs.items() if not is_finished(folder / name)
+                job
+                for name, job in jobs.items()
+                if not is_finished(folder / name)
+                and (self._redo_diverged or not is_diverged(folder / name))
             ]
             print(f"{len(jobs)} jobs, {len(missing)} of them to do, in {folder}", flush=True)
             # A launcher keeps the settings of all jobs it was given until they are done; the basic
@@ -51,13 +66,13 @@ class GridSweeper(BasicSweeper):
             at_once = 1 if one_by_one else self.max_batch_size or max(len(missing), 1)
             for first in range(0, len(missing), at_once):
                 self._launch(folder, missing[first : first + at_once], first)
-            if left := say_what_is_left(folder, jobs):
+            if left := print_what_is_left(folder, jobs):
                 raise IncompleteError(
-                    f"{left} of {len(jobs)} jobs failed; the same command does them again"
+                    f"{left} of {len(jobs)} jobs failed; the same command runs them again"
                 )
 
     def _launch(self, folder: Path, jobs: Sequence[Sequence[str]], first: int) -> None:
-        """Launch jobs; a process that is killed ends joblib, and what it leaves is launched again."""
+        """Launch jobs; a killed process ends joblib, and the jobs it leaves are launched again."""
         from sshml.sweep import launched, left_by_launcher, mark_running  # noqa: PLC0415
 
         launcher = self.launcher

@@ -1,4 +1,4 @@
-"""A search by Optuna that goes on where it was ended."""
+"""A search by Optuna that resumes where it was ended."""
 
 import logging
 from collections.abc import Iterator
@@ -20,10 +20,11 @@ class SearchSweeper(Sweeper):
 
     Args:
         n_trials: that the study has in the end, those of earlier commands included.
+        redo_diverged: whether a trial runs that has diverged before; else it fails at once.
         optuna: other arguments of ``hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper``.
     """
 
-    def __init__(self, n_trials: int, **optuna: Any) -> None:
+    def __init__(self, n_trials: int, redo_diverged: bool, **optuna: Any) -> None:  # noqa: ARG002  # jobs read it
         self._n_trials = n_trials
         self._optuna = optuna
 
@@ -48,7 +49,7 @@ class SearchSweeper(Sweeper):
         self._folder = Path(config.hydra.sweep.dir)
 
     def sweep(self, arguments: list[str]) -> None:
-        """Run the trials that are missing, and say what became of all and which is the best."""
+        """Run the trials that are missing; print what became of all of them, and the best one."""
         # Hydra imports this module at every start.
         import optuna  # noqa: PLC0415
 
@@ -57,7 +58,7 @@ class SearchSweeper(Sweeper):
             jobs_of,
             launched,
             only_sweep,
-            say_what_is_left,
+            print_what_is_left,
         )
 
         optuna.logging.set_verbosity(logging.WARNING)
@@ -80,7 +81,7 @@ class SearchSweeper(Sweeper):
             if to_do:
                 self._sweeper.sweeper.n_trials = to_do
                 launched(self._folder, lambda: self._sweeper.sweep(arguments))
-            say_what_is_left(self._folder, jobs_of(self._folder))
+            print_what_is_left(self._folder, jobs_of(self._folder))
             done = len(study.get_trials(states=(states.COMPLETE,)))
             if done:
                 best = study.best_trial

@@ -3,10 +3,11 @@
 from enum import IntEnum
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
 from numpy.typing import NDArray
 
 from sshml.physics.hoppings import Floats
+from sshml.physics.kernels.compiled import compiled
 
 
 class Split(IntEnum):
@@ -37,7 +38,7 @@ class Streams:
     """
 
     def __init__(self, seed: int) -> None:
-        self._key = np.random.SeedSequence(seed).generate_state(2, np.uint64)
+        self._key = np.random.SeedSequence(seed).generate_state(2, np.uint64).astype(np.uint64)
 
     def generator(
         self, split: Split, purpose: Purpose, epoch: int = 0, index: int = 0
@@ -71,7 +72,7 @@ _INCREMENTS = uint64(0x9E3779B97F4A7C15), uint64(0xBB67AE8584CAA73B)
 _ROUNDS = 10
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _high_product(a: np.uint64, b: np.uint64) -> np.uint64:
     """Upper 64 bits of a product of two 64-bit integers."""
     mask, half = uint64(0xFFFFFFFF), uint64(32)
@@ -81,7 +82,7 @@ def _high_product(a: np.uint64, b: np.uint64) -> np.uint64:
     return high_a * high_b + (cross >> half) + (other >> half)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _philox_uniforms(
     key: NDArray[np.uint64],
     index: NDArray[np.uint64],

@@ -1,7 +1,5 @@
 """The values of every epoch, in a file of the run folder."""
 
-import csv
-import io
 import time
 from argparse import Namespace
 from collections.abc import Mapping
@@ -13,6 +11,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from sshml.run_folder import write_atomically
 from sshml.stored import read_epochs
+from sshml.tables import csv_text
 
 _COUNTS = ("/tp", "/fp", "/tn", "/fn")
 
@@ -94,8 +93,5 @@ class MetricsFile(Logger):
             "epoch",
             *sorted({name for row in self.rows.values() for name in row} - {"epoch"}),
         ]
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows[epoch] for epoch in sorted(self.rows))
-        write_atomically(self._path, text.getvalue())
+        rows = (self.rows[epoch] for epoch in sorted(self.rows))
+        write_atomically(self._path, csv_text(columns, rows))

@@ -5,6 +5,7 @@ study.html. The settings that differ between the runs are the axes; `seed` is wh
 """
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from sshml.command import Parser
 from sshml.errors import ConfigError
 from sshml.study.compare import comparison
 from sshml.study.runs import Skipped, read_runs
+from sshml.tables import shown
 
 _NEEDED = ("pandas", "pyarrow", "sklearn")
 # Skipped folders that are listed on the terminal; the page has them all.
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             _study(options.folders, options.metric, options.out)
     except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {shown(error)}", file=sys.stderr)
         return 2
     return 0
 
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _compare(folders: Sequence[Path]) -> None:
     table = comparison(folders)
     if table.row_count:
-        # Into a file or another program, a row is a line.
+        # In a file, or for another program, every row is one line.
         Console(width=None if sys.stdout.isatty() else 10_000).print(table)
     else:
         print("no setting differs")
@@ -70,7 +72,7 @@ def _study(folders: Sequence[Path], metric: str, out: Path | None) -> None:
     if not folders:
         raise ConfigError("FOLDER: expected at least one folder with runs, such as runs")
     for folder in folders:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # noqa: PTH112  # Path.is_dir raises for a name too long
             raise ConfigError(f"{folder}: no such folder; expected one with runs, such as runs")
     runs, skipped = read_runs(folders)
     where = shlex.join(map(str, folders))
@@ -101,7 +103,7 @@ def _study(folders: Sequence[Path], metric: str, out: Path | None) -> None:
 
 def _print_skipped(skipped: Sequence[Skipped]) -> None:
     for folder in skipped[:_LISTED]:
-        print(f"skipped {folder.folder}: {folder.reason}")
+        print(f"skipped {shown(folder.folder)}: {folder.reason}")
     if len(skipped) > _LISTED:
         print(f"skipped {len(skipped) - _LISTED} more folders, listed on the page")
 

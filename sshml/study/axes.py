@@ -146,4 +146,5 @@ def _name(axes: Sequence[Axis], reserved: Sequence[str]) -> None:
     keys = [axis.key.removesuffix(_TARGET) for axis in axes]
     short = [key.rpartition(".")[2] for key in keys]
     for axis, key, name in zip(axes, keys, short, strict=True):
-        axis.name = key if short.count(name) > 1 or name in reserved else name
+        unique = key if short.count(name) > 1 or name in reserved else name
+        axis.name = f"config.{unique}" if unique in reserved else unique

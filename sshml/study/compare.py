@@ -5,14 +5,17 @@ from pathlib import Path
 
 from rich.box import SIMPLE
 from rich.table import Table
+from rich.text import Text
 
 from sshml.errors import ConfigError
+from sshml.stored import StoredError
 from sshml.study.axes import as_text, differing
 from sshml.study.runs import read_config
+from sshml.tables import shown
 
 
 def comparison(folders: Sequence[Path]) -> Table:
-    """A row a setting that is not the same in all runs, a column a run.
+    """One row per setting that differs between the runs, one column per run.
 
     Args:
         folders: of the runs, finished or not.
@@ -29,12 +32,12 @@ def comparison(folders: Sequence[Path]) -> Table:
     for folder in folders:
         try:
             configs.append(read_config(folder))
-        except ValueError as error:
-            raise ConfigError(f"--compare {folder}: no run folder ({error})") from None
+        except StoredError as error:
+            raise ConfigError(f"--compare {folder}: not a run folder ({error})") from error
     table = Table(box=SIMPLE)
     table.add_column("key", no_wrap=True)
     for folder in folders:
-        table.add_column(str(folder), overflow="fold")
+        table.add_column(Text(shown(folder)), overflow="fold")
     for key, values in differing(configs).items():
-        table.add_row(key, *("-" if v is None else as_text(v) for v in values))
+        table.add_row(Text(key), *(Text("-" if v is None else as_text(v)) for v in values))
     return table

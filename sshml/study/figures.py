@@ -31,6 +31,8 @@ _APART = 0.04
 _MISSING = -0.12
 # A logarithmic scale from this ratio of the largest to the smallest value.
 _DECADES = 30
+# Characters of a value that are shown.
+_LONGEST = 60
 _GREY = "0.6"
 # The end of viridis is too light for a line.
 _SHADES = LinearSegmentedColormap.from_list(
@@ -41,8 +43,13 @@ _SHADES = LinearSegmentedColormap.from_list(
 def text(value: Value) -> str:
     """A value of an axis as one reads it."""
     if isinstance(value, str):
-        return value
+        return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
     return f"{value:.0f}" if value == round(value) and abs(value) < 1e6 else f"{value:.4g}"
+
+
+def plain(value: Value) -> str:
+    """A value or a name as matplotlib shows it; between two dollars it would look for a formula."""
+    return text(value).replace("$", r"\$")
 
 
 def metric_by_axis(study: Study, axis: Axis) -> Figure:
@@ -66,14 +73,14 @@ def metric_by_axis(study: Study, axis: Axis) -> Figure:
     lines = _colours(other)
     for number, (colour, level) in enumerate(lines):
         own = frame if level is None else frame[frame["line"] == level]
-        label = "mean" if level is None else text(level)
+        label = "mean" if level is None else plain(level)
         if points:
             axes.plot(own["x"], own["y"], "o", ms=4, alpha=0.7, color=colour, label=label)
         else:
             shift = 0 if axis.numeric else 0.04 * (number - (len(lines) - 1) / 2)
             _draw_seeds(axes, own.assign(x=own["x"] + shift), colour, label, joined=axis.numeric)
     _set_x(axes, axis)
-    axes.set_ylabel(study.metric.label)
+    axes.set_ylabel(plain(study.metric.label))
     if not study.metric.in_percent:
         _log_if_decades(axes, study.values)
     axes.grid(alpha=0.3)
@@ -133,12 +140,12 @@ def heat_map(study: Study, columns: Axis, rows: Axis) -> Figure:
             axes.text(
                 j, i, said, ha="center", va="center", fontsize=8, color="white" if dark else "black"
             )
-    axes.set_xticks(range(n_columns), [text(x) for x in grid.columns])
-    axes.set_yticks(range(n_rows), [text(y) for y in grid.index])
+    axes.set_xticks(range(n_columns), [plain(x) for x in grid.columns])
+    axes.set_yticks(range(n_rows), [plain(y) for y in grid.index])
     if max(len(text(x)) for x in grid.columns) > 7:
         axes.tick_params(axis="x", rotation=30)
-    axes.set(xlabel=columns.name, ylabel=rows.name)
-    figure.colorbar(image, label=study.metric.label)
+    axes.set(xlabel=plain(columns.name), ylabel=plain(rows.name))
+    figure.colorbar(image, label=plain(study.metric.label))
     return figure
 
 
@@ -193,7 +200,10 @@ def parallel_coordinates(study: Study, axes_shown: Sequence[Axis]) -> Figure:
     axes.add_collection(LineCollection(lines, colors=colours, lw=1.2, in_layout=False))
     axes.set(xlim=(-0.4, len(columns) - 0.9), ylim=(heights.min() - 0.04, 1.04))
     axes.set_yticks([])
-    axes.set_xticks(range(len(columns)), [*(a.name for a in axes_shown), study.metric.label])
+    axes.set_xticks(
+        range(len(columns)),
+        [plain(name) for name in (*(a.name for a in axes_shown), study.metric.label)],
+    )
     axes.spines[["left", "right", "top", "bottom"]].set_visible(False)
     for position, axis in enumerate(axes_shown):
         _draw_scale(axes, position, *_scale(axis))
@@ -224,7 +234,7 @@ def importance_bars(found: Importance) -> Figure:
         range(n), 100 * np.array(found.shares), xerr=100 * np.array(found.spreads), color="tab:blue",
         alpha=0.8, error_kw={"capsize": 3, "ecolor": "0.3"},
     )  # fmt: skip
-    axes.set_yticks(range(n), found.names)
+    axes.set_yticks(range(n), [plain(name) for name in found.names])
     axes.invert_yaxis()
     axes.set(xlabel="share of the variance that goes with it (%)", xlim=(0, None))
     axes.grid(axis="x", alpha=0.3)
@@ -256,15 +266,15 @@ def _run_colours(figure: Figure, panels: Sequence[Axes], axis: Axis | None, n: i
     """A colour for each run by its value of an axis, and what explains them beside the figure."""
     if axis is not None and len(axis.levels) <= _LINES:
         colours = {level: colour for colour, level in _colours(axis)}
-        handles = [Line2D([], [], color=c, label=text(level)) for level, c in colours.items()]  # type: ignore[arg-type]
-        figure.legend(handles=handles, title=axis.name, fontsize=9, loc="outside right center")
+        handles = [Line2D([], [], color=c, label=plain(level)) for level, c in colours.items()]  # type: ignore[arg-type]
+        figure.legend(handles=handles, title=plain(axis.name), fontsize=9, loc="outside right center")
         return [colours["none" if value is None else value] for value in axis.values]
     if axis is None or not axis.numeric:
         return ["tab:blue"] * n
     positions = _positions(axis)
     norm = (LogNorm if _spans_decades(axis) else Normalize)(positions.min(), positions.max())
     scale = ScalarMappable(norm, _SHADES)
-    figure.colorbar(scale, ax=panels, label=axis.name)
+    figure.colorbar(scale, ax=panels, label=plain(axis.name))
     return list(scale.to_rgba(positions))
 
 
@@ -284,11 +294,11 @@ def _spans_decades(axis: Axis) -> bool:
 
 
 def _set_x(axes: Axes, axis: Axis) -> None:
-    axes.set_xlabel(axis.name)
+    axes.set_xlabel(plain(axis.name))
     levels = axis.levels
     labelled = len(levels) <= _LABELLED
     if not axis.numeric:
-        axes.set_xticks(range(len(levels)), [text(v) for v in levels])
+        axes.set_xticks(range(len(levels)), [plain(v) for v in levels])
         axes.set_xlim(-0.5, len(levels) - 0.5)
     else:
         places = np.array(levels, dtype=float)
@@ -300,7 +310,7 @@ def _set_x(axes: Axes, axis: Axis) -> None:
             # Those of a search lie anywhere.
             labelled &= np.diff(_unit(places, log=log)).min(initial=1) > _APART
         if labelled:
-            axes.set_xticks([float(v) for v in levels], [text(v) for v in levels])
+            axes.set_xticks([float(v) for v in levels], [plain(v) for v in levels])
             axes.xaxis.set_minor_locator(NullLocator())
     if labelled and sum(len(text(v)) for v in levels) > 50:
         axes.tick_params(axis="x", rotation=30)
@@ -327,7 +337,7 @@ def _scale(axis: Axis) -> tuple[list[float], list[str]]:
     else:
         positions = np.array(levels if axis.numeric else range(len(levels)), dtype=float)
         heights = _unit(positions, log=_spans_decades(axis)).tolist()
-        labels = [text(v) for v in levels]
+        labels = [plain(v) for v in levels]
     if None in axis.values:
         return [*heights, _MISSING], [*labels, "none"]
     return heights, labels

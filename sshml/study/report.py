@@ -1,5 +1,6 @@
 """The folder that a study leaves behind: table, pictures, one page."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sshml.study.axes import Axis
 from sshml.study.importance import Importance, importance
 from sshml.study.runs import Skipped
 from sshml.study.table import Study
+from sshml.tables import csv_text, shown
 
 PAGE = "study.html"
 # Pictures of each kind, of the most important axes.
@@ -20,6 +22,8 @@ _PARALLEL = 8
 _BEST = 5
 # Values of an axis that are listed; of more, only the range is.
 _LISTED = 10
+# Characters of an axis in the name of a file, which a system allows 255.
+_NAME = 80
 # A forest that predicts less of the variance has not found what matters.
 _PREDICTS = 0.3
 
@@ -50,9 +54,12 @@ def write_study(out: Path, study: Study, skipped: Sequence[Skipped], origin: str
             picture.unlink()
     for name, png in drawn.items():
         (folder / f"{name}.png").write_bytes(png)
-    study.table.to_csv(out / "runs.csv", index=False)
+    cells = study.table.astype(object).where(study.table.notna(), None)
+    names = [str(name) for name in cells]
+    rows = (dict(zip(names, row, strict=True)) for row in cells.itertuples(index=False, name=None))
+    (out / "runs.csv").write_text(csv_text(names, rows), encoding="utf-8")
     study.table.to_parquet(out / "runs.parquet", index=False)
-    (out / PAGE).write_text(page)
+    (out / PAGE).write_text(page, encoding="utf-8")
 
 
 def count(n: int, what: str) -> str:
@@ -182,7 +189,7 @@ def _learning(study: Study) -> Section:
 
 def _skipped(skipped: Sequence[Skipped]) -> Section:
     section = Section("Skipped", head=("folder", "why"))
-    section.rows = [(str(folder.folder), folder.reason) for folder in skipped]
+    section.rows = [(shown(folder.folder), folder.reason) for folder in skipped]
     section.text = ["No finished runs of train.py:"] * bool(skipped)
     return section
 
@@ -192,4 +199,4 @@ def _left_out(study: Study, shown: int) -> str:
 
 
 def _file(axis: Axis) -> str:
-    return axis.name.replace("/", "_")
+    return re.sub(r"[^\w.-]", "_", axis.name)[:_NAME]

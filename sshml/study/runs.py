@@ -1,35 +1,51 @@
 """The runs in a folder: which there are, what they hold, and why others are left out."""
 
-import csv
 import json
+import math
 import os
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-import yaml
-
-from sshml.stored import MANIFEST
+from sshml.errors import ConfigError
+from sshml.stored import (
+    CONFIG,
+    EPOCHS,
+    MANIFEST,
+    METRICS,
+    StoredError,
+    read_epochs,
+    read_manifest,
+    read_metrics,
+    read_settings,
+)
+from sshml.tables import shown
 
 # A setting as it is compared: numbers as they are, everything else as text.
 Value = float | str
 
 # What a run folder has, of this program or of another.
-_SIGNS = {"config.yaml", "metrics.csv", "metrics.json", "hparams.yaml", "checkpoints", ".hydra"}
+_SIGNS = {CONFIG, EPOCHS, METRICS, "hparams.yaml", "checkpoints", ".hydra"}
 # Of a run's own folders, and of this program; a run lies in none of them.
 _CLOSED = {"checkpoints", "figures", "study", "tensorboard", "wandb"}
 # What a path in the run's own folder begins with, so that it is the same for all runs.
 _OWN = "RUN"
+_RESULTS = re.compile(r"epoch|lr|(train|val|test)/.+")
 _CURVES = ("epoch", "val/loss", "val/accuracy")
 _UNFINISHED = {
     "running": "still running, or killed",
     "interrupted": "interrupted",
     "failed": "failed",
+    "diverged": "diverged: its loss was no longer finite",
 }
-# The same parser in C reads ten times as fast; a PyYAML built without it has only the other.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# Runs lie a few folders deep; a walk from / or through a hostile tree is to end.
+_MAX_DEPTH = 32
+_MAX_FOLDERS = 200_000
+# Nothing that is set or measured is beyond, and larger ones do not fit on a scale.
+_LARGEST = 1e100
 
 
 @dataclass(frozen=True)
@@ -40,7 +56,7 @@ class Run:
         folder: of the run.
         manifest: ``manifest.json``.
         config: settings by their dotted keys.
-        metrics: ``metrics.json``; NaN for what was not finite.
+        metrics: the results in ``metrics.json``; NaN for what was not finite.
         curves: rows of ``metrics.csv``: epoch, validation loss and accuracy.
         command: the command line that does this run again.
     """
@@ -73,14 +89,20 @@ def read_runs(folders: Sequence[Path]) -> tuple[list[Run], list[Skipped]]:
 
     Returns:
         The finished runs of train.py, and every other folder that might be meant to be one.
+
+    Raises:
+        ConfigError: for a folder with too many folders to look into.
     """
-    found = {path.resolve(): path for root in folders for path in _candidates(root)}
-    runs, skipped = [], []
+    skipped: list[Skipped] = []
+    found = {os.path.realpath(path): path for root in folders for path in _candidates(root, skipped)}
+    runs = []
     for folder in found.values():
         try:
             runs.append(_read_run(folder))
         except _UnusableError as error:
-            skipped.append(Skipped(folder, str(error)))
+            skipped.append(Skipped(folder, shown(error)))
+        except StoredError as error:
+            skipped.append(Skipped(folder, _reason(folder, error)))
     return runs, skipped
 
 
@@ -91,26 +113,27 @@ def read_config(folder: Path) -> dict[str, Value]:
         folder: of the run, finished or not.
 
     Raises:
-        ValueError: if ``config.yaml`` is missing, cut short or not one of ``sshml``.
+        StoredError: if ``config.yaml`` is missing, damaged or not one of ``sshml``.
     """
-    try:
-        config = yaml.load((folder / "config.yaml").read_text(), _Loader)
-    except OSError:
-        raise ValueError("no config.yaml") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise ValueError("config.yaml cannot be read: cut short, or not YAML") from None
-    try:
-        return dict(_flat(config, "", f"{config['paths']['run']}"))
-    except (KeyError, TypeError, AttributeError):
-        raise ValueError("config.yaml is not one of train.py, or cut short") from None
+    return dict(_flat(read_settings(folder), "", str(folder)))
 
 
-def _candidates(root: Path) -> Iterator[Path]:
+def _candidates(root: Path, skipped: list[Skipped]) -> Iterator[Path]:
     """Folders that are a run, look like one, or are empty, as that of a run that did not start."""
     runs: set[Path] = set()
-    for name, folders, files in os.walk(root):
+
+    def unreadable(error: OSError) -> None:
+        skipped.append(Skipped(Path(error.filename), f"cannot be read: {error.strerror}"))
+
+    for number, (name, folders, files) in enumerate(os.walk(root, onerror=unreadable)):
+        if number == _MAX_FOLDERS:
+            raise ConfigError(
+                f"{root}: more than {number} folders; expected one with runs, such as runs"
+            )
         path, content = Path(name), {*folders, *files}
         folders[:] = sorted(f for f in folders if f not in _CLOSED and not f.startswith("."))
+        if len(path.parts) - len(root.parts) >= _MAX_DEPTH:
+            folders.clear()
         if MANIFEST in content:
             runs.add(path)
             yield path
@@ -119,32 +142,30 @@ def _candidates(root: Path) -> Iterator[Path]:
 
 
 def _read_run(folder: Path) -> Run:
-    if not (folder / MANIFEST).is_file():
+    if not (folder / MANIFEST).exists():
         raise _UnusableError(f"no {MANIFEST}: not a run of train.py, or one that did not start")
-    manifest = _json(folder / MANIFEST)
-    status, recorded, overrides = (manifest.get(key) for key in ("status", "command", "overrides"))
-    if not (isinstance(status, str) and isinstance(recorded, str) and isinstance(overrides, list)):
-        raise _UnusableError(f"{MANIFEST} is not one of train.py")
-    try:
-        config = read_config(folder)
-    except ValueError as error:
-        raise _UnusableError(str(error)) from None
+    manifest, config = read_manifest(folder), read_config(folder)
     if any(key.startswith("source.") for key in config):
         raise _UnusableError("a study of transfer.py; the networks it trained are runs of their own")
-    if status != "finished":
-        raise _UnusableError(_UNFINISHED.get(status, f"its status is {status}"))
-    metrics = _json(folder / "metrics.json")
-    numbers = all(value is None or isinstance(value, int | float) for value in metrics.values())
-    if "epoch" not in metrics or not numbers:
-        raise _UnusableError("metrics.json is not one of train.py")
+    if manifest["status"] != "finished":
+        raise _UnusableError(_UNFINISHED.get(manifest["status"], f"its status is {manifest['status']}"))
+    if not isinstance(config.get("seed"), int):
+        raise _UnusableError(f"{CONFIG}: not the settings of a training of sshml; restore it")
+    metrics = {shown(name): value for name, value in read_metrics(folder).items()}
+    checkpoint = str(config.get("ckpt_path", "null"))
     return Run(
         folder=folder,
         manifest=manifest,
         config=config,
-        metrics={name: float("nan") if v is None else float(v) for name, v in metrics.items()},
-        curves=_curves(folder / "metrics.csv"),
-        command=_command(folder, recorded, overrides, str(config.get("ckpt_path", "null"))),
+        metrics={name: value for name, value in metrics.items() if _RESULTS.fullmatch(name)},
+        curves=[{name: row.get(name, math.nan) for name in _CURVES} for row in read_epochs(folder)],
+        command=shown(_command(folder, manifest["command"], manifest["overrides"], checkpoint)),
     )
+
+
+def _reason(folder: Path, error: StoredError) -> str:
+    """What is wrong with a file, named within the folder."""
+    return shown(str(error).removeprefix(f"{folder}/"))
 
 
 def _command(folder: Path, recorded: str, overrides: Sequence[str], checkpoint: str) -> str:
@@ -159,44 +180,18 @@ def _command(folder: Path, recorded: str, overrides: Sequence[str], checkpoint: 
     return shlex.join(["python", "train.py", *overrides])
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except OSError:
-        raise _UnusableError(f"no {path.name}") from None
-    except ValueError:
-        raise _UnusableError(f"{path.name} cannot be read: cut short, or not JSON") from None
-    if not isinstance(content, dict):
-        raise _UnusableError(f"{path.name} is not one of train.py")
-    return content
-
-
-def _curves(path: Path) -> list[dict[str, float]]:
-    try:
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        curves = [{name: float(row[name] or "nan") for name in _CURVES} for row in rows]
-    except OSError:
-        raise _UnusableError(f"no {path.name}") from None
-    except (KeyError, TypeError, ValueError, csv.Error):
-        curves = []
-    if not curves:
-        raise _UnusableError(f"{path.name} cannot be read: cut short, or not one of train.py")
-    return curves
-
-
 def _flat(node: Mapping[str, Any], prefix: str, own: str) -> Iterator[tuple[str, Value]]:
     for name, value in node.items():
-        key = f"{prefix}{name}"
+        key = f"{prefix}{shown(name)}"
         if isinstance(value, dict):
             yield from _flat(value, f"{key}.", own)
         elif isinstance(value, str) and (value == own or value.startswith(f"{own}/")):
-            yield key, _OWN + value.removeprefix(own)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield key, _OWN + shown(value.removeprefix(own))
+        elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST:
             yield key, value
         else:  # true, null, [16,32] as YAML has them
-            yield key, value if isinstance(value, str) else _text(value)
+            yield key, shown(value if isinstance(value, str) else _text(value))
 
 
 def _text(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), default=str)
+    return json.dumps(value, separators=(",", ":"))

@@ -11,6 +11,7 @@ import pandas as pd
 from sshml.errors import ConfigError, unknown_key
 from sshml.study.axes import Axis, find_axes
 from sshml.study.runs import Run
+from sshml.tables import shown
 
 _FIRST = ("folder", "status")
 _LAST = ("wall_time_s", "git_revision", "command")
@@ -78,14 +79,17 @@ class Study:
             raise ConfigError(f"--metric={metric}: no run has a finite value of it; choose another")
         axes = find_axes(runs, [*_FIRST, "seed", "epoch", *names, *_LAST])
         columns: dict[str, Any] = {
-            "folder": [str(run.folder) for run in runs],
+            "folder": [shown(run.folder) for run in runs],
             "status": [run.manifest["status"] for run in runs],
             **{axis.name: axis.values for axis in axes},
             "seed": [run.config["seed"] for run in runs],
             "epoch": metrics["epoch"].astype("Int64"),
             **{name: metrics[name] for name in names},
             "wall_time_s": [run.manifest.get("wall_time_s") for run in runs],
-            "git_revision": [run.manifest.get("git_revision") for run in runs],
+            "git_revision": [
+                None if (revision := run.manifest.get("git_revision")) is None else shown(revision)
+                for run in runs
+            ],
             "command": [run.command for run in runs],
         }
         self.table = pd.DataFrame(columns)

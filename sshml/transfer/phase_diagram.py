@@ -1,7 +1,5 @@
 """The phase diagram that a network draws: its answers over t1/t2 and W beside the exact invariant's."""
 
-import csv
-import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from sshml import intervals
 from sshml.physics import Disorder, critical_ratio
 from sshml.physics.hoppings import Floats
 from sshml.run_folder import write_atomically
+from sshml.tables import csv_text
 from sshml.transfer.baselines import BASELINES, DETECTORS
 from sshml.transfer.scores import Answers
 
@@ -203,11 +202,7 @@ def boundary(predicted: Floats) -> Floats:
 def write_scores(path: Path, diagrams: Sequence[Diagram], disorder: Disorder) -> list[dict[str, Any]]:
     """Write the scores of all networks and baselines as a CSV file; returns them."""
     scores = [diagram.scores(disorder) for diagram in diagrams]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(scores)
-    write_atomically(path, text.getvalue())
+    write_atomically(path, csv_text(COLUMNS, scores))
     return scores
 
 

@@ -1,7 +1,5 @@
 """Methods side by side: the same budgets, targets and seeds for all, and one table."""
 
-import csv
-import io
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +15,7 @@ from sshml import intervals
 from sshml.build import build
 from sshml.errors import ConfigError
 from sshml.run_folder import write_atomically
+from sshml.tables import csv_text
 from sshml.transfer.baselines import BASELINES, ONLY_METHOD
 from sshml.transfer.scores import Row
 from sshml.transfer.study import Method
@@ -157,8 +156,4 @@ def print_methods(rows: Sequence[Row]) -> None:
 def write_summary(path: Path, rows: Sequence[Row]) -> None:
     """Write the summary as a CSV file."""
     table = summary(rows)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, table[0].keys(), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(table)
-    write_atomically(path, text.getvalue())
+    write_atomically(path, csv_text(table[0], table))

@@ -1,8 +1,6 @@
 """The matrix of a transfer study: networks by the strengths they are tested at."""
 
-import csv
 import functools
-import io
 import json
 import logging
 import time
@@ -21,6 +19,7 @@ from sshml.data.datamodule import SSHDataModule
 from sshml.errors import CheckpointError, ConfigError
 from sshml.run_folder import is_of_disk, write_atomically
 from sshml.stored import MANIFEST, relocated
+from sshml.tables import csv_text
 from sshml.training import train
 from sshml.transfer.baselines import BASELINES, ONLY_METHOD
 from sshml.transfer.methods import TransferMethod
@@ -160,11 +159,7 @@ class Matrix:
         """Add the rows of a cell and write the files; the detectors may be there, by another method."""
         self.rows += [_with_all_columns(row) for row in rows if not self.has(_cell(row))]
         self.rows.sort(key=lambda r: (str(r["train_W"]), r["seed"], r["W"]))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        write_atomically(self._csv, text.getvalue())
+        write_atomically(self._csv, csv_text(COLUMNS, self.rows))
         write_atomically(self._json, json.dumps(self.rows, indent=1) + "\n")
 
 

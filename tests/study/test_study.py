@@ -195,17 +195,18 @@ def test_foreign_and_half_written_runs_are_listed_and_skipped(
     assert main(["runs"]) == 0
     said = capsys.readouterr().out
     for name, reason in {
-        "a": "still running", "b": "failed", "c": "interrupted", "d": "manifest.json cannot be read",
-        "e": "metrics.json cannot be read", "f": "config.yaml cannot be read",
-        "g": "config.yaml is not one of train.py", "h": "metrics.csv cannot be read",
-        "i": "manifest.json is not one of train.py", "j": "manifest.json is not one of train.py",
-        "k": "metrics.json is not one of train.py", "l": "config.yaml cannot be read",
-        "m": "manifest.json cannot be read", "n": "no metrics.json", "o": "no manifest.json",
+        "a": "still running", "b": "failed", "c": "interrupted",
+        "d": "manifest.json: damaged, not valid JSON", "e": "metrics.json: damaged, not valid JSON",
+        "f": "config.yaml: damaged, not valid YAML", "g": "config.yaml: not the settings of a run",
+        "h": "metrics.csv: damaged", "i": "manifest.json: not a manifest of sshml",
+        "j": "manifest.json: not a manifest of sshml", "k": "metrics.json: not the metrics of a run",
+        "l": "config.yaml: damaged, not valid YAML", "m": "manifest.json: damaged, not text",
+        "n": "metrics.json: no such file", "o": "no manifest.json",
         "p": "no manifest.json", "q": "a study of transfer.py",
     }.items():  # fmt: skip
         assert f"skipped runs/{name}: {reason}" in said
     assert "notes" not in said
-    assert "<tr><td>runs/d</td><td>manifest.json cannot" in (runs / "study/study.html").read_text()
+    assert "<tr><td>runs/d</td><td>manifest.json: damaged" in (runs / "study/study.html").read_text()
     table = pd.read_csv(runs / "study" / "runs.csv")
     assert len(table) == len(ACCURACY) + 1
     assert "runs/q/sources/W0.5_seed0" in set(table["folder"])
@@ -265,7 +266,10 @@ def test_one_run_and_several_folders(grid: Path) -> None:
         (["runs", "--out", "file"], "--out=file: "),
         (["runs", "--colour"], "unrecognized arguments: --colour"),
         (["--compare", "runs/sweeps/x/0.100"], "expected at least two run folders"),
-        (["--compare", "runs", "empty"], "--compare runs: no run folder (no config.yaml)"),
+        (
+            ["--compare", "runs", "empty"],
+            "--compare runs: not a run folder (runs/config.yaml: no",
+        ),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(

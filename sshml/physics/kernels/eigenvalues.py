@@ -4,10 +4,10 @@ The singular values of a bidiagonal block h are the roots of the eigenvalues of 
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from sshml.physics.hoppings import Floats
+from sshml.physics.kernels.compiled import compiled
 from sshml.physics.kernels.lanes import LANES, broadcast, load, store, where
 
 # Rows of the array that carries a transformation's numbers in and out, one column a matrix.
@@ -20,7 +20,7 @@ _UNDERFLOW = 1e-280
 _MOST_TRANSFORMATIONS = 30
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def _transform(diagonal: Floats, coupling: Floats, size: int, state: Floats) -> None:
     """One root-free QR transformation with a shift, each lane on its leading LAST + 1 rows.
 
@@ -54,7 +54,7 @@ def _transform(diagonal: Floats, coupling: Floats, size: int, state: Floats) -> 
     store(state, _COUPLING, 0, sine * p)
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def _eigenvalues(diagonal: Floats, coupling: Floats) -> bool:
     """Eigenvalues by the root-free QR algorithm, to about 1e-15 of the largest bound on them.
 
@@ -95,7 +95,7 @@ def _eigenvalues(diagonal: Floats, coupling: Floats) -> bool:
     return False
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def singular_values(bonds: Floats, s: Floats, converged: NDArray[np.bool_]) -> None:
     """Singular values of the blocks h of open chains; their squares are exact to about 1e-15.
 

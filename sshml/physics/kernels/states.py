@@ -16,10 +16,10 @@ chain alone, so the bits of an image depend neither on the machine nor on the ot
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from sshml.physics.hoppings import Floats
+from sshml.physics.kernels.compiled import compiled
 from sshml.physics.kernels.eigenvalues import singular_values
 from sshml.physics.kernels.lanes import LANES, absolute, broadcast, load, store, store_reversed, where
 
@@ -41,7 +41,7 @@ _BIG = 1e100
 _RESIDUAL, _NORM = range(2)
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def _twisted(bonds: Floats, energy: Floats, work: Floats, result: Floats) -> None:
     """States of LANES energies: squared amplitudes, up to their norm.
 
@@ -103,7 +103,7 @@ def _twisted(bonds: Floats, energy: Floats, work: Floats, result: Floats) -> Non
     store(result, _NORM, 0, norm)
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def _decay(bonds: Floats, first: int, step: int, density: Floats) -> float:
     """Zero mode of one sublattice: its squared amplitudes, from one end of the chain to the other.
 
@@ -153,7 +153,7 @@ def _decay(bonds: Floats, first: int, step: int, density: Floats) -> float:
     return out * np.sqrt(2 * density[last])
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def _smallest(bonds: Floats, s: Floats) -> float:
     """Last of the singular values, from the trace of (h.T h)^-1 and the others."""
     d = bonds[0] ** 2
@@ -166,7 +166,7 @@ def _smallest(bonds: Floats, s: Floats) -> float:
     return 1 / np.sqrt(trace)
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def _spacing(s: Floats, k: int) -> float:
     """Distance of energy s[k] > 0 to the nearest other energy of the chain, -s[k] among them."""
     distance = 2 * s[k]
@@ -177,7 +177,7 @@ def _spacing(s: Floats, k: int) -> float:
     return distance
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def _store_states(density: Floats, norm: Floats, column: int, image: NDArray[np.floating]) -> None:
     """Columns of an image and their mirrors, from amplitudes² (2M, LANES) and norms (1, LANES)."""
     sites = len(density)
@@ -195,7 +195,7 @@ def _store_states(density: Floats, norm: Floats, column: int, image: NDArray[np.
                 image[site, sites - 1 - k] = density[site, k]
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def _draw_zero_mode(bonds: Floats, image: NDArray[np.floating]) -> float:
     """The two columns of energy 0; returns how far they are from it."""
     sites = len(bonds) + 1
@@ -207,7 +207,7 @@ def _draw_zero_mode(bonds: Floats, image: NDArray[np.floating]) -> float:
     return leak
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def _draw(
     bonds: Floats, s: Floats, image: NDArray[np.floating], tolerance: float, work: Floats
 ) -> bool:
@@ -237,7 +237,7 @@ def _draw(
     return True
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@compiled(error_model="numpy")
 def _draw_all(
     bonds: Floats,
     s: Floats,
