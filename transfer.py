@@ -1,21 +1,23 @@
 """Test a network at other disorder strengths: ``python transfer.py checkpoint=PATH data.W=0:1:0.1``."""
 
 import sys
+from typing import TYPE_CHECKING
 
-import hydra
-from omegaconf import DictConfig
+from sshml.start import start, work_begins
 
-from sshml.cli import CONF_DIR, overrides, run, user_mistakes
-from sshml.errors import IncompleteError
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="transfer")
-def main(config: DictConfig) -> None:
+def main(config: "DictConfig") -> None:
     """Run one transfer study."""
     # torch and Lightning take seconds to import, which `--help` and a typo need not wait for.
+    from sshml.cli import overrides, user_mistakes  # noqa: PLC0415
     from sshml.config import TransferConfig, plain_config  # noqa: PLC0415
+    from sshml.errors import IncompleteError  # noqa: PLC0415
     from sshml.transfer.run import transfer  # noqa: PLC0415
 
+    work_begins()
     with user_mistakes():
         settings = plain_config(config, TransferConfig)
         matrix = transfer(settings, overrides())
@@ -27,4 +29,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main, "transfer"))
+    sys.exit(start(main, "transfer"))

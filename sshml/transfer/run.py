@@ -58,18 +58,7 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Matr
         CheckpointError: likewise, for a checkpoint.
     """
     quieten_libraries()
-    if n_processes(settings["trainer"]) > 1:
-        raise ConfigError(
-            f"trainer.devices={settings['trainer']['devices']}: expected 1 here; train with "
-            "python train.py trainer=ddp, then test by python transfer.py "
-            "checkpoint=RUN/checkpoints/best.ckpt"
-        )
-    methods = methods_of(settings)
-    check_report(settings["report"])
-    check_loggers(settings)
-    if settings["compare"] is not None:
-        check_compare(settings["compare"])
-    trainings = trainings_of(settings, overrides, methods)
+    trainings = planned(settings, overrides)
     run = RunFolder(settings["paths"]["run"], settings, overrides)
     status = "failed"
     try:
@@ -90,6 +79,27 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Matr
             print_accuracies(matrix.rows)
     print_places(run)
     return matrix
+
+
+def planned(settings: Mapping[str, Any], overrides: Sequence[str]) -> list[Training]:
+    """Check a study whole, before any work; returns its networks.
+
+    Raises:
+        ConfigError: if the parts do not fit together.
+        CheckpointError: likewise, for a checkpoint.
+    """
+    if n_processes(settings["trainer"]) > 1:
+        raise ConfigError(
+            f"trainer.devices={settings['trainer']['devices']}: expected 1 here; train with "
+            "python train.py trainer=ddp, then test by python transfer.py "
+            "checkpoint=RUN/checkpoints/best.ckpt"
+        )
+    methods = methods_of(settings)
+    check_report(settings["report"])
+    check_loggers(settings)
+    if settings["compare"] is not None:
+        check_compare(settings["compare"])
+    return trainings_of(settings, overrides, methods)
 
 
 def _fill_and_draw(
