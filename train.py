@@ -12,14 +12,15 @@ if TYPE_CHECKING:
 
 def main(config: "DictConfig") -> float:
     """Run one training; returns the validation accuracy of the best checkpoint, for searches."""
-    # torch and Lightning take seconds to import, which `--help` and a typo need not wait for.
     from sshml.cli import is_sweep, overrides, user_mistakes  # noqa: PLC0415
-    from sshml.config import plain_config  # noqa: PLC0415
-    from sshml.sweep import finished_metrics, gone_on_with  # noqa: PLC0415
-    from sshml.training import train  # noqa: PLC0415
 
-    work_begins()
     with user_mistakes():
+        # torch and Lightning take seconds to import, which `--help` and a typo need not wait for.
+        from sshml.config import plain_config  # noqa: PLC0415
+        from sshml.sweep import finished_metrics, gone_on_with  # noqa: PLC0415
+        from sshml.training import train  # noqa: PLC0415
+
+        work_begins()
         settings = plain_config(config)
         metrics = None
         if is_sweep():

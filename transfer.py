@@ -11,14 +11,15 @@ if TYPE_CHECKING:
 
 def main(config: "DictConfig") -> None:
     """Run one transfer study."""
-    # torch and Lightning take seconds to import, which `--help` and a typo need not wait for.
     from sshml.cli import overrides, user_mistakes  # noqa: PLC0415
-    from sshml.config import TransferConfig, plain_config  # noqa: PLC0415
     from sshml.errors import IncompleteError  # noqa: PLC0415
-    from sshml.transfer.run import transfer  # noqa: PLC0415
 
-    work_begins()
     with user_mistakes():
+        # torch and Lightning take seconds to import, which `--help` and a typo need not wait for.
+        from sshml.config import TransferConfig, plain_config  # noqa: PLC0415
+        from sshml.transfer.run import transfer  # noqa: PLC0415
+
+        work_begins()
         settings = plain_config(config, TransferConfig)
         matrix = transfer(settings, overrides())
         if matrix.failed:

@@ -15,12 +15,11 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from sshml.arguments import as_new_run, check_flags, with_quoted_paths
-from sshml.errors import CheckpointError, ConfigError, IncompleteError, fail
+from sshml.errors import ConfigError, IncompleteError, fail
 from sshml.hardware import fastest_precision, jobs_at_once
-from sshml.messages import CONF_DIR, line_of, one_line
+from sshml.messages import CONF_DIR, line_of
 from sshml.start import INTERRUPTED, on_early_end
 
 _RESUME_KEYS = ("ckpt_path", "resume", "rerun")
@@ -28,7 +27,7 @@ _RESUME_KEYS = ("ckpt_path", "resume", "rerun")
 
 def run_folder_of(path: str | Path) -> Path | None:
     """The run folder that a path is, or that ``RUN/checkpoints/NAME.ckpt`` lies in; else None."""
-    folder = Path(path) if Path(path).is_dir() else Path(path).parent.parent
+    folder = Path(path) if Path(path).is_dir() else Path(path).resolve().parent.parent
     return folder if (folder / "manifest.json").is_file() else None
 
 
@@ -183,8 +182,14 @@ def user_mistakes() -> Iterator[None]:
         return
     try:
         yield
-    except (ConfigError, CheckpointError, OmegaConfBaseException) as error:
-        sys.exit(fail(one_line(error, sys.argv[1:])))
+    except IncompleteError as error:
+        fail(str(error))
+        sys.exit(1)
+    except Exception as error:  # here, for Hydra would print its own line too
+        line = line_of(error, sys.argv[1:], HydraConfig.get().job.config_name or "train")
+        if line is None:
+            raise
+        sys.exit(fail(line))
     finally:
         remove_unused_folder()
 

@@ -17,10 +17,17 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sshml.arguments import is_override, key_of
-from sshml.errors import ConfigError, unknown_key
+from sshml.errors import CheckpointError, ConfigError, unknown_key
+from sshml.start import how_to_install
 
 CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
-_COMPOSING = ("hydra._internal.config_loader_impl", "hydra.core.override_parser")
+# Where Hydra reads the command line and the configuration files, and what these say of itself.
+_COMPOSING = (
+    "hydra._internal.config_loader_impl",
+    "hydra.core.override_parser",
+    "hydra.core.plugins",
+    "hydra.core.utils.configure_log",
+)
 
 
 def line_of(error: Exception, arguments: list[str], name: str) -> str | None:
@@ -31,28 +38,27 @@ def line_of(error: Exception, arguments: list[str], name: str) -> str | None:
         arguments: of the command line, without the program's name.
         name: of the program.
     """
-    if isinstance(error, ConfigError):
+    if isinstance(error, ConfigError | CheckpointError):
         return str(error)
-    if isinstance(error, InstantiationException):
-        return None  # not of the command line, but of what it names
-    if isinstance(error, HydraException | OmegaConfBaseException):
+    if isinstance(error, ModuleNotFoundError):
+        return how_to_install(error)
+    # An InstantiationException is not of the command line, but of what it names.
+    if isinstance(error, HydraException | OmegaConfBaseException) and not isinstance(
+        error, InstantiationException
+    ):
         return one_line(error, arguments, name)
     if isinstance(error, OSError):
         return _of_file(error)
-    extra = _extra_of_plugin(str(error))
-    if extra:
-        launcher = next((a for a in arguments if a.startswith("hydra/launcher=")), "hydra/launcher")
-        return f'{launcher}: not installed; run pip install -e ".[{extra}]"'
-    if _is_composing(error):
-        return _no_option(arguments) or f"{' '.join(arguments)}: {error}"
-    return None
+    return _of_plugin(str(error), arguments) or _of_composing(error, arguments)
 
 
-def _is_composing(error: Exception) -> bool:
-    """Whether Hydra raised it while it read the command line and the configuration files."""
-    frames = traceback.walk_tb(error.__traceback__)
-    modules = {frame.f_globals.get("__name__", "") for frame, _ in frames}
-    return any(name.startswith(_COMPOSING) for name in modules)
+def _of_composing(error: Exception, arguments: list[str]) -> str | None:
+    """The line for what Hydra raised while it read the command line and the configuration files."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    places = [f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}" for frame in frames]
+    if not any(place.startswith(_COMPOSING) for place in places):
+        return None
+    return _no_option(arguments) or f"{' '.join(arguments)}: {error}"
 
 
 def _of_file(error: OSError) -> str | None:
@@ -61,10 +67,13 @@ def _of_file(error: OSError) -> str | None:
     return f"{error.filename}: {error.strerror}; set paths.runs=FOLDER to one that can be written to"
 
 
-def _extra_of_plugin(message: str) -> str | None:
-    """The extra that brings a plugin which Hydra says it does not know."""
+def _of_plugin(message: str, arguments: list[str]) -> str | None:
+    """The line for a launcher that Hydra does not know, which an extra of the package brings."""
     unknown = re.match(r"Unknown plugin class : 'hydra_plugins\.hydra_(\w+)_launcher\.", message)
-    return unknown and unknown[1]
+    if unknown is None:
+        return None
+    launcher = next((a for a in arguments if a.startswith("hydra/launcher=")), "hydra/launcher")
+    return f'{launcher}: not installed; run pip install -e ".[{unknown[1]}]"'
 
 
 def one_line(error: Exception, arguments: list[str], name: str = "train") -> str:

@@ -104,9 +104,7 @@ def _checked(main: Callable[..., object], name: str) -> int:
 
         return run(main, name)
     except ModuleNotFoundError as error:
-        if not _is_missing(error):
-            raise
-        return _fail(_how_to_install(error))
+        return _fail(how_to_install(error))
 
 
 def start_command(name: str) -> None:
@@ -122,8 +120,8 @@ def start_command(name: str) -> None:
 
 
 def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if isinstance(error, ModuleNotFoundError) and _is_missing(error):
-        os._exit(_fail(_how_to_install(error)))
+    if isinstance(error, ModuleNotFoundError):
+        os._exit(_fail(how_to_install(error)))
     sys.__excepthook__(kind, error, trace)
 
 
@@ -140,11 +138,8 @@ def _problem() -> str | None:
     return None
 
 
-def _is_missing(error: ModuleNotFoundError) -> bool:
-    return bool(error.name) and str(error.name).split(".")[0] != "sshml"
-
-
-def _how_to_install(error: ModuleNotFoundError) -> str:
+def how_to_install(error: ModuleNotFoundError) -> str:
+    """The line for a package that is missing."""
     return f"{str(error.name).split('.')[0]}: not installed; run pip install -e . again"
 
 

@@ -1,6 +1,7 @@
 """Random command lines, from the configuration's own keys and against them."""
 
 import random
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -152,10 +153,12 @@ def held(status: int, out: str, err: str) -> bool:
 def check_train(config: "DictConfig") -> None:
     """The part of train.py before any work."""
     from sshml.checks import check_run
-    from sshml.cli import user_mistakes
+    from sshml.cli import is_sweep, user_mistakes
     from sshml.config import plain_config
     from sshml.training import quieten_libraries
 
+    if is_sweep():
+        sys.exit(0)  # the sweep has checked all its jobs before this one
     with user_mistakes():
         quieten_libraries()
         check_run(plain_config(config))
@@ -163,11 +166,13 @@ def check_train(config: "DictConfig") -> None:
 
 def check_transfer(config: "DictConfig") -> None:
     """The part of transfer.py before any work."""
-    from sshml.cli import overrides, user_mistakes
+    from sshml.cli import is_sweep, overrides, user_mistakes
     from sshml.config import TransferConfig, plain_config
     from sshml.training import quieten_libraries
     from sshml.transfer.run import planned
 
+    if is_sweep():
+        sys.exit(0)  # the sweep has checked all its jobs before this one
     with user_mistakes():
         quieten_libraries()
         planned(plain_config(config, TransferConfig), overrides())
