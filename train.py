@@ -3,23 +3,26 @@
 import math
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import hydra
-from omegaconf import DictConfig
+from sshml.start import start, work_begins
 
-from sshml.cli import CONF_DIR, is_sweep, overrides, run, user_mistakes
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="train")
-def main(config: DictConfig) -> float:
+def main(config: "DictConfig") -> float:
     """Run one training; returns the validation accuracy of the best checkpoint, for searches."""
-    # torch and Lightning take seconds to import, which `--help` and a typo need not wait for.
-    from sshml.config import plain_config  # noqa: PLC0415
-    from sshml.run_folder import disk_errors  # noqa: PLC0415
-    from sshml.sweep import finished_metrics, gone_on_with  # noqa: PLC0415
-    from sshml.training import train, way_on  # noqa: PLC0415
+    from sshml.cli import is_sweep, overrides, user_mistakes  # noqa: PLC0415
 
     with user_mistakes():
+        # torch and Lightning take seconds to import, which `--help` and a typo need not wait for.
+        from sshml.config import plain_config  # noqa: PLC0415
+        from sshml.run_folder import disk_errors  # noqa: PLC0415
+        from sshml.sweep import finished_metrics, gone_on_with  # noqa: PLC0415
+        from sshml.training import train, way_on  # noqa: PLC0415
+
+        work_begins()
         settings = plain_config(config)
         metrics = None
         if is_sweep():
@@ -32,4 +35,4 @@ def main(config: DictConfig) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(start(main, "train"))

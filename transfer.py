@@ -2,23 +2,26 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import hydra
-from omegaconf import DictConfig
+from sshml.start import start, work_begins
 
-from sshml.cli import CONF_DIR, overrides, run, user_mistakes
-from sshml.errors import IncompleteError
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="transfer")
-def main(config: DictConfig) -> None:
+def main(config: "DictConfig") -> None:
     """Run one transfer study."""
-    # torch and Lightning take seconds to import, which `--help` and a typo need not wait for.
-    from sshml.config import TransferConfig, plain_config  # noqa: PLC0415
-    from sshml.run_folder import disk_errors  # noqa: PLC0415
-    from sshml.transfer.run import transfer, way_on  # noqa: PLC0415
+    from sshml.cli import overrides, user_mistakes  # noqa: PLC0415
+    from sshml.errors import IncompleteError  # noqa: PLC0415
 
     with user_mistakes():
+        # torch and Lightning take seconds to import, which `--help` and a typo need not wait for.
+        from sshml.config import TransferConfig, plain_config  # noqa: PLC0415
+        from sshml.run_folder import disk_errors  # noqa: PLC0415
+        from sshml.transfer.run import transfer, way_on  # noqa: PLC0415
+
+        work_begins()
         settings = plain_config(config, TransferConfig)
         folder = Path(settings["paths"]["run"])
         with disk_errors(folder, lambda: way_on(folder)):
@@ -28,4 +31,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main, "transfer"))
+    sys.exit(start(main, "transfer"))

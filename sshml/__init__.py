@@ -1,10 +1,17 @@
 """Recognise the topological phase of SSH chains with neural networks, and see what they look at."""
 
-from importlib.metadata import version
+import sys
 from typing import Any
 
-__version__ = version("sshml")
 __all__ = ["__version__", "load_classifier"]
+
+# `python -m sshml.…`, before its imports, which take seconds. Python has the name only here by now.
+if sys.argv[:1] == ["-m"] and "-m" in sys.orig_argv:
+    _module = sys.orig_argv[sys.orig_argv.index("-m") + 1]
+    if _module.startswith("sshml."):
+        from sshml.start import start_command
+
+        start_command(_module)
 
 
 def __getattr__(name: str) -> Any:
@@ -13,4 +20,8 @@ def __getattr__(name: str) -> Any:
         from sshml.checkpoint import load_classifier  # noqa: PLC0415
 
         return load_classifier
+    if name == "__version__":  # what a clone that is not installed does not have
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return version("sshml")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,20 +2,20 @@
 
 import functools
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from torch import nn
 
 from sshml.build import build
 from sshml.checkpoint import network_state, read_checkpoint
 from sshml.cli import is_sweep
-from sshml.errors import CheckpointError, ConfigError
+from sshml.errors import CheckpointError, ConfigError, named
+from sshml.limits import check_network, check_process_count, check_sizes
 from sshml.loggers import check_loggers
 from sshml.metrics import LOGGED
 from sshml.networks import build_network
@@ -57,12 +57,13 @@ def check_run(settings: Mapping[str, Any]) -> None:
         ConfigError: naming the part that cannot be built, or does not fit the others.
         CheckpointError: if ``ckpt_path`` is not there, is not ours or does not fit the network.
     """
+    check_sizes(settings["data"])
     # Runs of a sweep often differ in their seed and folder only.
     data = {key: settings["data"][key] for key in ("n_cells", "n_train", "batch_size")}
     parts = {key: settings[key] for key in _PARTS}
     placeless = relocated({"data": data, **parts}, settings["paths"]["run"], "run")
     _check_parts(json.dumps(placeless, sort_keys=True))
-    with _named("data", settings["data"]):
+    with named("data", settings["data"]):
         build(settings["data"])
     if settings["ckpt_path"] is not None:
         _check_checkpoint(settings, _meta_network(settings["model"]))
@@ -76,12 +77,12 @@ def _check_parts(parts: str) -> None:
     settings = json.loads(parts)
     _check_forward(settings, _meta_network(settings["model"]))
     for name, node in settings["augmentation"].items():
-        with _named(f"augmentation.{name}", node):
+        with named(f"augmentation.{name}", node):
             build(node)
-    with _named("optimizer", settings["optimizer"]):
+    with named("optimizer", settings["optimizer"]):
         optimizer = build(settings["optimizer"], [nn.Parameter(torch.zeros(1))])
     if settings["scheduler"]:
-        with _named("scheduler", settings["scheduler"]):
+        with named("scheduler", settings["scheduler"]):
             scheduler = build(settings["scheduler"], optimizer)
             optimizer.step()
             scheduler.step()  # some find a period of 0 only now
@@ -101,8 +102,13 @@ def _check_parts(parts: str) -> None:
 
 
 def _check_callback(name: str, node: Mapping[str, Any]) -> None:
-    with _named(f"callbacks.{name}", node):
+    with named(f"callbacks.{name}", node):
         callback = build(node)
+    if not isinstance(callback, Callback):
+        raise ConfigError(
+            f"callbacks.{name}._target_={node['_target_']}: expected a class derived from "
+            "pytorch_lightning.Callback"
+        )
     monitor = node.get("monitor")
     if monitor is None:
         return
@@ -125,9 +131,12 @@ def n_processes(trainer: Mapping[str, Any]) -> int:
     Raises:
         ConfigError: if it cannot be built here.
     """
+    devices = trainer.get("devices")
+    if isinstance(devices, int) and trainer.get("accelerator") in ("auto", "cpu"):
+        check_process_count(f"trainer.devices={devices}", devices)
     # Jobs of a sweep differ in the folder, if at all.
     node = {key: value for key, value in trainer.items() if key != "default_root_dir"}
-    with _named("trainer", trainer):
+    with named("trainer", trainer):
         return _n_processes(json.dumps(node, sort_keys=True))
 
 
@@ -146,6 +155,7 @@ def check_processes(settings: Mapping[str, Any]) -> None:
     """
     data, n = settings["data"], n_processes(settings["trainer"])
     workers = data.get("num_workers", 0)
+    check_process_count(f"data.num_workers={workers}", workers)
     if workers and is_sweep() and "joblib" in HydraConfig.get().launcher._target_:
         raise ConfigError(
             f"data.num_workers={workers}: expected 0 with hydra/launcher=joblib, whose jobs cannot "
@@ -172,24 +182,13 @@ def check_processes(settings: Mapping[str, Any]) -> None:
             )
 
 
-@contextmanager
-def _named(path: str, node: Mapping[str, Any]) -> Iterator[None]:
-    """Turns what a constructor says of its arguments into an error of their node."""
-    try:
-        yield
-    except Exception as error:  # of a class of one's own, it may be any
-        reason = " ".join(str(error).split()).rstrip(".!")
-        given = " ".join(f"{path}.{name}={value}" for name, value in node.items() if name[0] != "_")
-        raise ConfigError(f"{path}: {reason}; change one of {given}") from error
-
-
 def _meta_network(node: Mapping[str, Any]) -> nn.Module:
     """The network without memory or downloads."""
     try:
         with torch.device("meta"):
             network = build_network(node, download=False)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"model: {error}") from error
+    except Exception as error:  # of a class of one's own, it may be any
+        raise ConfigError(f"model: {' '.join(str(error).split())}") from error
     if hasattr(network, "features") and isinstance(getattr(network, "head", None), nn.Linear):
         return network
     raise ConfigError(
@@ -204,17 +203,20 @@ def _check_forward(settings: Mapping[str, Any], network: nn.Module) -> None:
     # The smallest batch, the last of an epoch, is the one that a batch norm may refuse.
     batch = data["n_train"] % data["batch_size"] or min(data["n_train"], data["batch_size"])
     try:
-        logits = network(torch.empty(batch, 1, size, size, device="meta"))
-    except (RuntimeError, ValueError) as error:
+        images = torch.empty(batch, 1, size, size, device="meta")
+        logits = check_network(network, images, min(data["n_train"], data["batch_size"]))
+    except ConfigError:
+        raise
+    except Exception as error:  # likewise
         raise ConfigError(
             f"data.n_cells={data['n_cells']}: {target} cannot train on {batch} image(s) of "
             f"{size}x{size} ({' '.join(str(error).split())}); choose a larger data.n_cells, or a "
             "data.batch_size that leaves no single image over"
         ) from error
-    if logits.shape != (batch, 2):
+    if not isinstance(logits, torch.Tensor) or logits.shape != (batch, 2):
         raise ConfigError(
             f"model._target_={target}: expected logits of shape ({batch}, 2) for {batch} images, "
-            f"got {tuple(logits.shape)}"
+            f"got {tuple(getattr(logits, 'shape', ()))}"
         )
 
 

@@ -5,36 +5,29 @@ import hashlib
 import json
 import os
 import re
-import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
+import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import (
-    HydraException,
-    InstantiationException,
-    MissingConfigException,
-    OverrideParseException,
-)
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from sshml.errors import CheckpointError, ConfigError, UnfinishedError, unknown_key
+from sshml.arguments import as_new_run, check_flags, with_quoted_paths
+from sshml.errors import ConfigError, UnfinishedError, fail
 from sshml.hardware import fastest_precision, jobs_at_once
+from sshml.messages import CONF_DIR, line_of
+from sshml.start import INTERRUPTED, on_early_end
 
-_RESUME_KEYS = ("ckpt_path", "resume")
-CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
+_RESUME_KEYS = ("ckpt_path", "resume", "rerun")
 
 
 def run_folder_of(path: str | Path) -> Path | None:
     """The run folder that a path is, or that ``RUN/checkpoints/NAME.ckpt`` lies in; else None."""
-    folder = Path(path) if Path(path).is_dir() else Path(path).parent.parent
+    folder = Path(path) if Path(path).is_dir() else Path(path).resolve().parent.parent
     return folder if (folder / "manifest.json").is_file() else None
 
 
@@ -166,58 +159,19 @@ def with_sweep_folder(arguments: list[str]) -> list[str]:
     if "," in study:
         raise ConfigError(f"sweep={study}: expected one study; run the others by commands of their own")
     digest = hashlib.sha256(json.dumps(own).encode()).hexdigest()[:8]
-    return [*arguments, f"hydra.sweep.dir=${{paths.runs}}/sweeps/{study}_{digest}"]
+    folder = f"hydra.sweep.dir=${{paths.runs}}/sweeps/{study}_{digest}"
+    # Beside the others: the parser takes no overrides on both sides of a flag.
+    place = arguments.index(given[-1]) + 1 if given else len(arguments)
+    return [*arguments[:place], folder, *arguments[place:]]
 
 
-def _one_line(error: Exception, arguments: list[str], name: str = "train") -> str:
-    """What a user needs to know of a mistake in a command line or a configuration file."""
-    message = str(error)
-    unknown = re.match(r"Could not (override|delete from config\.) '(?P<key>[^']+)'", message)
-    if unknown:
-        return _unknown_override(unknown["key"], arguments, name)
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        return _unknown_option(error.missing_cfg_file, arguments)
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    lines = [line for line in lines if not line.startswith(("object_type=", "reference_type="))]
-    text = re.sub(r"([:,]);", r"\1", "; ".join(lines))
-    if isinstance(error, OverrideParseException):
-        return f"{error.override}: expected KEY=VALUE in Hydra's grammar ({text})"
-    return text
-
-
-def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
-    """The line for a key that no configuration file has."""
-    parent, _, name = key.rpartition(".")
-    override = next((a for a in arguments if _key(a) == key), key)
-    groups = [a for a in arguments if "=" in a and "." not in _key(a) and a != override]
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        try:
-            config = compose(config_name, [a for a in groups if not a.startswith("-")])
-        except HydraException:  # another mistake, or a sweep: the defaults will do
-            config = compose(config_name)
-    node = config
-    while parent and not isinstance(node := OmegaConf.select(config, parent), DictConfig):
-        parent, _, name = parent.rpartition(".")
-        node = config
-    known = {str(name) for name in node if name != "_target_"}
-    if name in known and key in (name, f"{parent}.{name}"):
-        return f"{override}: other options set parts of {key} already; add to them by +{key}.NAME=VALUE"
-    if not parent:
-        known |= {path.name for path in CONF_DIR.iterdir() if path.is_dir()}
-    return f"{override}: {unknown_key(parent, name, known)}"
-
-
-def _unknown_option(missing: str, arguments: list[str]) -> str:
-    """The line for a file that a configuration group does not have."""
-    group, _, name = missing.partition("/")
-    if group == "hydra" and "/" in name:
-        group, _, name = missing.rpartition("/")
-    folder = CONF_DIR / group
-    options = {str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml")}
-    options |= {"basic"} if group == "hydra/launcher" else set()
-    override = next((a for a in arguments if a.endswith(f"={name}")), f"{group}={name}")
-    return f"{override}: {unknown_key(group, name, options, sign='=')}"
+def remove_unused_folder() -> None:
+    """Remove the folder that Hydra made for a run, if nothing is in it, and that of its date."""
+    with contextlib.suppress(Exception):  # there may be none, and no configuration yet
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        folder.rmdir()
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", folder.parent.name):
+            folder.parent.rmdir()
 
 
 @contextlib.contextmanager
@@ -234,65 +188,46 @@ def user_mistakes() -> Iterator[None]:
         return
     try:
         yield
-    except (ConfigError, CheckpointError, OmegaConfBaseException) as error:
-        print(f"error: {_one_line(error, sys.argv[1:])}", file=sys.stderr)
-        with contextlib.suppress(OSError):  # Hydra has made a folder; keep it only if it was in use
-            Path(HydraConfig.get().runtime.output_dir).rmdir()
-        sys.exit(2)
-    except UnfinishedError as error:  # Hydra would print the overrides before it
-        print(f"error: {error}", file=sys.stderr)
+    except UnfinishedError as error:
+        fail(str(error))
         sys.exit(1)
+    except Exception as error:  # here, for Hydra would print its own line too
+        line = line_of(error, sys.argv[1:], HydraConfig.get().job.config_name or "train")
+        if line is None:
+            raise
+        sys.exit(fail(line))
+    finally:
+        remove_unused_folder()
 
 
-def _extra_of_plugin(message: str) -> str | None:
-    """The extra that brings a plugin which Hydra says it does not know."""
-    unknown = re.match(r"Unknown plugin class : 'hydra_plugins\.hydra_(\w+)_launcher\.", message)
-    return unknown and unknown[1]
-
-
-def run(main: Callable[[], object], name: str = "train") -> int:
-    """Run a Hydra entry point.
+def run(main: Callable[..., object], name: str = "train") -> int:
+    """Run an entry point by Hydra.
 
     Args:
-        main: decorated with ``hydra.main``.
+        main: takes the composed configuration.
         name: of its configuration.
 
     Returns:
         Exit status: 0; 1 if jobs of a sweep, or cells of a study, failed; 2 after a user's mistake,
-        told in one line; 130 after Ctrl-C or SIGTERM. Any other
+        reported in one line; 130 after Ctrl-C or SIGTERM. Any other
         exception is ours, and keeps its traceback.
     """
     # Hydra would print mistakes over several lines and hide the traceback of our own errors.
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
-    if int(os.environ.get("LOCAL_RANK", "0")):  # of several processes the first one ends the others
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    else:  # SIGTERM ends a run as Ctrl-C does, outside of training too
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    on_early_end(remove_unused_folder)
     try:
-        sys.argv[1:] = with_sweep_folder(with_recorded_overrides(sys.argv[1:]))
-        main()
-    except InstantiationException:
-        raise  # not of the command line, but of what it names
-    except (HydraException, OmegaConfBaseException) as error:
-        print(f"error: {_one_line(error, sys.argv[1:], name)}", file=sys.stderr)
-        return 2
-    except (ConfigError, NotADirectoryError, PermissionError) as error:  # of a sweep, before its jobs
-        cannot = isinstance(error, OSError) and (
-            f"{error.filename}: {error.strerror}; set paths.runs=FOLDER to one that can be written to"
-        )
-        print(f"error: {cannot or error}", file=sys.stderr)
-        return 2
+        check_flags(sys.argv[1:], name)
+        arguments = with_quoted_paths(with_recorded_overrides(sys.argv[1:]))
+        sys.argv[1:] = with_sweep_folder(as_new_run(arguments, name))
+        hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=name)(main)()
     except UnfinishedError as error:
-        print(f"error: {error}", file=sys.stderr)
+        fail(str(error))
         return 1
-    except RuntimeError as error:
-        extra = _extra_of_plugin(str(error))
-        if extra is None:
-            raise
-        launcher = next((a for a in sys.argv if a.startswith("hydra/launcher=")), "hydra/launcher")
-        line = f'{launcher}: is not installed; run pip install -e ".[{extra}]"'
-        print(f"error: {line}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
+    except Exception as error:
+        line = line_of(error, sys.argv[1:], name)
+        if line is None:
+            raise
+        return fail(line)
     return 0

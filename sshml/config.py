@@ -7,6 +7,7 @@ checked like those of this package.
 
 import functools
 import inspect
+import logging
 import math
 import re
 import typing
@@ -31,6 +32,9 @@ from pydantic.errors import PydanticSchemaGenerationError
 from sshml.build import TARGET
 from sshml.data.grid import strength_grid
 from sshml.errors import ConfigError, unknown_key
+from sshml.messages import of_other_program
+
+logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)  # prints what it raises
 
 _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
 # What the targets of some groups have to be derived from.
@@ -128,7 +132,7 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
     Raises:
         ConfigError: for the first unknown or missing key, wrong type or value out of range.
     """
-    if schema is TrainConfig and "source" in config:
+    if schema is TrainConfig and "source" in config and _chosen("experiment") != "None":
         raise ConfigError(
             "experiment: tests networks, which train.py does not; run python transfer.py "
             f"experiment={_chosen('experiment')}"
@@ -139,6 +143,8 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
     if not isinstance(plain, dict):
         raise ConfigError(f"the configuration must be a mapping, got {type(plain).__name__}")
     settings: dict[str, Any] = {str(key): value for key, value in plain.items()}
+    for key, value in settings.items():
+        _check_keys(key, value)
     try:
         checked = schema.model_validate(settings)
     except ValidationError as error:
@@ -159,6 +165,18 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
         for name, node in settings[group].items():
             _check_node(f"{group}.{name}", node)
     return settings
+
+
+def _check_keys(path: str, value: Any) -> None:
+    """Check that all keys are text; YAML and Hydra take numbers, booleans and null too."""
+    if isinstance(value, list):
+        for item in value:
+            _check_keys(path, item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ConfigError(f"{path}: has the key {_as_typed(key)}; expected names")
+            _check_keys(f"{path}.{key}", item)
 
 
 def _check_method(path: str, method: Mapping[str, Any], data: Mapping[str, Any]) -> None:
@@ -262,10 +280,17 @@ def _signature(path: str, target: str) -> tuple[inspect.Signature, dict[str, Any
         if base and not (isinstance(built, type) and issubclass(built, get_object(base))):
             raise TypeError(f"expected a class derived from {base}")
         annotated = built.__init__ if isinstance(built, type) else built  # type: ignore[misc]
-        return inspect.signature(built), typing.get_type_hints(annotated, include_extras=True)
-    except (ImportError, AttributeError, ValueError, TypeError, NameError) as error:
+        return inspect.signature(built), _annotations(annotated)
+    except (Exception, SystemExit) as error:  # importing a module may raise any
         reason = " ".join(str(error).split())
         raise ConfigError(f"{path}.{TARGET}={target}: cannot be used ({reason})") from error
+
+
+def _annotations(function: Any) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except NameError:  # of a library that imports some for its type checker only
+        return {}
 
 
 @functools.cache
@@ -293,6 +318,9 @@ def _as_config_error(error: ValidationError, schema: type[_Config]) -> ConfigErr
     key = ".".join(location)
     if first["type"] == "extra_forbidden":
         parent = ".".join(location[:-1])
+        other = of_other_program(key, Path(schema.FILE).stem)
+        if other:
+            raise ConfigError(f"{key}={_as_typed(first['input'])}: {other}") from error
         nodes: dict[str, type[BaseModel]] = {
             "": schema, "paths": _Paths, "source": _Source, "methods": _Method
         }  # fmt: skip

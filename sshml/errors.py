@@ -1,7 +1,13 @@
 """How a user's mistake is told: one line with key, value, what is expected, and the way out."""
 
 import difflib
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+# Of a line, which shows the value that was given, whatever its length.
+_LONGEST = 1000
 
 
 class ConfigError(ValueError):
@@ -45,3 +51,30 @@ def unknown_key(parent: str, name: str, known: Iterable[str], sign: str = ".") -
     if not names:
         return f"no such {what}; {parent} has none"
     return f"no such {what}; expected one of {', '.join(names)}{meant}"
+
+
+def fail(text: str) -> int:
+    """Print an error as one line without codes that a terminal would act on; returns exit status 2."""
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
+    print(f"error: {line if len(line) <= _LONGEST else line[:_LONGEST] + ' …'}", file=sys.stderr)
+    return 2
+
+
+@contextmanager
+def named(path: str, node: Mapping[str, Any]) -> Iterator[None]:
+    """Turns what a constructor reports of its arguments into an error of their node.
+
+    Args:
+        path: of the node, such as ``optimizer``.
+        node: its target and arguments.
+
+    Raises:
+        ConfigError: if the block raises.
+    """
+    try:
+        yield
+    except (Exception, SystemExit) as error:  # of a class of one's own, it may be any
+        reason = " ".join(str(error).split()).rstrip(".!") or type(error).__name__
+        given = " ".join(f"{path}.{name}={value}" for name, value in node.items() if name != "_target_")
+        way_out = f"change one of {given}" if given else f"change {path}._target_={node['_target_']}"
+        raise ConfigError(f"{path}: {reason}; {way_out}") from error

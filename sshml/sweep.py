@@ -33,6 +33,7 @@ from sshml.checks import check_run
 from sshml.config import TrainConfig, TransferConfig, plain_config
 from sshml.errors import CheckpointError, ConfigError, DivergedError
 from sshml.run_folder import write_atomically
+from sshml.start import work_begins
 from sshml.stored import MANIFEST, StoredError, read_manifest, read_metrics
 from sshml.tables import shown
 from sshml.training import quieten_libraries
@@ -309,6 +310,7 @@ def only_sweep(folder: Path) -> Iterator[None]:
         ConfigError: if another process works on the sweep.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    work_begins()
     with _only_process(folder, "sweep"):
         try:
             yield

@@ -9,6 +9,38 @@ from conftest import TINY, Command
 # What was typed, and what the line has to say of it.
 MISTAKES = {
     "data.n_cell=40": ["no such key", "did you mean data.n_cells?"],
+    "augmentation=161": ["no such option", "expected one of column_permutation"],
+    "augmentation=[null]": ["no such option", "expected one of column_permutation"],
+    "data=[nan]": ["no such option", "expected one of ssh"],
+    "data=[[]]": ["no such option", "expected one of ssh"],
+    "augmentation={a:1}": ["no such option"],
+    "model._target_=77": ["expected the dotted name of a class or function"],
+    "callbacks.maps=${data}": ["expected a class derived from pytorch_lightning.Callback"],
+    "trainer.default_root_dir.x=77": ["no such key", "expected one of accelerator"],
+    "~data": ["data._target_=None", "expected the dotted name"],
+    "+model.widths.0=3": ["widths"],
+    "++data.W={1:2}": ["has the key 1", "expected names"],
+    "~callbacks.last=[]": ["callbacks.last"],
+    "hydra.job_logging=5": ["hydra.job_logging"],
+    "trainer.max_epochs=${no.such}": ["no.such"],
+    "data.n_cells=9223372036854775807": ["GB of memory here"],
+    "data.batch_size=9223372036854775808": ["GB of memory here"],
+    "data.n_train=9223372036854775807": ["GB of memory here"],
+    "data.n_test=1000000000000": ["GB of memory here"],
+    "model.widths=[8,8,8,8,99999999]": ["GB of memory here"],
+    "data.num_workers=1000000000": ["processes per core"],
+    "trainer.devices=1000000000": ["processes per core"],
+    "transfer=fine_tune": ["a setting of transfer.py"],
+    "+transfer=fine_tune": ["a setting of transfer.py"],
+    "seeds=3": ["a setting of transfer.py"],
+    "resume=runs": ["a setting of transfer.py"],
+    "rerun=nowhere": ["no run folder"],
+    "logger=csv +logger.x._target_=pytorch_lightning.loggers.MLFlowLogger": ["mlflow"],
+    "logger=csv +logger.x._target_=aim.pytorch_lightning.AimLogger": ["No module named 'aim'"],
+    "logger=csv +logger.x._target_=sshml.networks.CNN": ["expected a class derived from"],
+    "ckpt_path=epoch=3-step=9.ckpt": ["ckpt_path=epoch=3-step=9.ckpt: there is no such file"],
+    f"ckpt_path={'x' * 300}": ["File name too long"],
+    "paths.runs=/proc/nowhere/x": ["/proc/nowhere", "set paths.runs="],
     "data.n_cells.x=4": ["no such key", "expected one of W, "],
     "~data.n_cell": ["~data.n_cell: no such key", "did you mean data.n_cells?"],
     "modle=cnn": ["no such key", "did you mean model?"],
@@ -62,6 +94,51 @@ MISTAKES = {
     "data.n_cells=2": ["too small", "choose a larger data.n_cells"],
     "ckpt_path=nowhere.ckpt": ["there is no such file"],
 }
+
+
+# Hydra's own flags, and what the line has to say of each.
+FLAGS = {
+    "--resolve": "expected --cfg",
+    "--shell-completion": "expected install=SHELL",
+    "--shell-completion install=tcsh": "expected bash, fish or zsh",
+    "-p": "expected one argument",
+    "-p data": "expected --cfg",
+    "--cfg x": "invalid choice",
+    "--cfg job --info": "expected one of them",
+    "--info x": "invalid choice",
+    "--no-such-flag": "unrecognized",
+    "--experimental-rerun=x": "use rerun=RUN",
+    "--config-path=nowhere": "there is no such folder",
+    "--config-name=nowhere": "there is no such configuration",
+}
+
+
+@pytest.mark.parametrize("flags", FLAGS)
+def test_a_mistake_in_a_flag_is_one_line(run_train: Command, tmp_path: Path, flags: str) -> None:
+    done = run_train(*flags.split())
+    assert (done.status, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert line.startswith("error: ")
+    assert FLAGS[flags] in line
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("override", ["debug=fast", "sweep=data_size", "ckpt_path=x.ckpt"])
+def test_a_setting_of_train_py_only(run_transfer: Command, override: str) -> None:
+    done = run_transfer(override)
+    assert done.status == 2
+    assert (
+        done.err == f"error: {override}: a setting of train.py only; run python train.py, or omit it\n"
+    )
+
+
+@pytest.mark.parametrize("value", ["a\nb", "'a\nb'", '"\x1b[31m"', "\u202eabc", "x" * 100_000])
+def test_whatever_was_typed_an_error_is_one_short_line(run_train: Command, value: str) -> None:
+    done = run_train(f"optimizer.lr={value}")
+    assert done.status == 2
+    assert done.err.startswith("error: ")
+    assert done.err[:-1].isprintable()
+    assert len(done.err) < 1100
 
 
 def test_a_folder_that_cannot_be_written(run_train: Command, tmp_path: Path) -> None:

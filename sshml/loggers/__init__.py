@@ -8,6 +8,7 @@ from hydra.utils import get_object
 from pytorch_lightning.loggers import Logger
 
 from sshml.build import TARGET, build
+from sshml.errors import ConfigError, named
 from sshml.loggers.metrics_file import MetricsFile
 from sshml.loggers.pictures import JobType, PictureLogger
 from sshml.loggers.tensorboard import TensorBoardLogger
@@ -26,14 +27,21 @@ __all__ = [
 
 
 def check_loggers(settings: Mapping[str, Any]) -> None:
-    """Check that what the loggers need is installed.
+    """Build every logger once and throw it away; none of them begins to log before it is used.
 
     Raises:
-        ConfigError: if it is not.
+        ConfigError: naming the one that cannot be built, as where its package is not installed.
     """
-    for node in settings["logger"].values():
+    for name, node in settings["logger"].items():
         if get_object(node[TARGET]) is TensorBoardLogger:
             TensorBoardLogger.check_installed()
+        with named(f"logger.{name}", node):
+            logger = build(node)
+        if not isinstance(logger, Logger):
+            raise ConfigError(
+                f"logger.{name}.{TARGET}={node[TARGET]}: expected a class derived from "
+                "pytorch_lightning.loggers.Logger"
+            )
 
 
 @contextmanager

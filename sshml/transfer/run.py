@@ -52,18 +52,7 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Matr
         CheckpointError: likewise, for a checkpoint.
     """
     quieten_libraries()
-    if n_processes(settings["trainer"]) > 1:
-        raise ConfigError(
-            f"trainer.devices={settings['trainer']['devices']}: expected 1 here; train with "
-            "python train.py trainer=ddp, then test by python transfer.py "
-            "checkpoint=RUN/checkpoints/best.ckpt"
-        )
-    methods = methods_of(settings)
-    check_report(settings["report"])
-    check_loggers(settings)
-    if settings["compare"] is not None:
-        check_compare(settings["compare"])
-    trainings = trainings_of(settings, overrides, methods)
+    trainings = planned(settings, overrides)
     check_unused(settings)
     run = RunFolder(settings["paths"]["run"], settings, overrides)
     status = "failed"
@@ -90,6 +79,27 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Matr
 def way_on(folder: Path) -> str:
     """What to do to have an unfinished study finished."""
     return f"resume with: python transfer.py resume={folder}"
+
+
+def planned(settings: Mapping[str, Any], overrides: Sequence[str]) -> list[Training]:
+    """Check a study whole, before any work; returns its networks.
+
+    Raises:
+        ConfigError: if the parts do not fit together.
+        CheckpointError: likewise, for a checkpoint.
+    """
+    if n_processes(settings["trainer"]) > 1:
+        raise ConfigError(
+            f"trainer.devices={settings['trainer']['devices']}: expected 1 here; train with "
+            "python train.py trainer=ddp, then test by python transfer.py "
+            "checkpoint=RUN/checkpoints/best.ckpt"
+        )
+    methods = methods_of(settings)
+    check_report(settings["report"])
+    check_loggers(settings)
+    if settings["compare"] is not None:
+        check_compare(settings["compare"])
+    return trainings_of(settings, overrides, methods)
 
 
 def _fill_and_draw(

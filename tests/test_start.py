@@ -1,0 +1,144 @@
+"""Programs end quietly, from their first line to their last."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, TINY
+
+COMMANDS = {
+    "train.py": [str(ROOT / "train.py"), *TINY],
+    "transfer.py": [str(ROOT / "transfer.py"), *TINY, "data.W=0"],
+    "study": ["-m", "sshml.study", "runs"],
+}
+
+
+def started(arguments: list[str], folder: Path) -> "subprocess.Popen[str]":
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    # A shell has its background jobs ignore SIGINT; if these tests are one, the child would too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def installed(process: "subprocess.Popen[str]", number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
+def has_its_own_handler(process: "subprocess.Popen[str]") -> bool:
+    # Python has one for SIGINT from its start, but none for SIGTERM.
+    return installed(process, signal.SIGTERM)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_work_leaves_nothing(
+    tmp_path: Path, name: str, number: signal.Signals
+) -> None:
+    process = started(COMMANDS[name], tmp_path)
+    while not has_its_own_handler(process):
+        assert process.poll() is None, process.communicate()
+    time.sleep(random.random())  # anywhere in the imports
+    process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert (out, err) == ("", "")
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_further_signals_do_not_disturb_the_end(tmp_path: Path) -> None:
+    process = started([*COMMANDS["train.py"], "trainer.max_epochs=100000"], tmp_path)
+    while not list(tmp_path.glob("runs/*/*/checkpoints/last.ckpt")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+        process.send_signal(number)
+        time.sleep(0.05)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    (manifest,) = tmp_path.glob("runs/*/*/manifest.json")
+    assert '"status": "interrupted"' in manifest.read_text()
+
+
+@pytest.mark.parametrize("name", ["train.py", "transfer.py", "study"])
+def test_a_closed_pipe(tmp_path: Path, name: str) -> None:
+    command = f"{sys.executable} {COMMANDS[name][0]} "
+    command += "sshml.study --help" if name == "study" else "--help"
+    done = subprocess.run(
+        f"{command} | true",
+        shell=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+
+
+def test_no_working_directory(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    for arguments in COMMANDS.values():
+        done = subprocess.run(
+            f"cd {gone} && rmdir {gone} && {sys.executable} {' '.join(arguments)}",
+            shell=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        gone.mkdir()
+        assert done.returncode == 2
+        assert done.stderr == "error: the working directory no longer exists; cd to one that does\n"
+
+
+def test_a_clone_that_is_not_installed(tmp_path: Path) -> None:
+    for part in ("train.py", "sshml", "conf"):
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        copy(ROOT / part, tmp_path / part)
+    for arguments in (["train.py"], ["-m", "sshml.study"]):
+        # Without site-packages nothing is installed.
+        done = subprocess.run(
+            [sys.executable, "-S", "-E", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: sshml: not installed; run pip install -e .")
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_package_that_is_not_installed(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['torch'] = None\n")
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    for arguments in (COMMANDS["train.py"], COMMANDS["transfer.py"], ["-m", "sshml.explain", "x"]):
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert done.stderr == "error: torch: not installed; run pip install -e . again\n"
+    assert not list(tmp_path.glob("runs/*"))
