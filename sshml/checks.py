@@ -19,6 +19,7 @@ from sshml.limits import check_network, check_process_count, check_sizes
 from sshml.loggers import check_loggers
 from sshml.metrics import LOGGED
 from sshml.networks import build_network
+from sshml.precision import TRAINING
 from sshml.stored import relocated
 
 # Arguments of the Trainer that would take away what the end of a run reports.
@@ -86,6 +87,12 @@ def _check_parts(parts: str) -> None:
             scheduler = build(settings["scheduler"], optimizer)
             optimizer.step()
             scheduler.step()  # some find a period of 0 only now
+    precision = settings["trainer"].get("precision", "32-true")
+    if precision not in TRAINING:
+        raise ConfigError(
+            f"trainer.precision={precision}: expected {', '.join(map(repr, TRAINING[:-1]))} or "
+            f"{TRAINING[-1]!r}, which keep the weights in float32, as tests and maps need them"
+        )
     for key in _OURS & settings["trainer"].keys():
         raise ConfigError(
             f"trainer.{key}={settings['trainer'][key]}: a run validates, logs and keeps checkpoints "
