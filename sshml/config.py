@@ -70,6 +70,7 @@ class _Config(BaseModel):
     trainer: dict[str, Any]
     channels_last: bool
     figures: bool
+    trust: list[str]
     paths: _Paths
 
 
@@ -159,6 +160,15 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
         for name, node in settings[group].items():
             _check_node(f"{group}.{name}", node)
     return settings
+
+
+def check_data(node: Mapping[str, Any]) -> None:
+    """Check data settings that are not of a configuration, but of a checkpoint.
+
+    Raises:
+        ConfigError: for the first unknown or missing key, wrong type or value out of range.
+    """
+    _check_node("data", node)
 
 
 def _check_method(path: str, method: Mapping[str, Any], data: Mapping[str, Any]) -> None:
