@@ -1,5 +1,6 @@
 """Reading checkpoints as data. Needs torch only, neither Lightning nor Hydra, to load a network."""
 
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -105,7 +106,9 @@ def _loaded(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: there is no such file; expected a .ckpt that train.py wrote")
     try:
         _check_size(path)
-        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # of sparse tensors, which are refused in a moment
+            warnings.simplefilter("ignore")
+            checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except CheckpointError:
         raise
     except PermissionError as error:

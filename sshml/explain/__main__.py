@@ -27,7 +27,7 @@ from sshml.explain.figures import explained
 from sshml.explain.generalisation import COLUMNS as CORRELATION_COLUMNS
 from sshml.explain.generalisation import correlations
 from sshml.explain.measures import COLUMNS, Row, all_measures, of_groups
-from sshml.explain.subject import Subject, check_comparable, strengths
+from sshml.explain.subject import Subject, check_comparable, check_once, strengths
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -98,6 +98,7 @@ def grouped(
         named += [(path, name) for path in paths]
     if not named:
         raise ConfigError("expected a checkpoint of train.py, RUN/checkpoints/best.ckpt")
+    check_once([path for path, _ in named])
     check_comparable(
         [(path, read_checkpoint(path, trust)["hyper_parameters"]["data"]) for path, _ in named]
     )

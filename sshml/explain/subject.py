@@ -30,8 +30,21 @@ def strengths(text: str) -> list[float]:
         raise ConfigError(f"--W={text}: {error}") from error
 
 
+def check_once(checkpoints: Sequence[str]) -> None:
+    """Networks that are asked about together are named once each.
+
+    Raises:
+        ConfigError: naming the first that is not.
+    """
+    files: set[Path] = set()
+    for path in checkpoints:
+        if Path(path).resolve() in files:
+            raise ConfigError(f"{path}: is named twice; omit one")
+        files.add(Path(path).resolve())
+
+
 def check_comparable(trained: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-    """Networks that are asked about together: each once, of one size and convention of disorder.
+    """Networks that are asked about together are of one size and convention of disorder.
 
     Args:
         trained: checkpoints, and the settings of the data that each was trained on.
@@ -39,12 +52,8 @@ def check_comparable(trained: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     Raises:
         ConfigError: naming the first that does not go with the others.
     """
-    files: set[Path] = set()
     first_path, first = trained[0]
     for path, data in trained:
-        if Path(path).resolve() in files:
-            raise ConfigError(f"{path}: is named twice; omit one")
-        files.add(Path(path).resolve())
         for key in ("n_cells", "disorder"):
             if data[key] != first[key]:
                 raise ConfigError(

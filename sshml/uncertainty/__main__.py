@@ -22,7 +22,7 @@ from rich.table import Table
 
 from sshml.command import Parser, add_trust, make_folder
 from sshml.errors import CheckpointError, ConfigError
-from sshml.explain.subject import Subject, strengths
+from sshml.explain.subject import Subject, check_once, strengths
 
 _TOGETHER = "together"
 
@@ -66,6 +66,7 @@ def _write(
     from sshml.uncertainty.figures import uncertainty  # noqa: PLC0415
 
     checkpoints, out = options.checkpoints, options.out
+    check_once(checkpoints)
     ensemble = Ensemble([Subject(path, options.chains, trust=options.trust) for path in checkpoints])
     make_folder(out)
     answers = {W: ensemble.ask(W) for W in grid}
