@@ -5,7 +5,9 @@ from typing import Any
 
 from hydra.utils import get_object
 
-TARGET = "_target_"
+from sshml.trust import TARGET
+
+__all__ = ["TARGET", "build"]
 
 
 def build(node: Mapping[str, Any], *arguments: Any, **parts: Any) -> Any:

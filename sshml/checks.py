@@ -21,6 +21,8 @@ from sshml.metrics import LOGGED
 from sshml.networks import build_network
 from sshml.precision import TRAINING
 from sshml.stored import relocated
+from sshml.training_state import check_training_state
+from sshml.trust import trusted
 
 # Arguments of the Trainer that would take away what the end of a run reports.
 _OURS = {
@@ -230,7 +232,7 @@ def _check_forward(settings: Mapping[str, Any], network: nn.Module) -> None:
 def _check_checkpoint(settings: Mapping[str, Any], network: nn.Module) -> None:
     path = settings["ckpt_path"]
     try:
-        checkpoint = read_checkpoint(path)
+        checkpoint = read_checkpoint(path, trusted(settings))
     except CheckpointError as error:
         raise CheckpointError(f"ckpt_path={error}") from error
     try:
@@ -248,6 +250,10 @@ def _check_checkpoint(settings: Mapping[str, Any], network: nn.Module) -> None:
         )
     for group in ("optimizer", "scheduler"):
         _check_unchanged(group, checkpoint["hyper_parameters"][group], settings[group])
+    try:
+        check_training_state(checkpoint, settings, network)
+    except CheckpointError as error:
+        raise CheckpointError(f"ckpt_path={path}: {error}") from error
     epochs, done = settings["trainer"]["max_epochs"], checkpoint["epoch"] + 1
     in_its_run = Path(path).resolve().is_relative_to(Path(settings["paths"]["run"]).resolve())
     if 0 <= epochs < done + (not in_its_run):

@@ -1,4 +1,4 @@
-"""What the entry points share: run folders, resuming, one line for a user's mistake."""
+"""What the entry points share: resolvers, folders of sweeps, one line for a user's mistake."""
 
 import contextlib
 import hashlib
@@ -8,7 +8,6 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 
 import hydra
@@ -16,29 +15,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from sshml.arguments import as_new_run, check_flags, with_quoted_paths
+from sshml.arguments import as_new_run, check_flags, key_of, with_quoted_paths
 from sshml.errors import ConfigError, UnfinishedError, fail
 from sshml.hardware import fastest_precision, jobs_at_once
 from sshml.messages import CONF_DIR, line_of
+from sshml.resuming import run_folder_for, with_recorded_overrides
 from sshml.start import INTERRUPTED, on_early_end
-
-_RESUME_KEYS = ("ckpt_path", "resume", "rerun")
-
-
-def run_folder_of(path: str | Path) -> Path | None:
-    """The run folder that a path is, or that ``RUN/checkpoints/NAME.ckpt`` lies in; else None."""
-    folder = Path(path) if Path(path).is_dir() else Path(path).resolve().parent.parent
-    return folder if (folder / "manifest.json").is_file() else None
-
-
-def _run_folder(runs: str, earlier: str | None, name: str) -> str:
-    """Folder of a run: that of the run or checkpoint it goes on from, or a new one."""
-    resumed = run_folder_of(str(earlier)) if earlier else None
-    if resumed:
-        return str(resumed)
-    now = datetime.now()
-    return str(Path(runs, f"{now:%Y-%m-%d}", f"{name}_{now:%H-%M-%S-%f}"))
-
 
 # conf/hydra/launcher/ has the plugins' own names, with other defaults.
 warnings.filterwarnings(
@@ -67,49 +49,12 @@ def _steps(epochs: int, n_train: int, batch_size: int) -> int:
 
 # At import, and replacing: a second job in the same process would register it again. Cached, so that
 # the folder does not change within a run.
-OmegaConf.register_new_resolver("sshml.run_folder", _run_folder, use_cache=True, replace=True)
+OmegaConf.register_new_resolver("sshml.run_folder", run_folder_for, use_cache=True, replace=True)
 OmegaConf.register_new_resolver("sshml.job_name", _job_name, replace=True)
 OmegaConf.register_new_resolver("sshml.jobs_at_once", jobs_at_once, replace=True)
 OmegaConf.register_new_resolver("sshml.steps", _steps, replace=True)
 OmegaConf.register_new_resolver("sshml.group", _group, replace=True)
 OmegaConf.register_new_resolver("sshml.fastest_precision", fastest_precision, replace=True)
-
-
-def _key(override: str) -> str:
-    return override.split("=", maxsplit=1)[0].lstrip("+~").split("@")[0]
-
-
-def _path(override: str) -> str:
-    """Where in the configuration an override has its effect: of ``group@path=option`` the path."""
-    return override.split("=", maxsplit=1)[0].lstrip("+~").split("@")[-1]
-
-
-def with_recorded_overrides(arguments: list[str]) -> list[str]:
-    """Put the overrides of the run to be resumed before those given now, which win.
-
-    Args:
-        arguments: of the command line, without the program's name.
-
-    Returns:
-        The arguments to run with; unchanged if no run is resumed.
-    """
-    given = [a for a in arguments if "=" in a and not a.startswith("-")]
-    paths = [a.split("=", maxsplit=1)[1].strip("'\"") for a in given if _key(a) in _RESUME_KEYS]
-    folder = run_folder_of(paths[-1]) if paths else None
-    if folder is None:
-        return arguments
-    manifest = folder / "manifest.json"
-    try:
-        recorded = json.loads(manifest.read_text())["overrides"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f"{manifest}: cannot be read ({type(error).__name__}: {error}); put it back"
-        ) from error
-    # Another choice of a group takes the place of its recorded keys too. What is left out (~) once
-    # cannot be left out again.
-    taken = tuple(f"{_path(override)}." for override in given)
-    kept = [o for o in recorded if not f"{_path(o)}.".startswith(taken)]
-    return [o for o in kept if o not in arguments] + arguments
 
 
 def is_sweep() -> bool:
@@ -144,7 +89,7 @@ def with_sweep_folder(arguments: list[str]) -> list[str]:
         The arguments to run with.
     """
     given = [a for a in arguments if "=" in a and not a.startswith("-")]
-    keys = {_key(a) for a in given}
+    keys = {key_of(a) for a in given}
     if not ({"-m", "--multirun"} & set(arguments) or "sweep" in keys) or "hydra.sweep.dir" in keys:
         return arguments
     not_of_it = (

@@ -19,6 +19,14 @@ def make_folder(out: Path) -> None:
         raise ConfigError(f"--out={out}: {error.strerror}; expected a folder to write to") from error
 
 
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--trust``: what checkpoints may name, which :mod:`sshml.trust` would refuse."""
+    parser.add_argument(
+        "--trust", action="append", default=[], metavar="PACKAGE",
+        help="your own package, that a checkpoint may name; may be given several times",
+    )  # fmt: skip
+
+
 class Parser(argparse.ArgumentParser):
     """Tells a mistake in one line, as all of them."""
 

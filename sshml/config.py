@@ -74,6 +74,7 @@ class _Config(BaseModel):
     trainer: dict[str, Any]
     channels_last: bool
     figures: bool
+    trust: list[str]
     paths: _Paths
 
 
@@ -177,6 +178,15 @@ def _check_keys(path: str, value: Any) -> None:
             if not isinstance(key, str):
                 raise ConfigError(f"{path}: has the key {_as_typed(key)}; expected names")
             _check_keys(f"{path}.{key}", item)
+
+
+def check_data(node: Mapping[str, Any]) -> None:
+    """Check data settings that are not of a configuration, but of a checkpoint.
+
+    Raises:
+        ConfigError: for the first unknown or missing key, wrong type or value out of range.
+    """
+    _check_node("data", node)
 
 
 def _check_method(path: str, method: Mapping[str, Any], data: Mapping[str, Any]) -> None:

@@ -34,6 +34,15 @@ class DiskError(UnfinishedError):
     """A file that could not be written, as on a full disk."""
 
 
+def printable(value: object, most: int = 200) -> str:
+    """What a file holds, in short, without line breaks and whatever else a terminal would act on."""
+    text = str(value)
+    text = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: most + 1]
+    )
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def unknown_key(parent: str, name: str, known: Iterable[str], sign: str = ".") -> str:
     """What to say of a name that does not exist: which do, and which was probably meant.
 

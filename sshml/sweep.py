@@ -37,9 +37,10 @@ from sshml.start import work_begins
 from sshml.stored import MANIFEST, StoredError, read_manifest, read_metrics
 from sshml.tables import shown
 from sshml.training import quieten_libraries
+from sshml.trust import trusted
 
 # Where a run goes, who is told of it and what it draws do not change what it computes.
-_NOT_OF_A_JOB = {"hydra", "logger", "paths", "figures"}
+_NOT_OF_A_JOB = {"hydra", "logger", "paths", "figures", "trust"}
 _ERROR = "error.txt"
 # Stands for the run's folder, which some settings name, in what its name is made from.
 _PLACELESS = "run"
@@ -357,6 +358,6 @@ def gone_on_with(settings: dict[str, Any]) -> dict[str, Any]:
     last = Path(settings["paths"]["run"], "checkpoints", "last.ckpt")
     if settings["ckpt_path"] is None and last.is_file():
         with suppress(CheckpointError):
-            read_checkpoint(last)
+            read_checkpoint(last, trusted(settings))
             return {**settings, "ckpt_path": str(last)}
     return settings

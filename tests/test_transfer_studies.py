@@ -95,7 +95,8 @@ def test_methods_side_by_side_share_what_they_can_and_go_on(run_transfer: Comman
 
 
 def test_what_a_study_leaves_out_may_be_said_again(tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text(json.dumps({"overrides": ["~methods.plain", "seeds=2"]}))
+    manifest = {"status": "finished", "command": "", "overrides": ["~methods.plain", "seeds=2"]}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     resumed = f"resume={tmp_path}"
     assert with_recorded_overrides([resumed, "~methods.plain"]) == [
         "seeds=2",
@@ -184,9 +185,9 @@ def test_what_a_study_has_lost_is_told(run_transfer: Command) -> None:
         ("transfer.json", None, "does not hold rows of a study (JSONDecodeError"),
         ("transfer.json", "[{}]", "does not hold rows of a study (KeyError"),
         ("transfer.json", '{"a": 1}', "does not hold rows of a study (TypeError"),
-        ("config.yaml", "data: [", "cannot be read"),
-        ("config.yaml", "", "does not hold the settings of a study; put it back"),
-        ("manifest.json", None, "cannot be read (JSONDecodeError"),
+        ("config.yaml", "data: [", "damaged, not valid YAML"),
+        ("config.yaml", "", "not the settings of a run of sshml; restore it"),
+        ("manifest.json", None, "damaged, not valid JSON"),
     ):
         path = run.folder / name
         whole = path.read_text()

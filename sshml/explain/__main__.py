@@ -19,14 +19,15 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from sshml.command import Parser, make_folder
+from sshml.checkpoint import read_checkpoint
+from sshml.command import Parser, add_trust, make_folder
 from sshml.errors import CheckpointError, ConfigError
 from sshml.explain.explanations import EXPLANATIONS, chosen
 from sshml.explain.figures import explained
 from sshml.explain.generalisation import COLUMNS as CORRELATION_COLUMNS
 from sshml.explain.generalisation import correlations
 from sshml.explain.measures import COLUMNS, Row, all_measures, of_groups
-from sshml.explain.subject import Subject, check_comparable, strengths
+from sshml.explain.subject import Subject, check_comparable, check_once, strengths
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,17 +49,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help=f"some of {', '.join(EXPLANATIONS)}, or all",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("explain"), help="where to write")
+    add_trust(parser)
     options = parser.parse_args(arguments)
     try:
         grid = strengths(options.W)
         explanations = chosen(options.explanations)
         if options.chains < 2:
             raise ConfigError(f"--chains={options.chains}: expected at least 2")
-        networks = grouped(options.checkpoints, options.group)
+        networks = grouped(options.checkpoints, options.group, options.trust)
         make_folder(options.out)
         rows: list[Row] = []
         for number, (path, group) in enumerate(networks.items(), start=1):
-            subject = Subject(path, options.chains, group)
+            subject = Subject(path, options.chains, group, options.trust)
             for W in grid:
                 rows += all_measures(subject, W, explanations)
             print(f"{number} of {len(networks)}  {path}", flush=True)
@@ -80,7 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def grouped(checkpoints: Sequence[str], groups: Sequence[Sequence[str]]) -> dict[str, str]:
+def grouped(
+    checkpoints: Sequence[str], groups: Sequence[Sequence[str]], trust: Sequence[str] = ()
+) -> dict[str, str]:
     """Checkpoints and the groups they belong to; those of none are one each, by their own name.
 
     Raises:
@@ -94,7 +98,10 @@ def grouped(checkpoints: Sequence[str], groups: Sequence[Sequence[str]]) -> dict
         named += [(path, name) for path in paths]
     if not named:
         raise ConfigError("expected a checkpoint of train.py, RUN/checkpoints/best.ckpt")
-    check_comparable([path for path, _ in named])
+    check_once([path for path, _ in named])
+    check_comparable(
+        [(path, read_checkpoint(path, trust)["hyper_parameters"]["data"]) for path, _ in named]
+    )
     return dict(named)
 
 

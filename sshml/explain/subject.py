@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sshml.checkpoint import load_classifier, read_checkpoint
+from sshml.checkpoint import read_checkpoint, trained_network
 from sshml.data.datamodule import Batch
 from sshml.data.grid import strength_grid
 from sshml.data.streams import Split
@@ -31,25 +31,35 @@ def strengths(text: str) -> list[float]:
         raise ConfigError(f"--W={text}: {error}") from error
 
 
-def check_comparable(checkpoints: Sequence[str]) -> None:
-    """Networks that are asked about together: each once, of one size and convention of disorder.
+def check_once(checkpoints: Sequence[str]) -> None:
+    """Networks that are asked about together are named once each.
 
     Raises:
-        CheckpointError: for what is no checkpoint.
-        ConfigError: naming the first that does not go with the others.
+        ConfigError: naming the first that is not.
     """
     files: set[Path] = set()
     for path in checkpoints:
         if Path(path).resolve() in files:
-            raise ConfigError(f"{path}: is named twice; leave one away")
+            raise ConfigError(f"{path}: is named twice; omit one")
         files.add(Path(path).resolve())
-    trained = [read_checkpoint(path)["hyper_parameters"]["data"] for path in checkpoints]
-    for path, data in zip(checkpoints, trained, strict=True):
+
+
+def check_comparable(trained: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Networks that are asked about together are of one size and convention of disorder.
+
+    Args:
+        trained: checkpoints, and the settings of the data that each was trained on.
+
+    Raises:
+        ConfigError: naming the first that does not go with the others.
+    """
+    first_path, first = trained[0]
+    for path, data in trained:
         for key in ("n_cells", "disorder"):
-            if data[key] != trained[0][key]:
+            if data[key] != first[key]:
                 raise ConfigError(
-                    f"{path}: trained with data.{key}={data[key]}, and {checkpoints[0]} with "
-                    f"{trained[0][key]}; their scores do not compare, ask about one after another"
+                    f"{path}: trained with data.{key}={data[key]}, and {first_path} with "
+                    f"{first[key]}; their scores do not compare, ask about one after another"
                 )
 
 
@@ -60,6 +70,7 @@ class Subject:
         checkpoint: of train.py.
         chains: how many of each strength.
         group: what it is shown as, with others of the same group.
+        trust: packages or classes, beside those of :mod:`sshml.trust`, that it may name.
 
     Attributes:
         data: settings of the data that it was trained on.
@@ -68,11 +79,14 @@ class Subject:
         CheckpointError: if it is none.
     """
 
-    def __init__(self, checkpoint: str, chains: int, group: str = "") -> None:
+    def __init__(
+        self, checkpoint: str, chains: int, group: str = "", trust: Sequence[str] = ()
+    ) -> None:
         self.checkpoint = checkpoint
         self.group = group or checkpoint
-        self.network = load_classifier(checkpoint)
-        self.data: Mapping[str, Any] = read_checkpoint(checkpoint)["hyper_parameters"]["data"]
+        content = read_checkpoint(checkpoint, trust)
+        self.network = trained_network(content)
+        self.data: Mapping[str, Any] = content["hyper_parameters"]["data"]
         self._chains = chains
         self._tests: dict[float, Batch] = {}
 

@@ -1,6 +1,6 @@
 """Figs. 5 and 6 of the thesis, and its claim that one network's map is the more precise one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from sshml.cam import edge_region, network_maps, positive_share
-from sshml.checkpoint import load_classifier, read_checkpoint
+from sshml.checkpoint import read_checkpoint, trained_network
 from sshml.data.streams import Split
 from sshml.figures import Example
 from sshml.transfer.figures import transfer_panel
@@ -38,11 +38,12 @@ class Shown:
     data: Mapping[str, Any]
 
     @classmethod
-    def load(cls, checkpoint: str | Path) -> "Shown":
-        """From a checkpoint of train.py."""
-        parameters = read_checkpoint(checkpoint)["hyper_parameters"]
+    def load(cls, checkpoint: str | Path, trust: Sequence[str] = ()) -> "Shown":
+        """From a checkpoint of train.py, which may name what :mod:`sshml.trust` lets pass."""
+        content = read_checkpoint(checkpoint, trust)
+        parameters = content["hyper_parameters"]
         name = parameters["network"]["_target_"].rsplit(".", 1)[1]
-        return cls(name, load_classifier(checkpoint), parameters["data"])
+        return cls(name, trained_network(content), parameters["data"])
 
     def examples(self, W: float, ratios: tuple[float, ...]) -> list[Example]:
         """The test chains of a strength whose t1/t2 is nearest to given ones."""

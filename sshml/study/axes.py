@@ -9,7 +9,7 @@ from sshml.study.runs import Run, Value
 
 # Places and looks: nothing that a result depends on.
 _IGNORED = re.compile(
-    r"(paths|logger|figures|callbacks\.maps)(\.|$)|ckpt_path$|trainer\.default_root_dir$|.*\.dirpath$"
+    r"(paths|logger|figures|trust|callbacks\.maps)(\.|$)|ckpt_path$|trainer\.default_root_dir$|.*\.dirpath$"
 )
 _TARGET = "._target_"
 # None where a run has no such key.

@@ -5,24 +5,39 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
+from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import nn
-from yaml import YAMLError
 
 from sshml.checkpoint import read_checkpoint
 from sshml.config import dotted, with_defaults
-from sshml.errors import CheckpointError, ConfigError
+from sshml.errors import CheckpointError, ConfigError, printable
 from sshml.networks import build_network
-from sshml.stored import MANIFEST, relocated
+from sshml.stored import CONFIG, MANIFEST, read_settings, relocated
 from sshml.transfer.baselines import ONLY_METHOD
 from sshml.transfer.phase_diagram import HIGHEST_RATIO
 from sshml.transfer.study import Method, read_rows
+from sshml.trust import check_classes, trusted
 
-# What a study may be gone on with changed: it grows, shows more, or moves to another machine.
+# What may change when a study is resumed: it grows, shows more, or moves to another machine.
 _MAY_CHANGE = (
-    "resume", "report", "compare", "logger.", "callbacks.maps.", "paths.", "source.", "seeds", "data.W",
-    "trainer.precision", "trainer.accelerator", "trainer.devices",
+    "resume", "report", "compare", "trust", "logger.", "callbacks.maps.", "paths.", "source.", "seeds",
+    "data.W", "trainer.precision", "trainer.accelerator", "trainer.devices",
 )  # fmt: skip
+
+
+class _Strengths(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+    W: list[float] | None
+
+
+class _Study(BaseModel):
+    """What is used of the ``config.yaml`` of a study."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    data: _Strengths
+    source: _Strengths
+    seeds: int
+    methods: dict[str, dict[str, Any]] | None = None
 
 
 def check_methods(methods: Sequence[Method], network: nn.Module, data: Mapping[str, Any]) -> None:
@@ -59,7 +74,7 @@ def check_resumed(settings: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"resume={folder}: no run folder of transfer.py; expected one that has {MANIFEST}"
         )
-    stored = _settings_of(folder)
+    stored = _settings_of(folder, trusted(settings))
     read_rows(folder)
     _check_grown(stored, settings)
     had, has = stored.get("methods"), settings["methods"]
@@ -75,27 +90,29 @@ def check_resumed(settings: Mapping[str, Any]) -> None:
     for key in (*sorted(now), *sorted(before.keys() - now.keys())):
         if not key.startswith(_MAY_CHANGE) and before.get(key) != now.get(key):
             raise ConfigError(
-                f"{key}={now.get(key)}: the study resume={folder} has {key}={before.get(key)}, and its "
+                f"{key}={now.get(key)}: the study resume={folder} has {printable(key)}="
+                f"{printable(before.get(key))}, and its "
                 "rows would not go with new ones; leave it away, or start a new study"
             )
 
 
-def _settings_of(folder: Path) -> dict[str, Any]:
-    """What a study was begun with."""
-    path = folder / "config.yaml"
-    try:
-        stored = OmegaConf.to_container(OmegaConf.load(path))
-    except (OSError, YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path}: cannot be read ({reason}); put it back") from error
-    if isinstance(stored, dict) and "ckpt_path" in stored:
+def _settings_of(folder: Path, trust: Sequence[str]) -> dict[str, Any]:
+    """What a study was begun with; it may name what a file may, and what the user trusts."""
+    path = folder / CONFIG
+    stored = read_settings(folder)
+    if "ckpt_path" in stored:
         raise ConfigError(
             f"resume={folder}: a run of train.py; go on with it by python train.py "
             f"ckpt_path={folder}/checkpoints/last.ckpt"
         )
-    if not (isinstance(stored, dict) and {"source", "data", "paths"} <= stored.keys()):
-        raise ConfigError(f"{path}: does not hold the settings of a study; put it back")
-    return {str(key): value for key, value in stored.items()}
+    try:
+        _Study.model_validate(stored)
+        check_classes(stored, trust)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: does not hold the settings of a study; restore it") from error
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return stored
 
 
 def _check_grown(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
@@ -104,7 +121,7 @@ def _check_grown(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     def of(settings: Mapping[str, Any]) -> dict[str, set[Any]]:
         return {
             "methods": set(settings.get("methods") or ()),
-            "data.W": set(settings["data"]["W"]),
+            "data.W": set(settings["data"]["W"] or ()),
             "source.W": set(settings["source"]["W"] or ()),
             "seeds": set(range(settings["seeds"])),
         }
@@ -131,9 +148,9 @@ def empty_network(node: Mapping[str, Any]) -> nn.Module:
         raise ConfigError(f"model: {error}") from error
 
 
-def check_compare(path: str) -> None:
+def check_compare(path: str, trust: Sequence[str]) -> None:
     """What a report compares with must be a network."""
     try:
-        read_checkpoint(path)
+        read_checkpoint(path, trust)
     except CheckpointError as error:
         raise CheckpointError(f"compare={error}") from error

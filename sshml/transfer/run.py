@@ -31,6 +31,7 @@ from sshml.transfer.protocol import methods_of, print_methods, summary, write_su
 from sshml.transfer.scores import Answers, Row
 from sshml.transfer.study import Matrix, Method, Source, Training, fill
 from sshml.transfer.trainings import trainings_of
+from sshml.trust import trusted
 
 # Examples of each kind, right and wrong, of both phases, in a panel of maps.
 _EXAMPLES = 2
@@ -98,7 +99,7 @@ def planned(settings: Mapping[str, Any], overrides: Sequence[str]) -> list[Train
     check_report(settings["report"])
     check_loggers(settings)
     if settings["compare"] is not None:
-        check_compare(settings["compare"])
+        check_compare(settings["compare"], trusted(settings))
     return trainings_of(settings, overrides, methods)
 
 
@@ -170,9 +171,9 @@ def _report(
     """Write the page of the thesis' results; maps are those of the first network of clean chains."""
     checkpoints = [source.checkpoint for source in sources if source.W == 0][:1]
     checkpoints += [Path(settings["compare"])] if settings["compare"] else []
-    shown = [Shown.load(path) for path in checkpoints]
+    shown = [Shown.load(path, trusted(settings)) for path in checkpoints]
     data = sources[0].tested_on if sources else settings["data"]
-    network = Shown.load(sources[0].checkpoint).name if sources else "physics"
+    network = Shown.load(sources[0].checkpoint, trusted(settings)).name if sources else "physics"
     parts = [f"M = {data['n_cells']}"]
     if settings["checkpoint"] is not None:
         parts.append(f"the network of {settings['checkpoint']}")

@@ -18,18 +18,19 @@ from sshml.checkpoint import load_classifier, read_checkpoint
 from sshml.data.datamodule import SSHDataModule
 from sshml.errors import CheckpointError, ConfigError
 from sshml.run_folder import is_of_disk, write_atomically
-from sshml.stored import MANIFEST, relocated
+from sshml.stored import StoredError, read_manifest, relocated
 from sshml.tables import csv_text
 from sshml.training import train
 from sshml.transfer.baselines import BASELINES, ONLY_METHOD
 from sshml.transfer.methods import TransferMethod
 from sshml.transfer.scores import COLUMNS, Answers, Row, ask, fitted_thresholds, score
+from sshml.trust import trusted
 
 _LOG = logging.getLogger(__name__)
 # The settings of a study that are those of its trainings.
 _OF_TRAINING = (
     "data", "augmentation", "model", "optimizer", "scheduler", "callbacks", "logger", "trainer",
-    "channels_last", "figures", "paths",
+    "channels_last", "figures", "trust", "paths",
 )  # fmt: skip
 
 
@@ -44,6 +45,7 @@ class Source:
         trained_on: settings of the data it was trained on.
         tested_on: settings of the data it is tested on, but for W.
         seconds: that its training has taken; None if another program has trained it.
+        trust: what its checkpoint may name, beside what :mod:`sshml.trust` lets pass.
     """
 
     W: float | str | tuple[float, ...]
@@ -52,6 +54,7 @@ class Source:
     trained_on: Mapping[str, Any]
     tested_on: Mapping[str, Any]
     seconds: float | None = None
+    trust: Sequence[str] = ()
 
     def test_set(self, W: float | str | Sequence[float]) -> SSHDataModule:
         """Data at a strength, or as ``data.W`` says."""
@@ -178,7 +181,7 @@ class Network:
     def __init__(self, source: Source) -> None:
         self.source = source
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        network = load_classifier(source.checkpoint)
+        network = load_classifier(source.checkpoint, source.trust)
         self.network: nn.Module = network.to(device).to(memory_format=torch.channels_last)
         self._training = data_module(source.trained_on)
         self.thresholds = fitted_thresholds(self._training)
@@ -267,19 +270,20 @@ def trained_source(run: Mapping[str, Any], data: Mapping[str, Any]) -> Source:
     folder = Path(run["paths"]["run"])
     checkpoint, last = (folder / "checkpoints" / f"{name}.ckpt" for name in ("best", "last"))
     W, seed = run["data"]["W"], run["seed"]
-    if not (folder / "metrics.json").is_file():
-        print(f"training at W={strength_name(W)}, seed {seed} ({folder.name})", flush=True)
-        train({**run, "ckpt_path": str(last) if last.is_file() else None})
     try:
-        read_checkpoint(checkpoint)
-    except CheckpointError as error:
-        raise CheckpointError(
-            f"{error}; put it back, or remove {folder} to have it trained anew"
-        ) from error
-    manifest = json.loads((folder / MANIFEST).read_text())
-    seconds = sum(part["wall_time_s"] or 0 for part in (manifest, *manifest["earlier"]))
+        if not (folder / "metrics.json").is_file():
+            print(f"training at W={strength_name(W)}, seed {seed} ({folder.name})", flush=True)
+            train({**run, "ckpt_path": str(last) if last.is_file() else None})
+        read_checkpoint(checkpoint, trusted(run))
+        manifest = read_manifest(folder)
+    except (CheckpointError, StoredError) as error:
+        raise CheckpointError(f"{error}; put it back, or remove {folder} to retrain it") from error
+    parts = (manifest, *manifest.get("earlier", []))
+    seconds = sum(part.get("wall_time_s") or 0 for part in parts)
     strength = tuple(W) if isinstance(W, list) else W
-    return Source(strength, seed, checkpoint, run["data"], {**data, "seed": seed}, seconds)
+    return Source(
+        strength, seed, checkpoint, run["data"], {**data, "seed": seed}, seconds, trusted(run)
+    )
 
 
 def fill(

@@ -20,6 +20,7 @@ from sshml.transfer.study import (
     strength_name,
     trained_source,
 )
+from sshml.trust import trusted
 
 
 def trainings_of(
@@ -81,17 +82,18 @@ def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], methods: Sequen
             )
     of_model: list[str] = []
     try:
-        content = read_checkpoint(path)
-        network = empty_network(content["hyper_parameters"]["network"])
-        network_state(network, content)
+        content = read_checkpoint(path, trusted(settings))
         of_model = sorted(key for key in typed if key.split(".")[0] == "model")
         if of_model:
             network_state(empty_network(settings["model"]), content)
     except CheckpointError as error:
         way_out = f"; leave {of_model[0]} away, the checkpoint has its own" if of_model else ""
         raise CheckpointError(f"checkpoint={path}: {error}{way_out}") from error
+    network = empty_network(content["hyper_parameters"]["network"])
     trained = content["hyper_parameters"]["data"]
     data = dict(trained)
+    if "num_workers" in data:  # which depends on the machine, not on the network
+        data["num_workers"] = settings["data"].get("num_workers", 0)
     for key, value in settings["data"].items():
         if (f"data.{key}" in typed or (key == "seed" and "seed" in typed)) and key != "W":
             data[key] = value
@@ -118,5 +120,5 @@ def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], methods: Sequen
         ) from error
     W = trained["W"]
     strength = tuple(W) if isinstance(W, list) else W
-    source = Source(strength, trained["seed"], Path(path), trained, data)
+    source = Source(strength, trained["seed"], Path(path), trained, data, trust=trusted(settings))
     return Training(lambda: source, source.train_W, source.seed, methods)

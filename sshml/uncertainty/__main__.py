@@ -20,9 +20,9 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from sshml.command import Parser, make_folder
+from sshml.command import Parser, add_trust, make_folder
 from sshml.errors import CheckpointError, ConfigError
-from sshml.explain.subject import Subject, strengths
+from sshml.explain.subject import Subject, check_once, strengths
 
 _TOGETHER = "together"
 
@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--W", default="0,0.5", help="strengths, 0,0.5 or start:stop:step")
     parser.add_argument("--chains", type=int, default=1000, help="test chains of each strength")
     parser.add_argument("--out", type=Path, default=Path("uncertainty"), help="where to write")
+    add_trust(parser)
     options = parser.parse_args(arguments)
     try:
         if find_spec("sklearn") is None:
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         grid = strengths(options.W)
         if options.chains < 2:
             raise ConfigError(f"--chains={options.chains}: expected at least 2")
-        members, strange = _write(options.checkpoints, grid, options.chains, options.out)
+        members, strange = _write(options, grid)
     except (CheckpointError, ConfigError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -58,13 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _write(
-    checkpoints: Sequence[str], grid: Sequence[float], chains: int, out: Path
+    options: argparse.Namespace, grid: Sequence[float]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Ask, and write the files; returns the rows of both tables."""
     from sshml.uncertainty.ensemble import Ensemble, auroc, scores  # noqa: PLC0415
     from sshml.uncertainty.figures import uncertainty  # noqa: PLC0415
 
-    ensemble = Ensemble([Subject(path, chains) for path in checkpoints])
+    checkpoints, out = options.checkpoints, options.out
+    check_once(checkpoints)
+    ensemble = Ensemble([Subject(path, options.chains, trust=options.trust) for path in checkpoints])
     make_folder(out)
     answers = {W: ensemble.ask(W) for W in grid}
     strangeness = {W: ensemble.strangeness(answers[W]) for W in grid}

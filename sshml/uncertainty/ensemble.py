@@ -67,7 +67,7 @@ class Ensemble:
     def __init__(self, subjects: Sequence[Subject]) -> None:
         if len(subjects) < 2:
             raise ConfigError("expected the checkpoints of at least two networks, of other seeds")
-        check_comparable([subject.checkpoint for subject in subjects])
+        check_comparable([(subject.checkpoint, subject.data) for subject in subjects])
         self.subjects = subjects
         self._known = [FamiliarFeatures.of_training(subject) for subject in subjects]
 
