@@ -1,22 +1,39 @@
 """What the commands of the package share, ``python -m sshml.…``."""
 
 import argparse
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
 from sshml.errors import ConfigError
+from sshml.resuming import run_folder_of
 
 
-def make_folder(out: Path) -> None:
-    """Make the folder that ``--out`` names.
+def results_folder(out: Path | None, checkpoint: str, name: str, files: Iterable[str]) -> Path:
+    """Make a folder for results, in which none are overwritten.
+
+    Args:
+        out: from ``--out``; None for a new one, ``RUN/NAME/TIME``, beside the checkpoint.
+        checkpoint: that the results are about.
+        name: of the command.
+        files: that are to be written.
 
     Raises:
-        ConfigError: if that cannot be done.
+        ConfigError: if it has results already, or cannot be made.
     """
+    beside = run_folder_of(checkpoint) or Path(checkpoint).parent
+    folder = out or beside / name / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=out is not None)
+        earlier = [file for file in files if (folder / file).exists()]
     except OSError as error:
-        raise ConfigError(f"--out={out}: {error.strerror}; expected a folder to write to") from error
+        raise ConfigError(f"--out={folder}: {error.strerror}; expected a folder to write to") from error
+    if earlier:
+        raise ConfigError(
+            f"--out={folder}: {earlier[0]} exists already and is not overwritten; expected a new folder"
+        )
+    return folder
 
 
 def add_trust(parser: argparse.ArgumentParser) -> None:

@@ -231,6 +231,19 @@ def test_without_a_network_or_an_account_it_is_written_to_a_file(
     assert without_ids(content["report"]["spec"]) == without_ids(written["report"]["spec"])
 
 
+def test_earlier_files_are_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done = run_dashboard(tmp_path, "http://127.0.0.1:9", ["--entity", "me"], ["--entity", "you"])
+    assert "is in dashboard.json; " in done.stdout
+    assert "is in dashboard_2.json; " in done.stdout
+    file = tmp_path / "dashboard.json"
+    written = file.read_text()
+    assert main(["--entity", "me", "--file", str(file)]) == 2
+    assert capsys.readouterr().err == (
+        f"error: --file={file}: exists already and is not overwritten; expected a new file\n"
+    )
+    assert file.read_text() == written
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import itertools
 import json
 import re
 import shlex
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--file",
         type=Path,
         help="write the specification to this file and send nothing "
-        f"(what cannot be sent is written to {_DEFAULT_FILE})",
+        f"(what cannot be sent is written to {_DEFAULT_FILE}, or {_DEFAULT_FILE.stem}_2.json, …)",
     )
     try:
         options = parser.parse_args(arguments)
@@ -72,12 +73,14 @@ def _make(entity: str, project: str, file: Path | None) -> None:
         raise ConfigError(
             f"the dashboard needs wandb-workspaces ({error}); pip install 'sshml[dashboard]'"
         ) from error
+    path = file or _unused(_DEFAULT_FILE)
+    if path.exists():
+        raise ConfigError(f"--file={path}: exists already and is not overwritten; expected a new file")
     workspace, report = panels.workspace(entity, project), panels.report(entity, project)
     reason = "nothing was sent" if file else _send(workspace, report)
     if reason is None:
         print(f"workspace:    {workspace.url}\nreport:       {report.url}")
         return
-    path = file or _DEFAULT_FILE
     specification = {"workspace": workspace._to_model(), "report": report._to_model()}
     content = {
         name: model.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -92,6 +95,12 @@ def _make(entity: str, project: str, file: Path | None) -> None:
         f"{reason}: the specification of the workspace and the report is in {path}; to send it: "
         f"wandb login, then python -m sshml.dashboard {names}"
     )
+
+
+def _unused(path: Path) -> Path:
+    """The path itself, or ``NAME_2``, ``NAME_3`` … if there are such files."""
+    names = (path.with_stem(f"{path.stem}_{number}") for number in itertools.count(2))
+    return next(name for name in itertools.chain([path], names) if not name.exists())
 
 
 def _send(workspace: Any, report: Any) -> str | None:

@@ -5,11 +5,11 @@ pair and the most localised other states, beside what chance would score; takes 
 maps rank first, and the training of the network, to see whether the maps notice; and changes profiles
 to see which decisions flip. Several networks are shown as groups, with intervals over networks; of five
 or more it is asked whether a map score at the lowest strength tells how well they carry over.
-Writes scores.csv, generalisation.csv and explain.png.
+Writes scores.csv, generalisation.csv and explain.png, by default to a new folder in the run of the
+first checkpoint.
 """
 
 import argparse
-import csv
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sshml.checkpoint import read_checkpoint
-from sshml.command import Parser, add_trust, make_folder
+from sshml.command import Parser, add_trust, results_folder
 from sshml.errors import CheckpointError, ConfigError
 from sshml.explain.explanations import EXPLANATIONS, chosen
 from sshml.explain.figures import explained
@@ -28,6 +28,9 @@ from sshml.explain.generalisation import COLUMNS as CORRELATION_COLUMNS
 from sshml.explain.generalisation import correlations
 from sshml.explain.measures import COLUMNS, Row, all_measures, of_groups
 from sshml.explain.subject import Subject, check_comparable, check_once, strengths
+from sshml.tables import csv_text
+
+_FILES = ("scores.csv", "generalisation.csv", "explain.png")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--explanations", default="class_activation",
         help=f"some of {', '.join(EXPLANATIONS)}, or all",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, default=Path("explain"), help="where to write")
+    parser.add_argument("--out", type=Path, help="where to write; default: RUN/explain/TIME")
     add_trust(parser)
     options = parser.parse_args(arguments)
     try:
@@ -57,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.chains < 2:
             raise ConfigError(f"--chains={options.chains}: expected at least 2")
         networks = grouped(options.checkpoints, options.group, options.trust)
-        make_folder(options.out)
+        out = results_folder(options.out, next(iter(networks)), "explain", _FILES)
         rows: list[Row] = []
         for number, (path, group) in enumerate(networks.items(), start=1):
             subject = Subject(path, options.chains, group, options.trust)
@@ -65,20 +68,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 rows += all_measures(subject, W, explanations)
             print(f"{number} of {len(networks)}  {path}", flush=True)
         told = correlations(rows)
-        for name, columns, table in (
-            ("scores.csv", COLUMNS, rows), ("generalisation.csv", CORRELATION_COLUMNS, told)
-        ):  # fmt: skip
-            with (options.out / name).open("w", newline="") as file:
-                writer = csv.DictWriter(file, columns, lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(table)
-        explained(rows).savefig(options.out / "explain.png", dpi=120)
+        (out / "scores.csv").write_text(csv_text(COLUMNS, rows))
+        (out / "generalisation.csv").write_text(csv_text(CORRELATION_COLUMNS, told))
+        explained(rows).savefig(out / "explain.png", dpi=120)
     except (CheckpointError, ConfigError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     _print(of_groups(rows), told)
-    for name in ("scores.csv", "generalisation.csv", "explain.png"):
-        print(options.out / name)
+    for name in _FILES:
+        print(out / name)
     return 0
 
 

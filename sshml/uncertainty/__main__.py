@@ -3,11 +3,11 @@
 Asks networks of several seeds about the same test chains of each strength. Writes ensemble.csv
 (accuracy, loss, calibration and entropy of each network and of all together), strangeness.csv (AUROC
 with which the distance of the features behind the global average pooling from those of the training,
-and the entropy, tell profiles of a strength from those of the first) and uncertainty.png.
+and the entropy, tell profiles of a strength from those of the first) and uncertainty.png, by default
+to a new folder in the run of the first checkpoint.
 """
 
 import argparse
-import csv
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -20,11 +20,14 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from sshml.command import Parser, add_trust, make_folder
+from sshml.command import Parser, add_trust, results_folder
 from sshml.errors import CheckpointError, ConfigError
 from sshml.explain.subject import Subject, check_once, strengths
+from sshml.tables import csv_text
 
 _TOGETHER = "together"
+_FILES = ("ensemble.csv", "strangeness.csv", "uncertainty.png")
+_STRANGENESS = ("network", "W", "against", "features", "entropy")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--W", default="0,0.5", help="strengths, 0,0.5 or start:stop:step")
     parser.add_argument("--chains", type=int, default=1000, help="test chains of each strength")
-    parser.add_argument("--out", type=Path, default=Path("uncertainty"), help="where to write")
+    parser.add_argument("--out", type=Path, help="where to write; default: RUN/uncertainty/TIME")
     add_trust(parser)
     options = parser.parse_args(arguments)
     try:
@@ -48,27 +51,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         grid = strengths(options.W)
         if options.chains < 2:
             raise ConfigError(f"--chains={options.chains}: expected at least 2")
-        members, strange = _write(options, grid)
+        out, members, strange = _write(options, grid)
     except (CheckpointError, ConfigError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     _print(members, strange)
-    for name in ("ensemble.csv", "strangeness.csv", "uncertainty.png"):
-        print(options.out / name)
+    for name in _FILES:
+        print(out / name)
     return 0
 
 
 def _write(
     options: argparse.Namespace, grid: Sequence[float]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Ask, and write the files; returns the rows of both tables."""
+) -> tuple[Path, list[dict[str, Any]], list[dict[str, Any]]]:
+    """Ask, and write the files; returns their folder and the rows of both tables."""
     from sshml.uncertainty.ensemble import Ensemble, auroc, scores  # noqa: PLC0415
     from sshml.uncertainty.figures import uncertainty  # noqa: PLC0415
 
-    checkpoints, out = options.checkpoints, options.out
+    checkpoints = options.checkpoints
     check_once(checkpoints)
     ensemble = Ensemble([Subject(path, options.chains, trust=options.trust) for path in checkpoints])
-    make_folder(out)
+    folder = results_folder(options.out, checkpoints[0], "uncertainty", _FILES)
     answers = {W: ensemble.ask(W) for W in grid}
     strangeness = {W: ensemble.strangeness(answers[W]) for W in grid}
     members, strange = [], []
@@ -85,14 +88,10 @@ def _write(
             row = {"network": name, "W": W, "against": first, "features": auroc(new, known)}
             by_entropy = auroc(answers[W].entropy, answers[first].entropy)
             strange.append({**row, "entropy": by_entropy if name == _TOGETHER else None})
-    for file_name, rows in (("ensemble.csv", members), ("strangeness.csv", strange)):
-        with (out / file_name).open("w", newline="") as file:
-            if rows:
-                writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(rows)
-    uncertainty(answers, strangeness).savefig(out / "uncertainty.png", dpi=110)
-    return members, strange
+    (folder / "ensemble.csv").write_text(csv_text(members[0], members))
+    (folder / "strangeness.csv").write_text(csv_text(_STRANGENESS, strange))
+    uncertainty(answers, strangeness).savefig(folder / "uncertainty.png", dpi=110)
+    return folder, members, strange
 
 
 def _print(members: Sequence[dict[str, Any]], strange: Sequence[dict[str, Any]]) -> None:

@@ -39,6 +39,27 @@ def test_scores_of_a_network(
     assert (out / "explain.png").stat().st_size > 10_000
 
 
+def test_earlier_results_are_kept(
+    checkpoint: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    few = [str(checkpoint), "--W", "0", "--chains", "2"]
+    assert main(few) == 0
+    assert main(few) == 0
+    first, second = (checkpoint.parent.parent / "explain").iterdir()
+    for folder in (first, second):
+        assert {path.name for path in folder.iterdir()} == {
+            "scores.csv", "generalisation.csv", "explain.png"
+        }  # fmt: skip
+    capfd.readouterr()
+    assert main([*few, "--out", str(first)]) == 2
+    line = (
+        f"error: --out={first}: scores.csv exists already and is not overwritten; expected a new folder"
+    )
+    assert capfd.readouterr().err == line + "\n"
+    assert main([*few, "--out", str(tmp_path / "new")]) == 0
+    assert not (tmp_path / "explain").exists()
+
+
 def test_other_explanations_and_groups(run_train: Command, tmp_path: Path) -> None:
     pytest.importorskip("captum")
     runs = [str(run_train(*TINY, f"seed={k}").folder / "checkpoints/best.ckpt") for k in range(5)]

@@ -37,6 +37,13 @@ def test_an_ensemble_of_three(
     assert all(0 <= float(row["features"]) <= 1 for row in strange)
     assert (out / "uncertainty.png").stat().st_size > 10_000
 
+    # Of earlier results none is overwritten.
+    again = [*networks, "--W", "0", "--chains", "4"]
+    assert main([*again, "--out", str(out)]) == 2
+    assert f"error: --out={out}: ensemble.csv exists already" in capfd.readouterr().err
+    assert main(again) == main(again) == 0
+    assert len(list(Path(networks[0]).parent.parent.glob("uncertainty/*/strangeness.csv"))) == 2
+
 
 def test_mistakes_are_one_line(
     run_train: Command, tmp_path: Path, capfd: pytest.CaptureFixture[str]
