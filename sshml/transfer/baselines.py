@@ -27,7 +27,7 @@ class Baseline:
 
     label: str
     colour: str
-    line: str
+    line: str | tuple[int, tuple[int, ...]]
     detector: Callable[[NDArray[np.floating]], Floats] | None = None
 
 
@@ -36,7 +36,7 @@ BASELINES = {
     "brightest_pixel": Baseline("brightest pixel", "0.6", ":", brightest_pixel),
     "edge_weight": Baseline("edge weight of the mid-gap pair", "0.35", "--", edge_weight),
     "sublattice_separation": Baseline(
-        "sublattice separation of the mid-gap pair", "0.2", "-", sublattice_separation
+        "sublattice separation of the mid-gap pair", "0.2", (0, (8, 2)), sublattice_separation
     ),
     "exact_invariant": Baseline("exact invariant (ceiling)", "0.0", "-."),
 }

@@ -259,11 +259,11 @@ def draw(diagrams: Sequence[Diagram], disorder: Disorder) -> Figure:
             axes.set_title(f"{name}\nnot all strengths are done", fontsize=10)
             continue
         _panel(axes, strengths, np.mean([d.predicted for d in whole], axis=0), disorder)
-        colour, line = _COLOURS[number % len(_COLOURS)], "-"
+        style: dict[str, Any] = {"color": _COLOURS[number % len(_COLOURS)]}
         if method in BASELINES:
-            colour, line = BASELINES[method].colour, BASELINES[method].line
+            style = {"color": BASELINES[method].colour, "ls": BASELINES[method].line}
         for shown in (axes, first):
-            _draw_boundary(shown, whole, name, colour, line)
+            _draw_boundary(shown, whole, name, style)
         scores = [diagram.scores(disorder) for diagram in whole]
         accuracy, rmse = (np.mean([score[key] for score in scores]) for key in ("accuracy", "rmse"))
         seeds = f"{len(whole)} seed{'s' if len(whole) > 1 else ''}"
@@ -288,16 +288,16 @@ def _drawn(diagrams: Sequence[Diagram]) -> dict[tuple[str, str], list[Diagram]]:
     return methods
 
 
-def _draw_boundary(axes: Axes, diagrams: Sequence[Diagram], name: str, colour: str, line: str) -> None:
+def _draw_boundary(axes: Axes, diagrams: Sequence[Diagram], name: str, style: dict[str, Any]) -> None:
     """The median boundary of several diagrams of the same strengths, and its range."""
     boundaries = np.stack([boundary(diagram.predicted) for diagram in diagrams])
     strengths = diagrams[0].strengths
     axes.plot(
-        np.median(boundaries, axis=0), strengths, color=colour, ls=line, lw=1.8, clip_on=False,
+        np.median(boundaries, axis=0), strengths, lw=1.8, clip_on=False, **style,
         label=name + (", median and range" if len(diagrams) > 1 else ""),
     )  # fmt: skip
     axes.fill_betweenx(
-        strengths, *np.quantile(boundaries, (0, 1), axis=0), color=colour, alpha=0.3, lw=0
+        strengths, *np.quantile(boundaries, (0, 1), axis=0), color=style["color"], alpha=0.3, lw=0
     )
 
 
