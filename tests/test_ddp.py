@@ -11,8 +11,10 @@ import pytest
 import torch
 from conftest import ROOT, TINY, Command
 from matplotlib.image import imread
+from torch.nn.functional import cross_entropy
 
 from sshml import load_classifier
+from sshml.explain.subject import Subject
 
 # Every batch, the last ones too, has an odd number of samples. The rate is so high that the network
 # soon names both phases.
@@ -30,25 +32,32 @@ ODD = (
 TWO = ("trainer=ddp", "trainer.accelerator=cpu")
 
 
+SETTINGS = (*(o for o in TINY if o.split("=")[0] not in {s.split("=")[0] for s in ODD}), *ODD)
+
+
 def _rows(run: Path) -> list[dict[str, float]]:
     with (run / "metrics.csv").open() as file:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-def test_two_processes_train_as_one(run_train: Command, tmp_path: Path) -> None:
-    settings = [o for o in TINY if o.split("=")[0] not in {s.split("=")[0] for s in ODD}] + [*ODD]
+def started(folder: Path, *settings: str) -> "subprocess.Popen[str]":
+    """Training by two processes, in ``folder/two``."""
     command = [sys.executable, str(ROOT / "train.py"), *settings, *TWO, "hydra.run.dir=two"]
     command.append("+callbacks.check._target_=two_processes.BatchNormCheck")
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tests")}
-    process = subprocess.Popen(
+    return subprocess.Popen(
         command,
-        cwd=tmp_path,
+        cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    one = run_train(*settings)
+
+
+def test_two_processes_train_as_one(run_train: Command, tmp_path: Path) -> None:
+    process = started(tmp_path, *SETTINGS)
+    one = run_train(*SETTINGS)
     _, err = process.communicate()
     assert process.returncode == 0, err
     two = tmp_path / "two"
@@ -69,6 +78,17 @@ def test_two_processes_train_as_one(run_train: Command, tmp_path: Path) -> None:
         pictures = [imread(run / "figures" / f"{name}.png") for run in (two, one.folder)]
         assert pictures[0].shape == pictures[1].shape
         assert abs(pictures[0] - pictures[1]).mean() < 1e-3
+
+
+def test_two_processes_that_train_in_bfloat16_test_in_float32(tmp_path: Path) -> None:
+    process = started(tmp_path, *SETTINGS, "trainer.precision=bf16-mixed", "figures=false")
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    metrics = json.loads((tmp_path / "two" / "metrics.json").read_text())
+    subject = Subject(str(tmp_path / "two" / "checkpoints" / "best.ckpt"), 23)
+    batch = subject.test(0.5)
+    loss = cross_entropy(subject.logits(batch["profile"]), batch["label"])
+    assert metrics["test/loss"] == pytest.approx(float(loss), rel=1e-5)
 
 
 def test_a_sweep_of_several_processes_is_refused(run_train: Command) -> None:
