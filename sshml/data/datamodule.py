@@ -1,8 +1,9 @@
 """Density profiles made on the fly, as a Lightning data module."""
 
+import atexit
 from collections.abc import Iterator, Sequence
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, current_thread
 from typing import Annotated, Any, TypedDict, cast
 
 import pytorch_lightning as pl
@@ -135,6 +136,18 @@ class PrefetchingLoader(DataLoader[Batch]):
         return batches if self.num_workers else _made_ahead(batches)
 
 
+# Threads that make batches, and what tells each of them to end.
+_makers: dict[Thread, "SimpleQueue[bool]"] = {}
+
+
+@atexit.register
+def _end_makers() -> None:
+    """Let no thread make a batch while Python ends, which would abort the process."""
+    for thread, wanted in list(_makers.items()):
+        wanted.put(False)
+        thread.join()
+
+
 def _made_ahead(batches: Iterator[Batch], ahead: int = 2) -> Iterator[Batch]:
     """The same batches, each begun when the one ``ahead`` places before it is handed out."""
     # Queues in C and a thread that nobody waits for: Ctrl-C amid the locks of a ThreadPoolExecutor,
@@ -148,9 +161,12 @@ def _made_ahead(batches: Iterator[Batch], ahead: int = 2) -> Iterator[Batch]:
                 made.put(next(batches, None))
             except BaseException as error:  # is raised where the batch is asked for
                 made.put(error)
+        _makers.pop(current_thread(), None)
 
+    thread = Thread(target=make, name="profiles", daemon=True)
+    _makers[thread] = wanted
     try:
-        Thread(target=make, name="profiles", daemon=True).start()
+        thread.start()
         for _ in range(ahead):
             wanted.put(True)
         while (batch := made.get()) is not None:
