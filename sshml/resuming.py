@@ -19,7 +19,7 @@ from sshml.errors import ConfigError, printable
 from sshml.stored import MANIFEST, read_manifest
 from sshml.trust import check_classes, targets
 
-_RESUME_KEYS = ("ckpt_path", "resume")
+_RESUME_KEYS = ("ckpt_path", "resume", "rerun")
 # Where the run is, and whom it trusts, is for the command line that resumes it.
 _NOT_OF_A_RUN = {*_RESUME_KEYS, "paths", "trust"}
 # A ready sweep records that each of its jobs is one run.
