@@ -158,8 +158,8 @@ def with_sweep_folder(arguments: list[str]) -> list[str]:
     digest = hashlib.sha256(json.dumps(own).encode()).hexdigest()[:8]
     folder = f"hydra.sweep.dir=${{paths.runs}}/sweeps/{study}_{digest}"
     # Beside the others: the parser takes no overrides on both sides of a flag.
-    beside = [a for a in arguments if a in given or a.startswith("~")]
-    place = arguments.index(beside[-1]) + 1 if beside else len(arguments)
+    beside = given[-1:] or [a for a in arguments if not a.startswith("-")][:1]
+    place = arguments.index(beside[0]) + 1 if beside else len(arguments)
     return [*arguments[:place], folder, *arguments[place:]]
 
 
