@@ -1,5 +1,6 @@
 """What is typed on the command line of train.py and transfer.py, before Hydra reads it."""
 
+import argparse
 import errno
 import os
 import re
@@ -95,8 +96,8 @@ def _refuse(message: str) -> NoReturn:
     raise ConfigError(f"{message}; see --help and --hydra-help")
 
 
-def check_flags(arguments: Sequence[str], name: str) -> None:
-    """Check Hydra's own flags.
+def check_flags(arguments: Sequence[str], name: str) -> argparse.Namespace:
+    """Check Hydra's own flags, and return them.
 
     Args:
         arguments: of the command line, without the program's name.
@@ -108,7 +109,7 @@ def check_flags(arguments: Sequence[str], name: str) -> None:
     """
     parser = get_args_parser()
     parser.error = _refuse  # type: ignore[method-assign]
-    flags = parser.parse_args(list(arguments))
+    flags: argparse.Namespace = parser.parse_args(list(arguments))
     if flags.experimental_rerun is not None:
         raise ConfigError(f"--experimental-rerun={flags.experimental_rerun}: use rerun=RUN instead")
     for flag in ("config_path", "config_dir"):
@@ -131,6 +132,7 @@ def check_flags(arguments: Sequence[str], name: str) -> None:
         raise ConfigError(f"--package={flags.package}: expected --cfg job, hydra or all beside it")
     if flags.shell_completion:
         _check_completion(flags.overrides)
+    return flags
 
 
 def _check_config_folder(given: str, folder: Path, name: str) -> None:

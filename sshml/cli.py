@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
@@ -26,6 +27,8 @@ from sshml.start import INTERRUPTED, on_early_end
 warnings.filterwarnings(
     "ignore", message="(?s).*validated against ConfigStore schema with the same name"
 )
+# Of what a command line says on purpose, such as -m with hydra.mode=RUN.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"hydra\.|omegaconf\.")
 
 
 def _job_name(*, _root_: DictConfig) -> str:
@@ -106,7 +109,8 @@ def with_sweep_folder(arguments: list[str]) -> list[str]:
     digest = hashlib.sha256(json.dumps(own).encode()).hexdigest()[:8]
     folder = f"hydra.sweep.dir=${{paths.runs}}/sweeps/{study}_{digest}"
     # Beside the others: the parser takes no overrides on both sides of a flag.
-    place = arguments.index(given[-1]) + 1 if given else len(arguments)
+    beside = given[-1:] or [a for a in arguments if not a.startswith("-")][:1]
+    place = arguments.index(beside[0]) + 1 if beside else len(arguments)
     return [*arguments[:place], folder, *arguments[place:]]
 
 
@@ -145,6 +149,18 @@ def user_mistakes() -> Iterator[None]:
         remove_unused_folder()
 
 
+@contextlib.contextmanager
+def _no_package(package: str | None) -> Iterator[None]:
+    """Turns what Hydra prints for a ``--package`` that does not exist into an error."""
+    try:
+        with contextlib.redirect_stderr(io.StringIO()) if package else contextlib.nullcontext():
+            yield
+    except SystemExit as error:
+        if package and error.code == 1:
+            raise ConfigError(f"--package={package}: not in the configuration") from error
+        raise
+
+
 def run(main: Callable[..., object], name: str = "train") -> int:
     """Run an entry point by Hydra.
 
@@ -161,10 +177,12 @@ def run(main: Callable[..., object], name: str = "train") -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     on_early_end(remove_unused_folder)
     try:
-        check_flags(sys.argv[1:], name)
+        flags = check_flags(sys.argv[1:], name)
         arguments = with_quoted_paths(with_recorded_overrides(sys.argv[1:]))
         sys.argv[1:] = with_sweep_folder(as_new_run(arguments, name))
-        hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=name)(main)()
+        entry = hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=name)(main)
+        with _no_package(flags.package):
+            entry()
     except UnfinishedError as error:
         fail(str(error))
         return 1

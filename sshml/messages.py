@@ -73,7 +73,7 @@ def _of_plugin(message: str, arguments: list[str]) -> str | None:
     if unknown is None:
         return None
     launcher = next((a for a in arguments if a.startswith("hydra/launcher=")), "hydra/launcher")
-    return f'{launcher}: not installed; run pip install -e ".[{unknown[1]}]"'
+    return f'{launcher}: is not installed; run pip install -e ".[{unknown[1]}]"'
 
 
 def one_line(error: Exception, arguments: list[str], name: str = "train") -> str:
@@ -86,6 +86,9 @@ def one_line(error: Exception, arguments: list[str], name: str = "train") -> str
         return _unknown_option(error.missing_cfg_file, arguments)
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith(("object_type=", "reference_type="))]
+    # The key comes first, as in every line here.
+    lines = [re.sub(r"^full_key: (.+)", r"\1:", line) for line in lines]
+    lines.sort(key=lambda line: f"full_key: {line[:-1]}" not in message)
     text = re.sub(r"([:,]);", r"\1", "; ".join(lines))
     if isinstance(error, OverrideParseException):
         return f"{error.override}: expected KEY=VALUE in Hydra's grammar ({text})"
@@ -101,9 +104,7 @@ def of_other_program(key: str, name: str) -> str | None:
     """
     other = "train" if name == "transfer" else "transfer"
     if key.split(".", maxsplit=1)[0] in _top_level(other) - _top_level(name):
-        return (
-            f"a setting of {other}.py, which {name}.py does not have; run python {other}.py, or omit it"
-        )
+        return f"a setting of {other}.py only; run python {other}.py, or omit it"
     return None
 
 

@@ -13,34 +13,24 @@ MISTAKES = {
     "augmentation=[null]": ["no such option", "expected one of column_permutation"],
     "data=[nan]": ["no such option", "expected one of ssh"],
     "data=[[]]": ["no such option", "expected one of ssh"],
-    "augmentation={a:1}": ["no such option"],
     "model._target_=77": ["expected the dotted name of a class or function"],
-    "callbacks.maps=${data}": ["expected a class derived from pytorch_lightning.Callback"],
     "trainer.default_root_dir.x=77": ["no such key", "expected one of accelerator"],
     "~data": ["data._target_=None", "expected the dotted name"],
-    "+model.widths.0=3": ["widths"],
     "++data.W={1:2}": ["has the key 1", "expected names"],
-    "~callbacks.last=[]": ["callbacks.last"],
-    "hydra.job_logging=5": ["hydra.job_logging"],
-    "trainer.max_epochs=${no.such}": ["no.such"],
     "data.n_cells=9223372036854775807": ["GB of memory here"],
     "data.batch_size=9223372036854775808": ["GB of memory here"],
     "data.n_train=9223372036854775807": ["GB of memory here"],
     "data.n_test=1000000000000": ["GB of memory here"],
-    "model.widths=[8,8,8,8,99999999]": ["GB of memory here"],
     "data.num_workers=1000000000": ["processes per core"],
     "trainer.devices=1000000000": ["processes per core"],
     "transfer=fine_tune": ["a setting of transfer.py"],
-    "+transfer=fine_tune": ["a setting of transfer.py"],
     "seeds=3": ["a setting of transfer.py"],
     "resume=runs": ["a setting of transfer.py"],
     "rerun=nowhere": ["no run folder"],
-    "logger=csv +logger.x._target_=pytorch_lightning.loggers.MLFlowLogger": ["mlflow"],
     "logger=csv +logger.x._target_=aim.pytorch_lightning.AimLogger": ["No module named 'aim'"],
     "logger=csv +logger.x._target_=sshml.networks.CNN": ["expected a class derived from"],
     "ckpt_path=epoch=3-step=9.ckpt": ["ckpt_path=epoch=3-step=9.ckpt: there is no such file"],
     f"ckpt_path={'x' * 300}": ["File name too long"],
-    "paths.runs=/proc/nowhere/x": ["/proc/nowhere", "set paths.runs="],
     "data.n_cells.x=4": ["no such key", "expected one of W, "],
     "~data.n_cell": ["~data.n_cell: no such key", "did you mean data.n_cells?"],
     "modle=cnn": ["no such key", "did you mean model?"],
@@ -96,6 +86,31 @@ MISTAKES = {
 }
 
 
+# Likewise, where the line begins with another key, or does not repeat the value.
+OTHER_MISTAKES = {
+    "trainer.max_epochs=${no.such}": ["error: trainer.max_epochs: ", "'no.such' not found"],
+    "callbacks.maps=${data}": ["expected a class derived from pytorch_lightning.Callback"],
+    "+model.widths.0=3": ["widths"],
+    "~callbacks.last=[]": ["callbacks.last"],
+    "hydra.job_logging=5": ["hydra.job_logging"],
+    "model.widths=[8,8,8,8,99999999]": ["GB of memory here"],
+    "+transfer=fine_tune": ["a setting of transfer.py"],
+    "logger=csv +logger.x._target_=pytorch_lightning.loggers.MLFlowLogger": ["mlflow"],
+    "paths.runs=/proc/nowhere/x": ["/proc/nowhere", "set paths.runs="],
+    "augmentation={a:1}": ["add to them by +augmentation.NAME=VALUE"],
+}
+
+
+@pytest.mark.parametrize("overrides", OTHER_MISTAKES)
+def test_other_mistakes_are_one_line_too(run_train: Command, tmp_path: Path, overrides: str) -> None:
+    done = run_train(*overrides.split())
+    assert (done.status, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert line.startswith("error: ")
+    assert all(words in line for words in OTHER_MISTAKES[overrides])
+    assert not list(tmp_path.glob("runs/*/*"))
+
+
 # Hydra's own flags, and what the line has to say of each.
 FLAGS = {
     "--resolve": "expected --cfg",
@@ -104,6 +119,7 @@ FLAGS = {
     "-p": "expected one argument",
     "-p data": "expected --cfg",
     "--cfg x": "invalid choice",
+    "--cfg job -p no.such": "--package=no.such: not in the configuration",
     "--cfg job --info": "expected one of them",
     "--info x": "invalid choice",
     "--no-such-flag": "unrecognized",

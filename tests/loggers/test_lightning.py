@@ -1,0 +1,14 @@
+"""Any logger of Lightning's works beside the files of the run folder."""
+
+from pathlib import Path
+
+import pytest
+from conftest import TINY, Command
+
+
+@pytest.mark.parametrize("logger", ["CSVLogger", "WandbLogger +logger.own.offline=true"])
+def test_loggers_of_lightning(run_train: Command, tmp_path: Path, logger: str) -> None:
+    overrides = f"+logger.own._target_=pytorch_lightning.loggers.{logger} +logger.own.save_dir=logs"
+    done = run_train(*TINY, *overrides.split())
+    assert done.status == 0, done.err
+    assert list((tmp_path / "logs").iterdir())
