@@ -17,7 +17,6 @@ from tests.faults.runs import (
     finish,
     reference,
     require,
-    resumed,
     run_folder,
     run_folders,
 )
@@ -58,11 +57,8 @@ def _training(folder: Path, disk: Path, settings: tuple[str, ...], *, of_runs: b
     _check_failure(ended, place)
     require(lost_checkpoint(place))
     _enlarge(disk)
-    # A run of which no epoch was kept is begun anew.
-    kept = resumed(place, settings) != settings
     finish(place, settings)
-    if ended.status == 0 or kept or len(run_folders(place)) > 1:
-        require(difference(whole.folder, run_folder(place)))
+    require(difference(whole.folder, run_folder(place)))
 
 
 def _study(disk: Path) -> None:

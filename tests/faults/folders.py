@@ -87,12 +87,8 @@ def _node(rng: random.Random, folder: Path) -> Any:
             {"_target_": "os.mkdir", "path": canary},
             {"_target_": "builtins.open", "file": canary, "mode": "w"},
             {"_target_": "subprocess.run", "args": ["touch", canary]},
-            {"_target_": "subprocess.check_call", "_args_": [["touch", canary]]},
+            {"_target_": "os.popen", "cmd": f"touch {canary}"},
             {"_target_": "builtins.exec", "_args_": [f"open('{canary}', 'w')"]},
-            {
-                "_target_": "pathlib.Path.touch",
-                "_args_": [{"_target_": "pathlib.Path", "_args_": [canary]}],
-            },
             {"_target_": "evil.Net"},
             {"_target_": "evil"},
             {"_target_": "torch.save", "obj": 1, "f": canary},
@@ -123,10 +119,11 @@ def _manifest(rng: random.Random, path: Path, folder: Path) -> str:
     outside = folder / "outside"
     override = rng.choice(
         (
-            *[f"++{rng.choice(_KEYS)}={_typed(_node(rng, folder))}"] * 6,
+            *[f"++{rng.choice(_KEYS)}={_typed(_node(rng, folder))}"] * 15,
             f"++paths.run={outside}", f"paths.runs={outside}", f"hydra.run.dir={outside}",
             f"hydra.sweep.dir={outside}", "hydra/launcher=joblib", "hydra.mode=MULTIRUN",
-            f"hydra.searchpath=[file://{_searched(folder)}]", f"++trainer.default_root_dir={outside}",
+            f"hydra.searchpath=[file://{_searched(folder)}]\n+evil=evil",
+            f"++trainer.default_root_dir={outside}",
             f"++callbacks.checkpoint.dirpath={outside}", f"++callbacks.last.dirpath={outside}",
             f"++hydra.output_subdir={outside}", "++hydra.job.chdir=true",
             "++logger.wandb.name=${oc.env:FAULTS_SECRET}", "++paths.x=${oc.env:FAULTS_SECRET}",
@@ -136,19 +133,17 @@ def _manifest(rng: random.Random, path: Path, folder: Path) -> str:
         )
     )  # fmt: skip
     content = json.loads(path.read_text())
-    content["overrides"] = [*content["overrides"], override]
+    content["overrides"] += override.splitlines()
     path.write_text(json.dumps(content))
     return override
 
 
 def _searched(folder: Path) -> Path:
-    """A folder of configuration files, which choose hostile options by themselves."""
+    """A folder of configuration files, one of which has a hostile callback."""
     place = folder / "searched"
-    for group in ("callbacks", "logger"):
-        (place / group).mkdir(parents=True, exist_ok=True)
-        node = {"x": {"_target_": "os.system", "command": f"touch {folder / 'canary'}"}}
-        for name in ("default", "csv", "wandb"):
-            (place / group / f"{name}.yaml").write_text(yaml.dump(node))
+    (place / "evil").mkdir(parents=True, exist_ok=True)
+    node = {"x": {"_target_": "os.system", "command": f"touch {folder / 'canary'}"}}
+    (place / "evil" / "evil.yaml").write_text(f"# @package callbacks\n{yaml.dump(node)}")
     return place
 
 

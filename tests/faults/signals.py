@@ -15,8 +15,8 @@ _INTERRUPTED = 130
 # In the order in which train.py comes to them, from its first line on.
 _IMPORTS = (
     "hydra", "omegaconf", "sshml.cli", "sshml.hardware", "sshml.config", "pydantic", "torch",
-    "sshml.sweep", "pytorch_lightning", "torchmetrics", "torchvision", "sshml.training", "matplotlib",
-    "numba", "scipy.linalg", "sshml.run_folder",
+    "sshml.sweep", "pytorch_lightning", "torchvision", "sshml.training", "matplotlib", "numba",
+    "sshml.run_folder",
 )  # fmt: skip
 
 
