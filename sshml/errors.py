@@ -34,12 +34,17 @@ class DiskError(UnfinishedError):
     """A file that could not be written, as on a full disk."""
 
 
-def printable(value: object, most: int = 200) -> str:
-    """What a file holds, in short, without line breaks and whatever else a terminal would act on."""
+def shown(value: object) -> str:
+    """Text that may come from a file, without line breaks and whatever else a terminal would act on."""
     text = str(value)
-    text = "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: most + 1]
-    )
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def printable(value: object, most: int = 200) -> str:
+    """The same in short."""
+    text = shown(str(value)[: most + 1])
     return text if len(text) <= most else f"{text[:most]}…"
 
 

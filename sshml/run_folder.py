@@ -130,9 +130,16 @@ class RunFolder:
         path: the folder; made if it is not there.
         settings: the resolved configuration.
         overrides: what the command line changed of it.
+        command: for the manifest; None for the one that was typed.
     """
 
-    def __init__(self, path: str | Path, settings: Mapping[str, Any], overrides: Sequence[str]) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        settings: Mapping[str, Any],
+        overrides: Sequence[str],
+        command: str | None = None,
+    ) -> None:
         self.path = Path(path)
         self.figures = self.path / "figures"
         self._start = time.monotonic()
@@ -141,7 +148,8 @@ class RunFolder:
             part.unlink()
         self._manifest: dict[str, Any] = {
             "status": "running",
-            "command": shlex.join(sys.orig_argv),  # as typed; sys.argv has a resumed run's settings too
+            # As typed; sys.argv has a resumed run's settings too.
+            "command": command or shlex.join(sys.orig_argv),
             "overrides": [o for o in overrides if not o.startswith("ckpt_path=")],
             "seed": settings["seed"],
             "started": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -31,11 +31,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from sshml.checkpoint import read_checkpoint
 from sshml.checks import check_run
 from sshml.config import TrainConfig, TransferConfig, plain_config
-from sshml.errors import CheckpointError, ConfigError, DivergedError
+from sshml.errors import CheckpointError, ConfigError, DivergedError, shown
 from sshml.run_folder import write_atomically
 from sshml.start import work_begins
 from sshml.stored import MANIFEST, StoredError, read_manifest, read_metrics
-from sshml.tables import shown
 from sshml.training import quieten_libraries
 from sshml.trust import trusted
 

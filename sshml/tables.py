@@ -1,18 +1,19 @@
-"""Text from files on its way to other programs: to spreadsheets and to terminals.
-
-A spreadsheet computes cells that begin like a formula, a terminal acts on control characters.
-"""
+"""Tables as files."""
 
 import csv
 import io
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sshml.errors import shown
+
 _FORMULA = ("=", "+", "-", "@")
 
 
 def csv_text(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """A table as CSV; text that a spreadsheet would take for a formula gets a ``'`` in front.
+    """A table as CSV, whose cells no spreadsheet computes and no terminal acts on.
+
+    Text that begins like a formula gets a ``'`` in front, control characters are escaped.
 
     Args:
         columns: names of the columns.
@@ -24,14 +25,6 @@ def csv_text(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
     writer.writerow(map(_cell, names))
     writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
     return text.getvalue()
-
-
-def shown(text: object) -> str:
-    """Text from a file as a terminal may show it: in one line, with control characters escaped."""
-    line = str(text)
-    if line.isprintable():
-        return line
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def _cell(value: object) -> object:

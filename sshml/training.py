@@ -23,13 +23,19 @@ from sshml.report import draw_figures, log_results, print_summary
 from sshml.run_folder import RunFolder, check_unused
 
 
-def train(settings: Mapping[str, Any], overrides: Sequence[str] | None = None) -> dict[str, float]:
+def train(
+    settings: Mapping[str, Any],
+    overrides: Sequence[str] | None = None,
+    *,
+    command: str | None = None,
+) -> dict[str, float]:
     """Train, test and explain.
 
     Args:
         settings: from :func:`sshml.config.plain_config`; the run's folder is ``paths.run``.
         overrides: what the command line of train.py changed of the configuration; a resumed run takes
             them up. None for a run that is part of another program's.
+        command: that does this run by itself, for the manifest; None for the one that was typed.
 
     Returns:
         The final values, as in ``metrics.json``: ``epoch``, counted from 0, and ``train/…`` and
@@ -45,14 +51,15 @@ def train(settings: Mapping[str, Any], overrides: Sequence[str] | None = None) -
     check_run(settings)
     if not is_sweep():  # whose jobs are what their folders are named after
         check_unused(settings)
-    run = RunFolder(settings["paths"]["run"], settings, overrides or ())
+    run = RunFolder(settings["paths"]["run"], settings, overrides or (), command)
+    by_itself = overrides is not None and command is None
     status, stopped_by = "failed", "error"
     try:
         metrics, stopped_by = _train(settings, run)
         status = "finished"
     except (KeyboardInterrupt, SystemExit):  # Lightning turns Ctrl-C into the latter
         status, stopped_by = "interrupted", "signal"
-        if overrides is not None:
+        if by_itself:
             print(f"interrupted; {way_on(run.path)}", file=sys.stderr)
         raise KeyboardInterrupt from None
     except DivergedError:
@@ -60,7 +67,7 @@ def train(settings: Mapping[str, Any], overrides: Sequence[str] | None = None) -
         raise
     finally:
         run.finish(status, stopped_by)
-    if stopped_by == "max_time" and overrides is not None:
+    if stopped_by == "max_time" and by_itself:
         print(f"stopped by trainer.max_time; {way_on(run.path)}", file=sys.stderr)
     print_summary(run, settings, metrics, stopped_by)
     return metrics

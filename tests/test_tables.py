@@ -5,7 +5,8 @@ import io
 
 import pytest
 
-from sshml.tables import csv_text, shown
+from sshml.errors import shown
+from sshml.tables import csv_text
 
 
 @pytest.mark.parametrize(

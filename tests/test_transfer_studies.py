@@ -182,9 +182,15 @@ def test_what_a_study_has_lost_is_told(run_transfer: Command) -> None:
     run = run_transfer(*TINY_TRANSFER, "data.W=[0.5]", "methods={plain:{}}")
     before = rows(run)
     for name, content, line in (
-        ("transfer.json", None, "does not hold rows of a study (JSONDecodeError"),
-        ("transfer.json", "[{}]", "does not hold rows of a study (KeyError"),
-        ("transfer.json", '{"a": 1}', "does not hold rows of a study (TypeError"),
+        ("transfer.json", None, "damaged, not valid JSON"),
+        ("transfer.json", "", "damaged, not valid JSON"),
+        ("transfer.json", "[NaN]", "damaged, not valid JSON"),
+        ("transfer.json", "\x00\x01", "damaged, not valid JSON"),
+        ("transfer.json", "[{}]", "does not hold rows of a study (0.method)"),
+        ("transfer.json", '{"a": 1}', "does not hold rows of a study (the whole)"),
+        ("transfer.json", json.dumps([{**before[0], "method": "../a"}]), "a study (0.method)"),
+        ("transfer.json", json.dumps([{**before[0], "accuracy": None}]), "a study (0.accuracy)"),
+        ("transfer.json", json.dumps([before[0], {**before[0], "n": "3"}]), "a study (1.n)"),
         ("config.yaml", "data: [", "damaged, not valid YAML"),
         ("config.yaml", "", "not the settings of a run of sshml; restore it"),
         ("manifest.json", None, "damaged, not valid JSON"),

@@ -16,10 +16,9 @@ from rich.console import Console
 
 from sshml import __version__
 from sshml.command import Parser
-from sshml.errors import ConfigError
+from sshml.errors import ConfigError, shown
 from sshml.study.compare import comparison
 from sshml.study.runs import Skipped, read_runs
-from sshml.tables import shown
 
 _NEEDED = ("pandas", "pyarrow", "sklearn")
 # Skipped folders that are listed on the terminal; the page has them all.

@@ -7,11 +7,10 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
-from sshml.errors import ConfigError
+from sshml.errors import ConfigError, shown
 from sshml.stored import StoredError
 from sshml.study.axes import as_text, differing
 from sshml.study.runs import read_config
-from sshml.tables import shown
 
 
 def comparison(folders: Sequence[Path]) -> Table:

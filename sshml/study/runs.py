@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from sshml.errors import ConfigError
+from sshml.errors import ConfigError, shown
 from sshml.stored import (
     CONFIG,
     EPOCHS,
@@ -22,7 +22,6 @@ from sshml.stored import (
     read_metrics,
     read_settings,
 )
-from sshml.tables import shown
 
 # A setting as it is compared: numbers as they are, everything else as text.
 Value = float | str

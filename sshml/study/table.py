@@ -8,10 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from sshml.errors import ConfigError, unknown_key
+from sshml.errors import ConfigError, shown, unknown_key
 from sshml.study.axes import Axis, find_axes
 from sshml.study.runs import Run
-from sshml.tables import shown
 
 _FIRST = ("folder", "status")
 _LAST = ("wall_time_s", "git_revision", "command")

@@ -15,7 +15,8 @@ from sshml.networks import build_network
 from sshml.stored import CONFIG, MANIFEST, read_settings, relocated
 from sshml.transfer.baselines import ONLY_METHOD
 from sshml.transfer.phase_diagram import HIGHEST_RATIO
-from sshml.transfer.study import Method, read_rows
+from sshml.transfer.rows import read_rows
+from sshml.transfer.study import Method
 from sshml.trust import check_classes, trusted
 
 # What may change when a study is resumed: it grows, shows more, or moves to another machine.

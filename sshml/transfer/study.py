@@ -16,13 +16,15 @@ from torch import nn
 from sshml.build import build
 from sshml.checkpoint import load_classifier, read_checkpoint
 from sshml.data.datamodule import SSHDataModule
-from sshml.errors import CheckpointError, ConfigError
+from sshml.errors import CheckpointError
 from sshml.run_folder import is_of_disk, write_atomically
 from sshml.stored import StoredError, read_manifest, relocated
 from sshml.tables import csv_text
 from sshml.training import train
 from sshml.transfer.baselines import BASELINES, ONLY_METHOD
+from sshml.transfer.commands import command_of, training_overrides
 from sshml.transfer.methods import TransferMethod
+from sshml.transfer.rows import read_rows, with_all_columns
 from sshml.transfer.scores import COLUMNS, Answers, Row, ask, fitted_thresholds, score
 from sshml.trust import trusted
 
@@ -110,26 +112,6 @@ def data_module(data: Mapping[str, Any]) -> SSHDataModule:
     return module
 
 
-def read_rows(folder: Path) -> list[Row]:
-    """Rows of the study in a folder, with all columns; none where there is no ``transfer.json``.
-
-    Raises:
-        ConfigError: if the file does not hold rows.
-    """
-    path = folder / "transfer.json"
-    if not path.is_file():
-        return []
-    try:
-        rows: list[Row] = json.loads(path.read_text())
-        list(map(_cell, rows))
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f"{path}: does not hold rows of a study ({type(error).__name__}: {error}); put it back, or "
-            "remove it to have the networks, which are kept, tested anew"
-        ) from error
-    return [_with_all_columns(row) for row in rows]
-
-
 Cell = tuple[str, float | str, int, float | None]
 
 
@@ -160,15 +142,10 @@ class Matrix:
 
     def add(self, rows: Iterable[Row]) -> None:
         """Add the rows of a cell and write the files; the detectors may be there, by another method."""
-        self.rows += [_with_all_columns(row) for row in rows if not self.has(_cell(row))]
+        self.rows += [with_all_columns(row) for row in rows if not self.has(_cell(row))]
         self.rows.sort(key=lambda r: (str(r["train_W"]), r["seed"], r["W"]))
         write_atomically(self._csv, csv_text(COLUMNS, self.rows))
         write_atomically(self._json, json.dumps(self.rows, indent=1) + "\n")
-
-
-def _with_all_columns(row: Row) -> Row:
-    """Detectors cost nothing, and older studies did not say what a network cost."""
-    return {name: row.get(name) for name in COLUMNS}
 
 
 class Network:
@@ -273,7 +250,12 @@ def trained_source(run: Mapping[str, Any], data: Mapping[str, Any]) -> Source:
     try:
         if not (folder / "metrics.json").is_file():
             print(f"training at W={strength_name(W)}, seed {seed} ({folder.name})", flush=True)
-            train({**run, "ckpt_path": str(last) if last.is_file() else None})
+            overrides = training_overrides(run)
+            train(
+                {**run, "ckpt_path": str(last) if last.is_file() else None},
+                overrides,
+                command=None if overrides is None else command_of(overrides),
+            )
         read_checkpoint(checkpoint, trusted(run))
         manifest = read_manifest(folder)
     except (CheckpointError, StoredError) as error:
