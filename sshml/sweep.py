@@ -105,7 +105,7 @@ def finished_metrics(folder: str) -> dict[str, float] | None:
     """
     path = Path(folder)
     if is_diverged(path) and not HydraConfig.get().sweeper.get("redo_diverged", False):
-        raise DivergedError(_error_of(path))
+        raise DivergedError(error_of(path))
     return read_metrics(path) if is_finished(path) else None
 
 
@@ -240,21 +240,24 @@ def print_what_is_left(folder: Path, jobs: Mapping[str, Sequence[str]]) -> int:
     for name, overrides in left.items():
         own = " ".join(o for o in overrides if o not in of_all and not o.startswith("hydra."))
         what = "diverged" if name in diverged else "failed"
-        print(f"{what}: {shown(own)}: {_error_of(folder / name)} ({shown(folder / name)})")
+        print(f"{what}: {shown(own)}: {error_of(folder / name)} ({shown(folder / name)})")
     counted = f"{len(jobs) - len(left)} of {len(jobs)} jobs are done"
     counted += f", {len(diverged)} diverged" * bool(diverged)
     print(f"{counted}; look at them with: python -m sshml.study {shown(folder)}")
     return len(left) - len(diverged)
 
 
-def _error_of(folder: Path) -> str:
+def error_of(folder: Path) -> str:
     """Why a job is not done, in one line."""
     path = folder / _ERROR
     if not path.is_file():
         return "its process ended" if manifest(folder) else "was not started"
-    with path.open("rb") as file:
-        file.seek(max(path.stat().st_size - _ERROR_BYTES, 0))
-        lines = file.read().decode(errors="replace").splitlines()
+    try:
+        with path.open("rb") as file:
+            file.seek(max(path.stat().st_size - _ERROR_BYTES, 0))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError as error:
+        return f"{_ERROR} cannot be read ({error.strerror})"
     traced = max((i for i, line in enumerate(lines) if line.startswith(" ")), default=-1)
     why = " ".join(lines[traced + 1 :])[:_LONGEST]
     return shown(re.sub(r"^sshml\.(\w+\.)+\w+: ", "", why))

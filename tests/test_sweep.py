@@ -18,7 +18,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.plugins import Plugins
 
 from sshml.cli import CONF_DIR, with_sweep_folder
-from sshml.sweep import job_name
+from sshml.study.runs import read_runs
+from sshml.sweep import error_of, is_diverged, is_finished, job_name
+from tests.study.synthetic import write_run
 
 FAILING = "+callbacks.own._target_=failing.FailsIfEven"
 
@@ -59,6 +61,65 @@ def test_a_sweep_does_what_is_missing_or_failed_and_no_more(run_train: Command, 
     earlier = json.loads((done / "manifest.json").read_text())["earlier"]
     assert [run["status"] for run in earlier] == ["running"]
     assert "train loss" not in resumed.out
+
+
+def test_a_job_that_diverges_is_recorded_and_not_done_again_unless_asked(
+    run_train: Command, tmp_path: Path
+) -> None:
+    command = ("-m", *TINY, "optimizer.lr=0.01,1e20", "trainer.precision=32-true")
+    first = run_train(*command)
+    assert first.status == 0, first.err
+    (line,) = (line for line in first.out.splitlines() if line.startswith("diverged: "))
+    assert line.startswith("diverged: optimizer.lr=1e+20: training loss ")
+    assert "epoch 1" in line
+    assert "1 of 2 jobs are done, 1 diverged; look at them with: python -m sshml.study" in first.out
+    assert statuses(tmp_path) == ["diverged", "finished"]
+
+    again = run_train(*command)
+    assert again.status == 0
+    assert "2 jobs, 0 of them to do" in again.out
+    assert line in again.out.splitlines()
+    asked = run_train(*command, "hydra.sweeper.redo_diverged=true")
+    assert "2 jobs, 1 of them to do" in asked.out
+    assert line in asked.out.splitlines()
+
+    runs, skipped = read_runs([tmp_path / "runs"])
+    assert len(runs) == 1
+    assert [folder.reason for folder in skipped] == ["diverged: its loss was no longer finite"]
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "metrics.json", "error.txt"])
+@pytest.mark.parametrize("content", [b"", b"{", bytes(range(256)), b"[1]", b"x" * 1_000_000])
+def test_a_job_with_a_damaged_file_is_not_done(tmp_path: Path, name: str, content: bytes) -> None:
+    folder = write_run(tmp_path / "CNN_1", [], 0.9)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "job": folder.name}))
+    assert is_finished(folder)
+    (folder / name).write_bytes(content)
+    assert is_finished(folder) == (name == "error.txt")
+    assert is_diverged(folder) is False
+    if name == "manifest.json":  # as a job that failed has none, or half of one
+        (folder / "error.txt").write_bytes(content)
+    assert len(error_of(folder)) <= 500
+    assert error_of(folder).isprintable()
+
+
+def test_a_damaged_job_is_done_again_from_its_last_epoch(run_train: Command, tmp_path: Path) -> None:
+    command = ("-m", *TINY, "seed=0,1")
+    assert run_train(*command).status == 0
+    first, second = sorted(tmp_path.glob("runs/sweeps/*/*/metrics.json"))
+    metrics = first.read_text()
+    first.write_text(metrics[:20])
+    again = run_train(*command)
+    assert "2 jobs, 1 of them to do" in again.out
+    assert again.status == 0
+    assert first.read_text() == metrics
+
+    (second.parent / "manifest.json").write_text("{")
+    refused = run_train(*command)
+    assert refused.status == 1
+    (line,) = (line for line in refused.out.splitlines() if line.startswith("failed: "))
+    assert f"{second.parent}/manifest.json: damaged, not valid JSON" in line
 
 
 def test_a_sweep_is_named_by_what_it_is() -> None:
@@ -261,6 +322,23 @@ def test_ready_studies_have_nothing_to_mend(run_train: Command, tmp_path: Path, 
         done = run_train(f"sweep={study}", f"hydra.sweep.dir={tmp_path}")
     assert done.status == 2
     assert "another process is running this sweep" in done.err
+
+
+def test_a_trial_that_diverges_fails(run_train: Command, tmp_path: Path) -> None:
+    optuna = pytest.importorskip("optuna")
+    axes = {"lr": "1e20", "momentum": "0.9", "weight_decay": "0.0"}
+    choices = (f"optimizer.{key}=choice({value})" for key, value in axes.items())
+    command = ("sweep=search", *TINY, *choices, "hydra.sweeper.n_trials=1")
+    for _ in range(2):  # the second one does not train
+        done = run_train(*command)
+        assert done.status == 1
+        assert done.err.endswith("error: 0 of 1 trials are done; the same command tries others\n")
+        assert "0 of 1 jobs are done, 1 diverged" in done.out
+    (folder,) = tmp_path.glob("runs/sweeps/search_*")
+    study = optuna.load_study(study_name="sshml", storage=f"sqlite:///{folder}/optuna.db")
+    assert {trial.state for trial in study.trials} == {optuna.trial.TrialState.FAIL}
+    (job,) = folder.glob("*/manifest.json")
+    assert json.loads(job.read_text())["earlier"] == []
 
 
 def test_a_search_goes_on_with_its_study(run_train: Command, tmp_path: Path) -> None:
