@@ -82,7 +82,7 @@ def run_folder(folder: Path) -> Path:
 
 def run_folders(folder: Path) -> list[Path]:
     """The run folders of a working directory, the newest last."""
-    return sorted(path for path in folder.glob("runs/*/*") if path.is_dir())
+    return sorted(path for path in folder.glob("runs/2*/*") if path.is_dir())
 
 
 def require(fault: str | None) -> None:

@@ -1,6 +1,7 @@
 """A few of each kind; ``python -m tests.faults`` tries many."""
 
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -61,24 +62,15 @@ def test_what_is_lost_is_counted_and_can_be_repeated(capsys: pytest.CaptureFixtu
 
 
 def test_a_difference_of_one_bit_is_found(tmp_path: Path) -> None:
-    run = reference("train.py", PLAIN).folder
-    copy = tmp_path / "run"
-    copy.mkdir()
-    for path in run.rglob("*"):
-        place = copy / path.relative_to(run)
-        place.mkdir() if path.is_dir() else place.write_bytes(path.read_bytes())
+    run, copy = tmp_path / "run", tmp_path / "copy"
+    for place in (run, copy):
+        shutil.copytree(reference("train.py", PLAIN).folder, place)
     assert difference(run, copy) is None
     last = copy / "checkpoints" / "last.ckpt"
     content = torch.load(last, weights_only=True)
     name, weight = next(iter(content["state_dict"].items()))
     weight.view(-1)[0] = weight.view(-1)[0].nextafter(torch.tensor(1e9))
     torch.save(content, last)
-    assert (
-        difference(run, copy)
-        == f"checkpoints/last.ckpt differs in state_dict in {name}: "
-        + ((difference(run, copy) or "").partition(": ")[2])
-    )
-    (copy / "metrics.csv.part").touch()
     found = difference(run, copy)
     assert found is not None
     assert found.startswith(f"checkpoints/last.ckpt differs in state_dict in {name}: ")
