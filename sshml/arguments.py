@@ -58,9 +58,6 @@ def with_quoted_paths(arguments: Sequence[str]) -> list[str]:
     """Quote the paths among the arguments, so that Hydra takes them as typed.
 
     In a sweep commas still separate jobs.
-
-    Raises:
-        ConfigError: for a path that no file can have.
     """
     several = is_multirun(arguments)
     return [_quoted(a, several) if is_override(a) and key_of(a) in PATH_KEYS else a for a in arguments]
@@ -69,17 +66,26 @@ def with_quoted_paths(arguments: Sequence[str]) -> list[str]:
 def _quoted(override: str, several: bool) -> str:
     key, _, value = override.partition("=")
     if several and not re.search(r"['\"()\[\]{}]", value):
-        return f"{key}={','.join(_quoted_value(key, part) for part in value.split(','))}"
-    return f"{key}={_quoted_value(key, value)}"
+        return f"{key}={','.join(_quoted_value(part) for part in value.split(','))}"
+    return f"{key}={_quoted_value(value)}"
 
 
-def _quoted_value(key: str, value: str) -> str:
+def _quoted_value(value: str) -> str:
     if _PLAIN.fullmatch(value) or _QUOTED.fullmatch(value):
-        text, quoted = plain_path(f"{key}={value}"), value
-    else:
-        text, quoted = value, QuotedString(value, Quote.single).with_quotes()
-    _check_path(key, text)
+        return value
+    quoted: str = QuotedString(value, Quote.single).with_quotes()
     return quoted
+
+
+def check_paths(arguments: Sequence[str]) -> None:
+    """Check the paths among the arguments.
+
+    Raises:
+        ConfigError: for one that no file can have.
+    """
+    for argument in arguments:
+        if is_override(argument) and key_of(argument) in PATH_KEYS:
+            _check_path(key_of(argument), plain_path(argument))
 
 
 def _check_path(key: str, path: str) -> None:

@@ -16,7 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from sshml.arguments import as_new_run, check_flags, key_of, with_quoted_paths
+from sshml.arguments import as_new_run, check_flags, check_paths, key_of, with_quoted_paths
 from sshml.errors import ConfigError, UnfinishedError, fail
 from sshml.hardware import fastest_precision, jobs_at_once
 from sshml.messages import CONF_DIR, line_of
@@ -178,6 +178,7 @@ def run(main: Callable[..., object], name: str = "train") -> int:
     on_early_end(remove_unused_folder)
     try:
         flags = check_flags(sys.argv[1:], name)
+        check_paths(sys.argv[1:])
         arguments = with_quoted_paths(with_recorded_overrides(sys.argv[1:]))
         sys.argv[1:] = with_sweep_folder(as_new_run(arguments, name))
         entry = hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=name)(main)

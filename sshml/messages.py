@@ -135,7 +135,7 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
     if name in known and key in (name, f"{parent}.{name}"):
         return f"{override}: other options set parts of {key} already; add to them by +{key}.NAME=VALUE"
     if not parent:
-        known |= {path.name for path in CONF_DIR.iterdir() if path.is_dir()}
+        known |= _top_level(config_name)
     return f"{override}: {unknown_key(parent, name, known)}"
 
 

@@ -15,8 +15,6 @@ MISTAKES = {
     "data=[[]]": ["no such option", "expected one of ssh"],
     "model._target_=77": ["expected the dotted name of a class or function"],
     "trainer.default_root_dir.x=77": ["no such key", "expected one of accelerator"],
-    "~data": ["data._target_=None", "expected the dotted name"],
-    "++data.W={1:2}": ["has the key 1", "expected names"],
     "data.n_cells=9223372036854775807": ["GB of memory here"],
     "data.batch_size=9223372036854775808": ["GB of memory here"],
     "data.n_train=9223372036854775807": ["GB of memory here"],
@@ -88,6 +86,8 @@ MISTAKES = {
 
 # Likewise, where the line begins with another key, or does not repeat the value.
 OTHER_MISTAKES = {
+    "++data.W={1:2}": ["has the key 1", "expected names"],
+    "~data": ["data._target_=None", "expected the dotted name"],
     "trainer.max_epochs=${no.such}": ["error: trainer.max_epochs: ", "'no.such' not found"],
     "callbacks.maps=${data}": ["expected a class derived from pytorch_lightning.Callback"],
     "+model.widths.0=3": ["widths"],
