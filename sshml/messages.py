@@ -23,6 +23,7 @@ from sshml.start import how_to_install
 CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
 # Where Hydra reads the command line and the configuration files, and what these say of itself.
 _COMPOSING = (
+    "hydra._internal.callbacks.__init__",
     "hydra._internal.config_loader_impl",
     "hydra.core.override_parser",
     "hydra.core.plugins",

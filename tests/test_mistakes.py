@@ -86,6 +86,7 @@ MISTAKES = {
 
 # Likewise, where the line begins with another key, or does not repeat the value.
 OTHER_MISTAKES = {
+    "hydra.callbacks=${sshml.job_name:}": ["hydra.callbacks=${sshml.job_name:}"],
     "++data.W={1:2}": ["has the key 1", "expected names"],
     "~data": ["data._target_=None", "expected the dotted name"],
     "trainer.max_epochs=${no.such}": ["error: trainer.max_epochs: ", "'no.such' not found"],
