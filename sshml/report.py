@@ -147,4 +147,4 @@ def print_summary(
     if upload := upload_command(run.path):
         paths["upload with"] = upload
     for name, path in paths.items():
-        console.print(f"{name + ':':<14}{path}", soft_wrap=True, highlight=False)
+        console.print(f"{name + ':':<14}{path}", soft_wrap=True, highlight=False, markup=False)

@@ -194,3 +194,9 @@ def test_an_interruption_keeps_what_was_done_and_says_how_to_go_on(
     assert json.loads((folder / "manifest.json").read_text())["status"] == "interrupted"
     assert f"ckpt_path={folder / 'checkpoints' / 'last.ckpt'}" in out + err
     assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] >= 0
+
+
+def test_a_folder_is_printed_as_it_is_called(run_train: Command) -> None:
+    done = run_train(*TINY, "figures=false", "hydra.run.dir='runs/a[/b] [red]'")
+    assert done.status == 0, done.err
+    assert "/runs/a[/b] [red]/metrics.json\n" in done.out

@@ -17,6 +17,7 @@ from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from sshml.checkpoint import read_checkpoint
@@ -115,7 +116,7 @@ def _print(means: Sequence[Row], told: Sequence[Mapping[str, Any]]) -> None:
             line = (row["explanation"] or "", row["chains"], row["measure"])
             shown.setdefault(line, {})[row["W"]] = _cell(row)
         table = Table(
-            title=f"{group}, {networks} network{'s' if networks > 1 else ''} (%)",
+            title=f"{escape(group)}, {networks} network{'s' if networks > 1 else ''} (%)",
             box=SIMPLE,
             title_style="bold",
         )
@@ -135,7 +136,7 @@ def _print(means: Sequence[Row], told: Sequence[Mapping[str, Any]]) -> None:
         for found in told:
             interval = f"{found['low']:.2f} to {found['high']:.2f}"
             table.add_row(
-                found["group"], found["explanation"].replace("_", " "), found["measure"],
+                escape(found["group"]), found["explanation"].replace("_", " "), found["measure"],
                 f"{found['W']:g}", f"{found['networks']}", f"{found['spearman']:.2f}", interval,
             )  # fmt: skip
         console.print(table)

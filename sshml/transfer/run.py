@@ -259,6 +259,6 @@ def print_places(run: RunFolder) -> None:
     }.items():
         if not path.exists():
             continue
-        console.print(f"{name + ':':<14}{path}", soft_wrap=True, highlight=False)
+        console.print(f"{name + ':':<14}{path}", soft_wrap=True, highlight=False, markup=False)
     if upload := upload_command(run.path):
-        console.print(f"{'upload with:':<14}{upload}", soft_wrap=True, highlight=False)
+        console.print(f"{'upload with:':<14}{upload}", soft_wrap=True, highlight=False, markup=False)
