@@ -20,6 +20,10 @@ MEMORY = 3 << 30
 _BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{chr(98 + i)}: &{chr(98 + i)} [{','.join([f'*{chr(97 + i)}'] * 9)}]\n" for i in range(9)
 )
+_NAMES = (
+    "metrics.csv", "manifest.json", "config.yaml", "transfer.json", "metrics.json", "best.ckpt",
+    "last.ckpt",
+)  # fmt: skip
 # What replaces a whole file: whatever it is, and by its kind.
 _ANY = (b"", b"\x00" * 100, b"\x80\x81\xfe\xff", b"PK\x03\x04", b"\x1b[31m\n")
 _OF_KIND = {
@@ -28,7 +32,8 @@ _OF_KIND = {
         b'{"a": NaN}', b"\xef\xbb\xbf{}", b'{"status": "finished"}', b'[{"a": "2024-01-01"}]',
     ),
     ".yaml": (
-        _BOMB.encode(), b"a: 2024-01-01\n", b"- a\n", b"{}", b"null", b"text", b"- " * 50_000, b"a: [1",
+        *[_BOMB.encode()] * 8, b"a: 2024-01-01\n", b"- a\n", b"{}", b"null", b"text", b"a: [1",
+        b"- " * 50_000,
         b"1: a\n", b"!!python/object/apply:os.getcwd []\n", b"x: &a {y: *a}\npaths: {run: x}\n",
         b"paths: {run: 3}\n", b"data: .nan\n",
     ),
@@ -47,11 +52,10 @@ _VALUES: tuple[Any, ...] = (
 
 def attempt(rng: random.Random, folder: Path) -> None:
     """Damage a file, and run a program that reads it."""
-    reader = rng.choice(READERS)
     runs = copy(folder)
-    found = reader.files(runs)
-    name = rng.choice(sorted({path.name for path in found}))
-    path = rng.choice([path for path in found if path.name == name])
+    name = rng.choice(_NAMES)
+    reader = rng.choice([reader for reader in READERS if _named(name, reader.files(runs))])
+    path = rng.choice(_named(name, reader.files(runs)))
     arguments = reader.arguments(folder)
     how = damage(rng, path)
     before = snapshot(runs)
@@ -59,6 +63,10 @@ def attempt(rng: random.Random, folder: Path) -> None:
     what = f"{path.relative_to(folder)} {how}, {reader.program} {' '.join(arguments)[:60]}"
     fault = ended.fault(0, 1, 2) or _harm(before, runs, writes=reader.writes and ended.status != 2)
     require(fault and f"{what}: {fault}")
+
+
+def _named(name: str, paths: list[Path]) -> list[Path]:
+    return [path for path in paths if path.name == name]
 
 
 def _harm(before: dict[str, bytes], runs: Path, *, writes: bool) -> str | None:
@@ -90,9 +98,10 @@ def _cut(rng: random.Random, path: Path) -> str:
 
 
 def _other(rng: random.Random, path: Path) -> str:
-    content = rng.choice((*_ANY, *_OF_KIND[path.suffix], *_OF_KIND[path.suffix]))
-    path.write_bytes(content)
-    return f"replaced by {content[:30]!r}"
+    content = rng.choice(_ANY if rng.random() < 0.25 else _OF_KIND[path.suffix])
+    followed = path.suffix in {".yaml", ".csv"} and rng.random() < 0.5
+    path.write_bytes(path.read_bytes() + content if followed else content)
+    return f"{'followed' if followed else 'replaced'} by {content[:30]!r}"
 
 
 def _missing(rng: random.Random, path: Path) -> str:
