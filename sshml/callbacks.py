@@ -85,6 +85,8 @@ class RunCheckpoint(ModelCheckpoint):
         def moved(value: Any) -> Any:
             return value.replace(before, now) if isinstance(value, str) else value
 
+        if not Path(moved(state_dict["best_model_path"])).is_file():
+            return  # a checkpoint was copied without its run: the best network is of what follows
         state = {name: moved(value) for name, value in state_dict.items()}
         best = {moved(path): score for path, score in state_dict["best_k_models"].items()}
         super().load_state_dict({**state, "best_k_models": best})
@@ -106,6 +108,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Write a checkpoint."""
         content = io.BytesIO()
         torch.save(checkpoint, content)
+        Path(path).parent.mkdir(exist_ok=True)
         write_atomically(Path(path), content.getvalue())
 
 
@@ -172,7 +175,7 @@ class MapPanels(Callback):
         if examples and trainer.is_global_zero:
             figure = map_panel(examples, f"Class activation maps, {title}")
             path = Path(trainer.default_root_dir, "figures", f"{name}.png")
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(exist_ok=True)
             figure.savefig(path, dpi=100)
             for logger in pictured(trainer.loggers):
                 logger.figure(name.split("_epoch_", maxsplit=1)[0], figure, trainer.current_epoch)

@@ -36,9 +36,8 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     The old file stays until the new one is whole and on the disk. Of several processes one writes.
 
     Raises:
-        OSError: if it cannot be written; the old file is still there.
+        OSError: if it cannot be written, or its folder is gone; an old file is still there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + _PART)
     try:
         with part.open("wb") as file:
@@ -143,6 +142,7 @@ class RunFolder:
         self.path = Path(path)
         self.figures = self.path / "figures"
         self._start = time.monotonic()
+        self.path.mkdir(parents=True, exist_ok=True)
         earlier = read_manifest(self.path) if (self.path / MANIFEST).exists() else {}
         for part in self.path.rglob(f"*{_PART}"):  # of an earlier process that was killed
             part.unlink()

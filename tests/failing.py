@@ -44,3 +44,14 @@ class ChecksRows(ModelCheckpoint):
         missing = {"train/loss", "val/loss", "lr"} - row.keys()
         if row["epoch"] != trainer.current_epoch or missing:
             raise RuntimeError(f"epoch {trainer.current_epoch}: {row} lacks {missing}")
+
+
+class MovesFolder(pl.Callback):
+    """Moves a folder away when the second epoch begins."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        if trainer.current_epoch == 1:
+            self.folder.rename(self.folder.with_name("moved"))

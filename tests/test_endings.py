@@ -141,6 +141,27 @@ def test_results_are_never_written_over(run_train: Command) -> None:
     assert {path: path.read_bytes() for path in first.folder.rglob("*") if path.is_file()} == kept
 
 
+def test_a_run_whose_folder_is_moved_away_ends_in_one_line(run_train: Command, tmp_path: Path) -> None:
+    done = run_train(
+        *TINY, "trainer.max_epochs=3", "hydra.run.dir=runs/a/b",
+        "+callbacks.mover._target_=failing.MovesFolder", f"+callbacks.mover.folder={tmp_path / 'runs'}",
+    )  # fmt: skip
+    assert "No such file or directory" in one_error(done, 1)
+    assert (tmp_path / "moved" / "a" / "b" / "metrics.csv").is_file()
+    assert not (tmp_path / "runs" / "a" / "b" / "checkpoints").exists()
+
+
+def test_a_checkpoint_that_was_copied_trains_on_elsewhere(run_train: Command, tmp_path: Path) -> None:
+    run = run_train(*TINY, "optimizer.lr=0.5")
+    copied = tmp_path / "copied.ckpt"
+    copied.write_bytes((run.folder / "checkpoints" / "last.ckpt").read_bytes())
+    # A rate so high that nothing is better than what the first run had.
+    done = run_train(*TINY, "optimizer.lr=0.5", f"ckpt_path={copied}", "trainer.max_epochs=2")
+    assert done.status == 0, done.err
+    assert done.folder != run.folder
+    assert done.metrics["epoch"] == 1
+
+
 def test_the_saved_settings_name_no_folder(run_train: Command) -> None:
     done = run_train(*TINY)
     text = (done.folder / "config.yaml").read_text()
