@@ -90,6 +90,7 @@ class RunCheckpoint(ModelCheckpoint):
         state = {name: moved(value) for name, value in state_dict.items()}
         best = {moved(path): score for path, score in state_dict["best_k_models"].items()}
         super().load_state_dict({**state, "best_k_models": best})
+        self.current_score = state["current_score"]  # Lightning leaves it out
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

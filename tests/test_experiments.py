@@ -125,7 +125,7 @@ def test_the_network_of_the_last_epoch_is_kept(run_train: Command) -> None:
     for choice, ends_last in (("default", False), ("last_epoch", True)):
         done = run_train(
             *small, f"callbacks={choice}", "trainer.max_epochs=4", "scheduler=step",
-            "scheduler.step_size=1", "scheduler.gamma=1e4",
+            "scheduler.step_size=1", "scheduler.gamma=100",
         )  # fmt: skip
         assert done.status == 0, done.err
         history = list(csv.DictReader((done.folder / "metrics.csv").open(newline="")))
