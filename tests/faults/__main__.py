@@ -20,12 +20,12 @@ from tests.faults.core import Kind, go
 KINDS = {
     "kills": (kills.attempt, 50),
     "signals": (signals.attempt, 30),
-    "disks": (disks.attempt, 30),
+    "disks": (disks.attempt, 20),
     "configurations": (composing.attempt, 2000),
     "files": (files.attempt, 200),
     "folders": (folders.attempt, 60),
     "wandb": (services.attempt, 4),
-    "sweeps": (sweeps.attempt, 4),
+    "sweeps": (sweeps.attempt, 3),
 }
 
 

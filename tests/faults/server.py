@@ -55,12 +55,14 @@ def warm() -> None:
     import sklearn.ensemble  # noqa: F401
     import torch
     import wandb  # noqa: F401
+    from hydra import compose, initialize_config_dir
 
     import sshml.explain.measures
     import sshml.study.report
     import sshml.sweep
     import sshml.transfer.run
     import sshml.uncertainty  # noqa: F401
+    from sshml.cli import CONF_DIR
     from sshml.data.datamodule import SSHDataModule
     from sshml.data.streams import Split
     from sshml.provenance import git_revision, versions
@@ -70,6 +72,8 @@ def warm() -> None:
     data.dataset(Split.TEST).__getitems__(range(4))
     git_revision()
     versions()
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        compose("train", ["data.n_cells=8"])
 
 
 def copies() -> Request:
