@@ -21,6 +21,7 @@ from sshml.module import PhaseClassifier
 from sshml.parallel import BatchNormSync, Termination, ending_processes
 from sshml.report import draw_figures, log_results, print_summary
 from sshml.run_folder import RunFolder, check_unused
+from sshml.stored import EPOCHS, read_epochs
 
 
 def train(
@@ -51,6 +52,9 @@ def train(
     check_run(settings)
     if not is_sweep():  # whose jobs are what their folders are named after
         check_unused(settings)
+    folder = Path(settings["paths"]["run"])
+    if (folder / EPOCHS).is_file():
+        read_epochs(folder)  # a damaged file is reported before anything is written
     run = RunFolder(settings["paths"]["run"], settings, overrides or (), command)
     by_itself = overrides is not None and command is None
     status, stopped_by = "failed", "error"
@@ -136,10 +140,10 @@ def _train(settings: Mapping[str, Any], run: RunFolder) -> tuple[dict[str, float
             trainer.test(module, datamodule, ckpt_path=best, verbose=False, weights_only=True)
             epoch = module.epoch_loaded if best else max(history.rows)
             metrics = {**history.rows[epoch], **history.test}
-            run.write_metrics(metrics)
             if trainer.is_global_zero and settings["figures"]:
                 drawn = draw_figures(run, settings, datamodule, history, predictions, epoch)
                 log_results(loggers, drawn, predictions, epoch)
+            run.write_metrics(metrics)  # last: a run that has them is whole
             if trainer.is_global_zero:
                 for logger in pictured(loggers):
                     logger.artifact(run.path)
