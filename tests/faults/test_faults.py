@@ -24,7 +24,7 @@ SEEDS = {
 }
 
 
-# Known to be lost still: an empty folder of runs is left over; a resumed study's manifest and times differ.
+# Known to be lost still: an empty folder of runs is left; a resumed study's manifest and times differ.
 OPEN = {("signals", 6), ("disks", 1), ("disks", 2), ("disks", 3)}
 
 
