@@ -160,7 +160,7 @@ def _check_completion(overrides: Sequence[str]) -> None:
 
 
 def as_new_run(arguments: Sequence[str], name: str) -> list[str]:
-    """Take ``rerun=RUN`` away, whose overrides are among the arguments, and what goes on with a run.
+    """Remove ``rerun=RUN``, whose overrides are among the arguments, and whatever would resume a run.
 
     Args:
         arguments: of the command line, with the recorded overrides of the run.

@@ -1,4 +1,4 @@
-"""What is said of an error, in one line, instead of its traceback."""
+"""Turns an error into one line instead of a traceback."""
 
 import re
 import traceback

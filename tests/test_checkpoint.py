@@ -1,4 +1,4 @@
-"""Checkpoints: loading a trained network, and what is said of damaged ones."""
+"""Checkpoints: loading a trained network, and errors for damaged ones."""
 
 import zipfile
 from collections.abc import Callable
