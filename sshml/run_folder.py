@@ -150,7 +150,7 @@ class RunFolder:
             "status": "running",
             # As typed; sys.argv has a resumed run's settings too.
             "command": command or shlex.join(sys.orig_argv),
-            "overrides": [o for o in overrides if not o.startswith("ckpt_path=")],
+            "overrides": [o for o in overrides if not o.startswith(("ckpt_path=", "resume="))],
             "seed": settings["seed"],
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "wall_time_s": None,

@@ -1,5 +1,6 @@
 """Comparing what two runs have left, file by file and bit by bit."""
 
+import csv
 import json
 import os
 from pathlib import Path
@@ -9,7 +10,10 @@ import torch
 import yaml
 
 # What differs between two runs of the same thing, or tells what became of one of them.
-_OF_ONE_RUN = {"started", "wall_time_s", "earlier", "command", "ckpt_path", "resume"}
+_OF_ONE_RUN = {
+    "started", "wall_time_s", "earlier", "command", "ckpt_path", "resume", "train_seconds",
+    "adapt_seconds",
+}  # fmt: skip
 # Files of libraries, which put times and process numbers into them and their names.
 _OF_LIBRARIES = {"wandb", "tensorboard"}
 
@@ -49,8 +53,10 @@ def _content(path: Path, folder: Path) -> Any:
         return _plain(json.loads(path.read_text()), folder)
     if path.suffix == ".yaml":
         return _plain(yaml.safe_load(path.read_text()), folder)
-    content = path.read_bytes()
-    return content.decode().splitlines() if path.suffix == ".csv" else content
+    if path.suffix == ".csv":
+        with path.open(newline="") as file:
+            return _plain(list(csv.DictReader(file)), folder)
+    return path.read_bytes()
 
 
 def _plain(value: Any, folder: Path) -> Any:
