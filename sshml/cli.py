@@ -116,12 +116,12 @@ def with_sweep_folder(arguments: list[str]) -> list[str]:
 
 def remove_unused_folder() -> None:
     """Remove the folder that Hydra made for a run, if nothing is in it, and those above."""
-    with contextlib.suppress(Exception):  # there may be none, and no configuration yet
+    with contextlib.suppress(Exception):  # there may be no configuration yet
         folder = Path(HydraConfig.get().runtime.output_dir)
-        folder.rmdir()
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", folder.parent.name):
-            folder.parent.rmdir()
-            folder.parent.parent.rmdir()
+        dated = re.fullmatch(r"\d{4}-\d\d-\d\d", folder.parent.name)
+        for empty in [folder, *([folder.parent, folder.parent.parent] if dated else [])]:
+            with contextlib.suppress(FileNotFoundError):  # Hydra was about to make it
+                empty.rmdir()
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Random command lines, from the configuration's own keys and against them."""
 
+import functools
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -76,6 +77,7 @@ def _keys(node: Any, prefix: str = "") -> Iterator[str]:
             yield from _keys(value, f"{prefix}{key}.")
 
 
+@functools.cache
 def _known() -> tuple[list[str], dict[str, list[str]]]:
     """All keys of ``conf/``, and its groups with their options."""
     keys: set[str] = set(_EXTRA_KEYS)

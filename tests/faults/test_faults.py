@@ -24,14 +24,8 @@ SEEDS = {
 }
 
 
-# Known to be lost still: an empty folder of runs is left over.
-OPEN = {("signals", 6)}
-
-
 @pytest.mark.parametrize(("name", "seed"), [(name, seed) for name in SEEDS for seed in SEEDS[name]])
-def test_a_fault_loses_nothing(name: str, seed: int, request: pytest.FixtureRequest) -> None:
-    if (name, seed) in OPEN:
-        request.applymarker(pytest.mark.xfail(reason="not mended yet"))
+def test_a_fault_loses_nothing(name: str, seed: int) -> None:
     (kind,) = kinds(name)
     kind.run(seed)
     if kind.skipped is not None:
