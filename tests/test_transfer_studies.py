@@ -233,7 +233,7 @@ def test_sigterm_outside_of_training_is_an_interruption(tmp_path: Path) -> None:
             break
     _, err = run.communicate(timeout=120)
     assert run.returncode == 130
-    assert "interrupted; go on with: python transfer.py resume=" in err
+    assert "interrupted; resume with: python transfer.py resume=" in err
     (manifest,) = tmp_path.glob("*/*/manifest.json")
     assert json.loads(manifest.read_text())["status"] == "interrupted"
 

@@ -1,5 +1,6 @@
 """Where scalars and figures go: the run folder always, Weights & Biases or TensorBoard beside it."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +27,18 @@ __all__ = [
 ]
 
 
+@contextmanager
+def _own_environment() -> Iterator[None]:
+    """Undo what loggers set in the environment, as Lightning's WandbLogger(offline=True) does."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@_own_environment()
 def check_loggers(settings: Mapping[str, Any]) -> None:
     """Build every logger once and throw it away; none of them begins to log before it is used.
 
@@ -49,19 +62,20 @@ def opened(settings: Mapping[str, Any], job_type: JobType) -> Iterator[list[Logg
     """The loggers that the settings name, finished at the end, as failed if the block raises."""
     loggers: list[Logger] = []
     exit_code = 1
-    try:
-        for node in settings["logger"].values():
-            logger: Logger = build(node)
-            loggers.append(logger)
-            if isinstance(logger, PictureLogger):
-                logger.start(settings, job_type)
-            else:
-                logger.log_hyperparams(dict(settings))
-        yield loggers
-        exit_code = 0
-    finally:
-        for logger in pictured(loggers):
-            logger.finish(exit_code)
+    with _own_environment():
+        try:
+            for node in settings["logger"].values():
+                logger: Logger = build(node)
+                loggers.append(logger)
+                if isinstance(logger, PictureLogger):
+                    logger.start(settings, job_type)
+                else:
+                    logger.log_hyperparams(dict(settings))
+            yield loggers
+            exit_code = 0
+        finally:
+            for logger in pictured(loggers):
+                logger.finish(exit_code)
 
 
 def pictured(loggers: Iterable[Logger]) -> list[PictureLogger]:

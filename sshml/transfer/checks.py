@@ -103,7 +103,7 @@ def _settings_of(folder: Path, trust: Sequence[str]) -> dict[str, Any]:
     stored = read_settings(folder)
     if "ckpt_path" in stored:
         raise ConfigError(
-            f"resume={folder}: a run of train.py; go on with it by python train.py "
+            f"resume={folder}: a run of train.py; resume it with python train.py "
             f"ckpt_path={folder}/checkpoints/last.ckpt"
         )
     try:

@@ -232,7 +232,7 @@ def strength_name(W: float | str | Sequence[float]) -> float | str:
 
 
 def trained_source(run: Mapping[str, Any], data: Mapping[str, Any]) -> Source:
-    """Train a source, or go on with its training, or take what an earlier run has trained.
+    """Train a source, resume its training, or take what an earlier run has trained.
 
     Args:
         run: from :func:`source_settings`.
