@@ -112,6 +112,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Path(path).parent.mkdir(exist_ok=True)
         write_atomically(Path(path), content.getvalue())
 
+    def remove_checkpoint(self, path: str | Path) -> None:
+        """Remove a file, or a link to one. Lightning would remove a folder of that name, too."""
+        Path(path).unlink(missing_ok=True)
+
 
 class MapPanels(Callback):
     """Draws profiles, their maxima and the maps of both classes, during validation and at test.

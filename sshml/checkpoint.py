@@ -20,6 +20,8 @@ CHECKPOINT_FORMAT = 1
 _NETWORK_PREFIX = "network."
 # A network of a million tensors would be one of ours by no means.
 _MOST_VALUES = 1_000_000
+# Such as a kernel's size, or a class's name.
+_SETTINGS_WITHOUT_WEIGHTS = 100
 _MAX_DEPTH = 32
 _LONGEST_TEXT = 1_000
 # Of data settings: images of 4000 x 4000, and grids of t1 of 1 GB.
@@ -195,6 +197,13 @@ def _check_plain(value: Any, path: str = "hyper_parameters", depth: int = 0) -> 
         )
 
 
+def _count(settings: Any) -> int:
+    """Values within plain data."""
+    if isinstance(settings, Mapping):
+        return sum(map(_count, settings.values()))
+    return sum(map(_count, settings)) if isinstance(settings, list | tuple) else 1
+
+
 def _is_plain(value: Any) -> bool:
     """Whether a value is one that a configuration has, which can be shown too."""
     if isinstance(value, str):
@@ -207,6 +216,9 @@ def _is_plain(value: Any) -> bool:
 def _empty_network(checkpoint: Mapping[str, Any], trust: Sequence[str]) -> nn.Module:
     """The network of a checkpoint without memory for its weights, which are checked to fit it."""
     node = checkpoint["hyper_parameters"]["network"]
+    # Building a network takes the longer the more layers its settings name; each has weights.
+    if (n := _count(node)) > _SETTINGS_WITHOUT_WEIGHTS + len(checkpoint["state_dict"]):
+        raise CheckpointError(f"damaged, its network has {n} settings, more than weights; restore it")
     check_class("model", node.get(TARGET), trust)
     check_classes(node, trust, "model")
     try:
@@ -270,7 +282,8 @@ def network_state(network: nn.Module, checkpoint: Mapping[str, Any]) -> dict[str
         A ``state_dict`` for the network.
 
     Raises:
-        CheckpointError: naming the first weight that is missing, surplus or of another shape.
+        CheckpointError: naming the first weight that is missing, surplus, of another shape or kind of
+            number, or not finite.
     """
     state = {
         name.removeprefix(_NETWORK_PREFIX): value
@@ -280,7 +293,7 @@ def network_state(network: nn.Module, checkpoint: Mapping[str, Any]) -> dict[str
     expected = network.state_dict()
     for name in sorted(expected.keys() | state.keys()):
         shapes = [tuple(s[name].shape) if name in s else None for s in (state, expected)]
-        if shapes[0] == shapes[1] and state[name].is_complex() != expected[name].is_complex():
+        if shapes[0] == shapes[1] and _kind(state[name]) != _kind(expected[name]):
             raise CheckpointError(f"weight {printable(name)} is of {state[name].dtype}")
         if shapes[0] != shapes[1]:
             raise CheckpointError(
@@ -288,7 +301,13 @@ def network_state(network: nn.Module, checkpoint: Mapping[str, Any]) -> dict[str
                 f"{checkpoint['hyper_parameters']['network']['_target_']}, "
                 f"but {type(network).__name__} expects {shapes[1]}"
             )
+        if not state[name].isfinite().all():
+            raise CheckpointError(f"damaged, weight {printable(name)} is not finite; restore it")
     return state
+
+
+def _kind(weight: Tensor) -> tuple[bool, bool]:
+    return weight.is_floating_point(), weight.is_complex()
 
 
 def load_classifier(checkpoint: str | Path, trust: Sequence[str] = ()) -> nn.Module:

@@ -3,12 +3,11 @@
 import functools
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import BatchSizeFinder, Callback, ModelCheckpoint
 from torch import nn
 
 from sshml.build import build
@@ -20,6 +19,7 @@ from sshml.loggers import check_loggers
 from sshml.metrics import LOGGED
 from sshml.networks import build_network
 from sshml.precision import TRAINING
+from sshml.run_folder import is_resumed
 from sshml.stored import relocated
 from sshml.training_state import check_training_state
 from sshml.trust import trusted
@@ -100,6 +100,10 @@ def _check_parts(parts: str) -> None:
             f"trainer.{key}={settings['trainer'][key]}: a run validates, logs and keeps checkpoints "
             "every epoch, and sees to this itself; leave it away (for a quick try: debug=fast)"
         )
+    if settings["trainer"]["default_root_dir"] is None:
+        raise ConfigError(
+            "trainer.default_root_dir=null: expected a folder; leave it away for the run's own"
+        )
     epochs = settings["trainer"]["max_epochs"]
     if epochs is None or epochs == 0 or epochs < -1:
         raise ConfigError(
@@ -117,6 +121,11 @@ def _check_callback(name: str, node: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"callbacks.{name}._target_={node['_target_']}: expected a class derived from "
             "pytorch_lightning.Callback"
+        )
+    if isinstance(callback, BatchSizeFinder):
+        raise ConfigError(
+            f"callbacks.{name}._target_={node['_target_']}: the size of the batches decides what is "
+            "learnt, and is not changed amid a run; set data.batch_size"
         )
     monitor = node.get("monitor")
     if monitor is None:
@@ -255,8 +264,7 @@ def _check_checkpoint(settings: Mapping[str, Any], network: nn.Module) -> None:
     except CheckpointError as error:
         raise CheckpointError(f"ckpt_path={path}: {error}") from error
     epochs, done = settings["trainer"]["max_epochs"], checkpoint["epoch"] + 1
-    in_its_run = Path(path).resolve().is_relative_to(Path(settings["paths"]["run"]).resolve())
-    if 0 <= epochs < done + (not in_its_run):
+    if 0 <= epochs < done + (not is_resumed(settings)):
         raise ConfigError(
             f"trainer.max_epochs={epochs}: ckpt_path={path} has done {done} epochs already; expected "
             f"more, such as trainer.max_epochs={done + 10}"

@@ -2,6 +2,7 @@
 
 import difflib
 import sys
+import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -92,3 +93,33 @@ def named(path: str, node: Mapping[str, Any]) -> Iterator[None]:
         given = " ".join(f"{path}.{name}={value}" for name, value in node.items() if name != "_target_")
         way_out = f"change one of {given}" if given else f"change {path}._target_={node['_target_']}"
         raise ConfigError(f"{path}: {reason}; {way_out}") from error
+
+
+@contextmanager
+def errors_of_parts(parts: Mapping[str, object]) -> Iterator[None]:
+    """Turns what a part of Lightning's raises amid a run into an error of its key.
+
+    A part of the user's own keeps its traceback, which shows its author what is wrong.
+
+    Args:
+        parts: by their keys, such as ``callbacks.maps``.
+
+    Raises:
+        ConfigError: in place of an exception that came up in one of Lightning's parts.
+    """
+    try:
+        yield
+    except (ConfigError, CheckpointError, UnfinishedError, OSError):
+        raise
+    except Exception as error:
+        frames = [frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__)]
+        for key, part in parts.items():
+            if type(part).__module__.startswith("pytorch_lightning.") and any(
+                part is owner for owner in frames
+            ):
+                reason = " ".join(str(error).split()).rstrip(".!")
+                raise ConfigError(
+                    f"{key}: {type(part).__name__} cannot be used in this run "
+                    f"({type(error).__name__}: {reason}); leave it away"
+                ) from error
+        raise

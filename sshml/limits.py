@@ -28,10 +28,24 @@ def check_sizes(data: Mapping[str, Any]) -> None:
     """
     for name in ("n_train", "n_val", "n_test"):
         _check(f"data.{name}={data[name]}", "its samples take", _OF_SAMPLE * data[name])
-    of_image = _FLOAT * (2 * data["n_cells"]) ** 2
-    _check(f"data.n_cells={data['n_cells']}", "one image takes", of_image)
-    batch = data["batch_size"]
-    _check(f"data.batch_size={batch}", "a batch of images takes", batch * of_image)
+    n_cells, batch = data["n_cells"], data["batch_size"]
+    check_images(f"data.n_cells={n_cells}", "one image takes", 1, n_cells)
+    check_images(f"data.batch_size={batch}", "a batch of images takes", batch, n_cells)
+
+
+def check_images(given: str, what: str, number: int, n_cells: int) -> None:
+    """Check that so many images fit in memory.
+
+    Args:
+        given: the setting, as ``data.batch_size=100``.
+        what: takes the memory, as ``a batch of images takes``.
+        number: of images.
+        n_cells: unit cells of a chain.
+
+    Raises:
+        ConfigError: naming the setting.
+    """
+    _check(given, what, _FLOAT * number * (2 * n_cells) ** 2)
 
 
 def check_network(network: nn.Module, images: torch.Tensor, batch_size: int) -> torch.Tensor:

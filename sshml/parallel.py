@@ -14,6 +14,8 @@ from pytorch_lightning.plugins import LayerSync
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from sshml.start import end_if_interrupted
+
 T = TypeVar("T")
 
 
@@ -68,9 +70,9 @@ def ending_processes(trainer: pl.Trainer) -> Iterator[None]:
 
 
 class Termination(Callback):
-    """Lets SIGTERM end a run of several processes as Ctrl-C does.
+    """Lets Ctrl-C and SIGTERM end a run, also one of several processes.
 
-    Lightning would have them tell each other of it in the midst of a step, and wait for ever.
+    Lightning would have these tell each other of SIGTERM in the midst of a step, and wait for ever.
     """
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
@@ -80,6 +82,12 @@ class Termination(Callback):
             signal.signal(signal.SIGTERM, handler)
 
     on_test_start = on_train_start
+
+    def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        """End the run if a signal came and was lost before the training began."""
+        end_if_interrupted()
+
+    on_validation_batch_start = on_test_batch_start = on_train_batch_start
 
 
 class BatchNormSync(LayerSync):

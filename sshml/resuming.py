@@ -27,6 +27,8 @@ _NOT_OF_A_RUN = {*_RESUME_KEYS, "paths", "trust"}
 _ONE_RUN = "hydra.mode=RUN"
 # These are only read.
 _FILES = ("checkpoint", "compare")
+# Of all recorded overrides, in characters; a run has some hundred, and Hydra parses them slowly.
+_LONGEST = 20_000
 _FOLDER = re.compile(r"(dir|dirpath|folder|directory|path|uri)$")
 
 
@@ -83,6 +85,10 @@ def with_recorded_overrides(arguments: list[str]) -> list[str]:
         and override not in (*arguments, _ONE_RUN)
         and path_of(override).split(".")[0] not in _NOT_OF_A_RUN
     ]
+    if sum(map(len, recorded)) > _LONGEST:
+        raise ConfigError(
+            f"{folder / MANIFEST}: its overrides have more than {_LONGEST} characters; restore it"
+        )
     trust = _trusted(given)
     for override in recorded:
         try:
@@ -113,7 +119,7 @@ def _parsed(override: str) -> Override:
         raise ConfigError("it is an option of Hydra")
     try:
         parsed = OverridesParser.create().parse_override(override)
-    except HydraException as error:
+    except (HydraException, RecursionError, ValueError) as error:
         raise ConfigError("expected KEY=VALUE") from error
     if parsed.is_sweep_override():
         raise ConfigError("expected one value")
@@ -163,7 +169,7 @@ def _values(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _check_value(name: str, value: Any, *, is_read: bool) -> None:
-    if value is not None and _FOLDER.search(name):
+    if _FOLDER.search(name):
         raise ConfigError("it decides where files are written")
     if not isinstance(value, str):
         return

@@ -23,6 +23,8 @@ from sshml.stored import CONFIG, MANIFEST, METRICS, RUN_FOLDER, read_manifest, r
 
 # What the ending of a file says that was being written when its process was killed.
 _PART = ".part"
+# What is written beside and renamed.
+_WRITTEN = ("*.json", "*.yaml", "*.csv", "*.md", "*.html", "*.txt", "**/*.ckpt")
 # Where the best network and the last epoch of a run are, and its final values.
 _RESULTS = ("checkpoints/*.ckpt", METRICS, "transfer.json")
 # Of a disk that is full, read-only or broken, wherever it is.
@@ -76,16 +78,22 @@ def disk_errors(folder: Path, way_out: Callable[[], str]) -> Iterator[None]:
         raise DiskError(line) from error
 
 
+def is_resumed(settings: Mapping[str, Any]) -> bool:
+    """Whether a run goes on in its own folder, and not in a new one from a checkpoint of another."""
+    earlier = settings.get("ckpt_path") or settings.get("resume")
+    folder = Path(settings["paths"]["run"])
+    return earlier is not None and Path(earlier).resolve().is_relative_to(folder.resolve())
+
+
 def check_unused(settings: Mapping[str, Any]) -> None:
     """Check that a run would not write over the results of another one.
 
     Raises:
         ConfigError: if its folder has results, and is not the one that the run resumes.
     """
-    folder = Path(settings["paths"]["run"])
-    resumed = settings.get("ckpt_path") or settings.get("resume")
-    if resumed and Path(resumed).resolve().is_relative_to(folder.resolve()):
+    if is_resumed(settings):
         return
+    folder = Path(settings["paths"]["run"])
     if (folder / MANIFEST).is_file() and any(any(folder.glob(name)) for name in _RESULTS):
         raise ConfigError(
             f"hydra.run.dir={folder}: holds the results of another run, which are never overwritten; "
@@ -144,8 +152,8 @@ class RunFolder:
         self._start = time.monotonic()
         self.path.mkdir(parents=True, exist_ok=True)
         earlier = read_manifest(self.path) if (self.path / MANIFEST).exists() else {}
-        for part in self.path.rglob(f"*{_PART}"):  # of an earlier process that was killed
-            part.unlink()
+        if earlier:
+            self._remove_parts()
         self._manifest: dict[str, Any] = {
             "status": "running",
             # As typed; sys.argv has a resumed run's settings too.
@@ -164,6 +172,12 @@ class RunFolder:
         config = yaml.dump(_portable(settings), Dumper=_Dumper, sort_keys=False)
         write_atomically(self.path / CONFIG, config)
         write_atomically(self.path / MANIFEST, self._manifest_text())
+
+    def _remove_parts(self) -> None:
+        """Remove what an earlier process of this run was writing when it was killed."""
+        for kind in _WRITTEN:
+            for part in self.path.glob(kind + _PART):
+                part.unlink()
 
     def _manifest_text(self) -> str:
         return json.dumps(self._manifest, indent=2) + "\n"

@@ -45,6 +45,10 @@ class _Signals:
         if self._installed:
             signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
+    @property
+    def came(self) -> bool:
+        return self._first is not None
+
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
         if not self._working:
             # An exception amid an import may be turned into another one, or get lost.
@@ -73,6 +77,15 @@ def work_begins() -> None:
     _signals.work()
 
 
+def end_if_interrupted() -> None:
+    """Raise KeyboardInterrupt again, if that of a signal was lost in a library.
+
+    An import, or the end of an object's life, may swallow any exception.
+    """
+    if _signals.came:
+        raise KeyboardInterrupt
+
+
 def start(main: Callable[..., object], name: str) -> int:
     """Run ``train.py`` or ``transfer.py``.
 
@@ -84,6 +97,8 @@ def start(main: Callable[..., object], name: str) -> int:
         Exit status, see :func:`sshml.cli.run`.
     """
     _signals.install()
+    # What cannot be built may still print a traceback when it is thrown away, half-built as it is.
+    sys.unraisablehook = lambda _: None
     try:
         status = _checked(main, name)
         sys.stdout.flush()

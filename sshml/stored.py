@@ -58,7 +58,7 @@ def read_text(path: Path, limit: int = _MAX_BYTES) -> str:
     """
     try:
         if not path.is_file():
-            raise StoredError(f"{path}: no such file")
+            raise StoredError(f"{path}: no such file; restore it")
         if path.stat().st_size > limit:
             raise StoredError(f"{path}: larger than {limit // 1_000_000} MB, so not a file of a run")
         return path.read_text(encoding="utf-8")
@@ -89,10 +89,7 @@ def read_yaml(path: Path) -> Any:
     """
     text = read_text(path, _MAX_YAML_BYTES)
     try:
-        # A few lines of aliases can stand for more than fits in memory.
-        events = yaml.parse(text, _Loader) if "*" in text else ()
-        if any(isinstance(event, yaml.AliasEvent) for event in events):
-            raise ValueError("it has aliases")
+        _check_events(text)
         return _plain(yaml.load(text, _Loader))
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise StoredError(f"{path}: damaged, not valid YAML ({_reason(error)}); restore it") from error
@@ -184,6 +181,26 @@ def read_epochs(folder: Path) -> list[dict[str, float]]:
     return rows
 
 
+def _check_events(text: str) -> None:
+    """Refuse YAML that would break its reader, before anything is built of it.
+
+    A few lines of aliases can stand for more than fits in memory, and the parser in C calls itself for
+    every level, until the process breaks off.
+    """
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError("it has aliases")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        _check_depth(depth)
+
+
+def _check_depth(depth: int) -> None:
+    if depth > _MAX_DEPTH:
+        raise ValueError(f"nested deeper than {_MAX_DEPTH}")
+
+
 def _is_number(value: object) -> bool:
     # An integer may be too large for a float.
     return (
@@ -204,8 +221,7 @@ def _reason(error: Exception) -> str:
 
 def _plain(value: Any, depth: int = 0) -> Any:
     """The value itself, if it is made of mappings by text, lists, text, numbers, booleans and None."""
-    if depth > _MAX_DEPTH:
-        raise ValueError(f"nested deeper than {_MAX_DEPTH}")
+    _check_depth(depth)
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):

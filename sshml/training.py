@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ProgressBar
 
 from sshml.build import build
 from sshml.callbacks import AtomicCheckpointIO, MapPanels, TestPredictions
@@ -15,12 +16,12 @@ from sshml.checks import check_run
 from sshml.cli import is_sweep
 from sshml.data.datamodule import SSHDataModule
 from sshml.endings import Divergence, StopReason, TimeLimit, stop_reason
-from sshml.errors import DivergedError
+from sshml.errors import DivergedError, errors_of_parts
 from sshml.loggers import MetricsFile, opened, pictured
 from sshml.module import PhaseClassifier
 from sshml.parallel import BatchNormSync, Termination, ending_processes
 from sshml.report import draw_figures, log_results, print_summary
-from sshml.run_folder import RunFolder, check_unused
+from sshml.run_folder import RunFolder, check_unused, is_resumed
 from sshml.stored import EPOCHS, read_epochs
 
 
@@ -53,8 +54,8 @@ def train(
     if not is_sweep():  # whose jobs are what their folders are named after
         check_unused(settings)
     folder = Path(settings["paths"]["run"])
-    if (folder / EPOCHS).is_file():
-        read_epochs(folder)  # a damaged file is reported before anything is written
+    if is_resumed(settings) or (folder / EPOCHS).exists():
+        read_epochs(folder)  # a file that is damaged or gone is reported before anything is written
     run = RunFolder(settings["paths"]["run"], settings, overrides or (), command)
     by_itself = overrides is not None and command is None
     status, stopped_by = "failed", "error"
@@ -99,6 +100,16 @@ def way_on(folder: Path) -> str:
     return "start the run again; no epoch was finished"
 
 
+def _callbacks(settings: Mapping[str, Any]) -> dict[str, pl.Callback]:
+    """The callbacks that the settings name, by their keys."""
+    built = {f"callbacks.{name}": build(node) for name, node in settings["callbacks"].items()}
+    return {
+        key: part
+        for key, part in built.items()
+        if settings["figures"] or not isinstance(part, MapPanels)
+    }
+
+
 def _train(settings: Mapping[str, Any], run: RunFolder) -> tuple[dict[str, float], StopReason]:
     pl.seed_everything(settings["seed"], workers=True, verbose=False)
     datamodule: SSHDataModule = build(settings["data"])
@@ -114,26 +125,28 @@ def _train(settings: Mapping[str, Any], run: RunFolder) -> tuple[dict[str, float
     on_terminal = sys.stdout.isatty()
     history = MetricsFile(run.path / "metrics.csv", echo=not on_terminal)
     with opened(settings, "train") as loggers:
-        callbacks = [build(node) for node in settings["callbacks"].values()]
-        if not settings["figures"]:
-            callbacks = [part for part in callbacks if not isinstance(part, MapPanels)]
+        callbacks = _callbacks(settings)
         predictions = TestPredictions()
         limit = TimeLimit(time) if (time := settings["trainer"].get("max_time")) else None
         trainer: pl.Trainer = build(
             {key: value for key, value in settings["trainer"].items() if key != "max_time"},
             logger=[history, *loggers],
             callbacks=[
-                *callbacks,
+                *callbacks.values(),
                 predictions,
                 Termination(),
                 Divergence(),
                 *([limit] if limit else []),
             ],
-            enable_progress_bar=on_terminal,
+            enable_progress_bar=on_terminal
+            or any(isinstance(part, ProgressBar) for part in callbacks.values()),
             use_distributed_sampler=False,  # the data module gives every process its share
             plugins=[BatchNormSync(), AtomicCheckpointIO()],
         )
-        with ending_processes(trainer):
+        named_loggers = {
+            f"logger.{name}": part for name, part in zip(settings["logger"], loggers, strict=True)
+        }
+        with ending_processes(trainer), errors_of_parts({**callbacks, **named_loggers}):
             trainer.fit(module, datamodule, ckpt_path=settings["ckpt_path"], weights_only=True)
             reason = stop_reason(trainer, limit)
             best = trainer.checkpoint_callback.best_model_path or None  # type: ignore[union-attr]

@@ -5,6 +5,7 @@ names are removed when a better network comes.
 """
 
 import copy
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 from sshml.build import build
 from sshml.errors import CheckpointError, printable
 
+# Names of folders, whatever they are in.
+_NO_FILES = ("", ".", "..")
 _PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
 
 
@@ -103,7 +106,8 @@ def _check_files(state: Any) -> None:
     if not Path(folder).is_absolute():
         raise ValueError(f"the folder of its checkpoints is {folder!r}")
     for path in (*(state[name] for name in _PATHS), *best):
-        if path and str(Path(path).parent) != folder:
+        name = os.path.basename(path)  # noqa: PTH119  # a Path would leave out what is to be refused
+        if path and (path != os.path.join(folder, name) or name in _NO_FILES):  # noqa: PTH118
             raise ValueError(f"{path} is not in the folder of its checkpoints, {folder}")
     if not all(isinstance(score, Tensor) and score.numel() == 1 for score in best.values()):
         raise TypeError("best_k_models holds no scores")

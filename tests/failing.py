@@ -2,6 +2,8 @@
 
 import os
 import signal
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -30,6 +32,15 @@ class KillsItsProcess(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         if self.number % 2 == 0:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class SwallowsASignal(pl.Callback):
+    """Loses the KeyboardInterrupt of a signal, as an import or a destructor may."""
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
 
 
 class ChecksRows(ModelCheckpoint):

@@ -193,3 +193,86 @@ def test_the_learning_rate_finder_works(run_train: Command) -> None:
         (row,) = csv.DictReader(file)
     assert 1e-6 < float(row["lr"]) != 1e-3
     assert not [path for path in Path(done.folder).iterdir() if path.name.startswith(".lr_find")]
+
+
+def test_files_of_the_users_own_are_not_taken_for_what_a_killed_run_left(
+    run_train: Command, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mine"
+    (folder / "sub").mkdir(parents=True)
+    own = [folder / name for name in ("download.part", "table.csv.part", "sub/movie.part")]
+    for path in own:
+        path.write_text("precious")
+    run_train(*TINY, f"hydra.run.dir={folder}")
+    assert all(path.read_text() == "precious" for path in own)
+    (folder / "checkpoints" / "last.ckpt.part").write_text("half")
+    run_train(f"ckpt_path={folder / 'checkpoints' / 'last.ckpt'}", "trainer.max_epochs=2")
+    assert own[0].exists()
+    assert own[2].exists()
+    assert not (folder / "checkpoints" / "last.ckpt.part").exists()
+
+
+@pytest.mark.parametrize("name", ["removed", "a link to itself"])
+def test_a_run_that_has_lost_its_rows_does_not_go_on(run_train: Command, name: str) -> None:
+    run = run_train(*TINY)
+    rows = run.folder / "metrics.csv"
+    rows.unlink()
+    if name != "removed":
+        rows.symlink_to(rows)
+    line = one_error(
+        run_train(f"ckpt_path={run.folder / 'checkpoints' / 'last.ckpt'}", "trainer.max_epochs=2"), 2
+    )
+    assert line.startswith(f"error: {rows}: no such file")
+    assert run.manifest["status"] == "finished"
+
+
+_LIGHTNING = "{_target_: pytorch_lightning.callbacks."
+
+
+@pytest.mark.parametrize(
+    "name", ["LearningRateMonitor", "RichProgressBar", "DeviceStatsMonitor", "EMAWeightAveraging"]
+)
+def test_callbacks_of_lightning_that_work(run_train: Command, name: str) -> None:
+    done = run_train(*TINY, f"+callbacks.x={_LIGHTNING}{name}}}")
+    assert done.status == 0, done.err
+    assert done.manifest["status"] == "finished"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("BackboneFinetuning", ""),
+        ("SpikeDetection", ""),
+        ("ModelPruning", ", pruning_fn: l1_unstructured"),
+        ("BatchSizeFinder", ""),
+    ],
+)
+def test_callbacks_of_lightning_that_cannot_be_used_are_one_line(
+    run_train: Command, name: str, arguments: str
+) -> None:
+    done = run_train(*TINY, f"+callbacks.x={_LIGHTNING}{name}{arguments}}}")
+    line = one_error(done, 2)
+    assert line.startswith("error: callbacks.x")
+    assert name in line
+
+
+def test_a_profiler_that_is_not_installed_is_one_line(run_train: Command) -> None:
+    assert "trainer" in one_error(run_train(*TINY, "+trainer.profiler=xla"), 2)
+
+
+def test_loggers_of_lightning_write_to_the_runs_folder(run_train: Command, tmp_path: Path) -> None:
+    node = "{_target_: pytorch_lightning.loggers.WandbLogger, offline: true}"
+    done = run_train(*TINY, f"+logger.x={node}")
+    assert done.status == 0, done.err
+    assert (done.folder / "wandb").is_dir()
+    assert not (tmp_path / "wandb").exists()
+
+
+def test_a_logger_that_cannot_begin_is_one_line(run_train: Command) -> None:
+    node = "{_target_: pytorch_lightning.loggers.WandbLogger, offline: true, stray: 1}"
+    assert "logger.x: " in one_error(run_train(*TINY, f"+logger.x={node}"), 2)
+
+
+def test_a_folder_of_none_is_a_mistake(run_train: Command) -> None:
+    line = one_error(run_train(*TINY, "trainer.default_root_dir=null"), 2)
+    assert "trainer.default_root_dir=null: expected a folder" in line

@@ -76,6 +76,20 @@ def test_further_signals_do_not_disturb_the_end(tmp_path: Path) -> None:
     assert '"status": "interrupted"' in manifest.read_text()
 
 
+@pytest.mark.parametrize("name", ["train.py", "transfer.py"])
+def test_a_signal_that_a_library_swallows_ends_the_run_all_the_same(tmp_path: Path, name: str) -> None:
+    own = "+callbacks.own={_target_: failing.SwallowsASignal}"
+    done = subprocess.run(
+        [sys.executable, *COMMANDS[name], own],
+        check=False, cwd=tmp_path, env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+        capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert done.returncode == 130, done.stderr
+    assert "Traceback" not in done.stderr
+    (manifest,) = tmp_path.glob("runs/*/*/manifest.json")
+    assert '"status": "interrupted"' in manifest.read_text()
+
+
 @pytest.mark.parametrize("name", ["train.py", "transfer.py", "study"])
 def test_a_closed_pipe(tmp_path: Path, name: str) -> None:
     command = f"{sys.executable} {COMMANDS[name][0]} "

@@ -326,10 +326,18 @@ def test_a_checkpoint_names_no_files_to_be_removed(
     run = run_train(*TINY)
     last = run.folder / "checkpoints" / "last.ckpt"
     kept = tmp_path / "kept"
-    kept.write_text("")
-    for victim in (str(kept), f"{last.parent}/../../kept", "s3://bucket/kept"):
+    kept.mkdir()
+    (kept / "file").write_text("")
+    (last.parent / "link").symlink_to(kept)
+    own = str(last.parent)
+    for folder, victim in (
+        (own, str(kept / "file")), (own, f"{own}/../../kept/file"), (own, "s3://bucket/kept"),
+        (own, f"{own}/link/."), (own, f"{own}/.."), (own, f"{own}/."), (own, f"{own}/"),
+        ("/a", "/a/link/."), ("/a", "/a/.."), ("/a", "/a//link"),
+    ):  # fmt: skip
         state = torch.load(last, weights_only=True)
         for callback in state["callbacks"].values():
+            callback["dirpath"] = folder
             callback["best_model_path"] = callback["kth_best_model_path"] = victim
             callback["best_k_models"] = {victim: torch.tensor(9.0)}
         torch.save(state, last)
@@ -337,6 +345,52 @@ def test_a_checkpoint_names_no_files_to_be_removed(
         done = run_train(f"ckpt_path={last}", "trainer.max_epochs=2")
         check_refused(done.status, done.err, "not in the folder of its checkpoints", last, canary)
         assert files(tmp_path) == before
+
+
+def test_a_folder_named_as_a_checkpoint_is_not_emptied(run_train: Command, tmp_path: Path) -> None:
+    run = run_train(*TINY)
+    checkpoints = run.folder / "checkpoints"
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "file").write_text("")
+    (checkpoints / "link").symlink_to(kept)
+    (checkpoints / "inner").mkdir()
+    (checkpoints / "inner" / "file").write_text("")
+    last = torch.load(checkpoints / "last.ckpt", weights_only=True)
+    for name in ("link", "inner"):
+        victim = str(checkpoints / name)
+        for callback in last["callbacks"].values():
+            callback["best_model_path"] = callback["kth_best_model_path"] = victim
+            callback["best_k_models"] = {victim: torch.tensor(9.0)}
+            callback["best_model_score"] = callback["kth_value"] = torch.tensor(9.0)
+        torch.save(last, checkpoints / "last.ckpt")
+        run_train(f"ckpt_path={checkpoints / 'last.ckpt'}", "trainer.max_epochs=2")
+        assert (kept / "file").exists()
+        assert (checkpoints / "inner" / "file").exists()
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    {
+        "many": [f"+data.x{i}=1" for i in range(20_000)],
+        "nested lists": ["+data.W=" + "[" * 400 + "]" * 400],
+        "nested mappings": ["+x=" + "{a:" * 900 + "1" + "}" * 900],
+        "nested functions": ["+data.x=" + "f(" * 400 + ")" * 400],
+        "digits": ["+data.x=" + "1" * 1_000_000],
+        "no folder of checkpoints": ["callbacks.checkpoint.dirpath=null"],
+        "no folder at all": ["trainer.default_root_dir=null"],
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_overrides_that_would_keep_hydra_busy_are_one_line_of_the_manifest(
+    run_train: Command, tmp_path: Path, overrides: tuple[str, list[str]]
+) -> None:
+    folder = run_folder(tmp_path / "stranger", *overrides[1])
+    done = run_train(f"ckpt_path={folder / 'checkpoints' / 'last.ckpt'}")
+    assert done.status == 2
+    (line,) = done.err.strip().splitlines()
+    assert line.startswith(f"error: {folder / 'manifest.json'}: ")
+    assert len(line) < 1100
 
 
 def test_the_command_line_can_trust_a_package(tmp_path: Path, canary: Path) -> None:

@@ -28,7 +28,7 @@ from sshml.explain.figures import explained
 from sshml.explain.generalisation import COLUMNS as CORRELATION_COLUMNS
 from sshml.explain.generalisation import correlations
 from sshml.explain.measures import COLUMNS, Row, all_measures, of_groups
-from sshml.explain.subject import Subject, check_comparable, check_once, strengths
+from sshml.explain.subject import Subject, check_once, check_together, strengths
 from sshml.tables import csv_text
 
 _FILES = ("scores.csv", "generalisation.csv", "explain.png")
@@ -58,9 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         grid = strengths(options.W)
         explanations = chosen(options.explanations)
-        if options.chains < 2:
-            raise ConfigError(f"--chains={options.chains}: expected at least 2")
-        networks = grouped(options.checkpoints, options.group, options.trust)
+        networks = grouped(options.checkpoints, options.group)
+        check_together(
+            [
+                (path, read_checkpoint(path, options.trust)["hyper_parameters"]["data"])
+                for path in networks
+            ],
+            options.chains,
+        )
         out = results_folder(options.out, next(iter(networks)), "explain", _FILES)
         rows: list[Row] = []
         for number, (path, group) in enumerate(networks.items(), start=1):
@@ -81,14 +86,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def grouped(
-    checkpoints: Sequence[str], groups: Sequence[Sequence[str]], trust: Sequence[str] = ()
-) -> dict[str, str]:
+def grouped(checkpoints: Sequence[str], groups: Sequence[Sequence[str]]) -> dict[str, str]:
     """Checkpoints and the groups they belong to; those of none are one each, by their own name.
 
     Raises:
-        CheckpointError: for what is none.
-        ConfigError: if there is none, or they do not go together.
+        ConfigError: if there is none, or one is named twice.
     """
     named = [(path, path) for path in checkpoints]
     for name, *paths in groups:
@@ -98,9 +100,6 @@ def grouped(
     if not named:
         raise ConfigError("expected a checkpoint of train.py, RUN/checkpoints/best.ckpt")
     check_once([path for path, _ in named])
-    check_comparable(
-        [(path, read_checkpoint(path, trust)["hyper_parameters"]["data"]) for path, _ in named]
-    )
     return dict(named)
 
 

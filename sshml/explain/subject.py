@@ -12,6 +12,7 @@ from sshml.data.datamodule import Batch
 from sshml.data.grid import strength_grid
 from sshml.data.streams import Split
 from sshml.errors import ConfigError
+from sshml.limits import check_images
 from sshml.precision import float32
 from sshml.transfer.study import data_module
 
@@ -44,16 +45,21 @@ def check_once(checkpoints: Sequence[str]) -> None:
         files.add(Path(path).resolve())
 
 
-def check_comparable(trained: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+def check_together(trained: Sequence[tuple[str, Mapping[str, Any]]], chains: int) -> None:
     """Networks that are asked about together are of one size and convention of disorder.
 
     Args:
         trained: checkpoints, and the settings of the data that each was trained on.
+        chains: test chains of each strength.
 
     Raises:
-        ConfigError: naming the first that does not go with the others.
+        ConfigError: naming the first that does not go with the others, or if so few chains tell
+            nothing, or so many do not fit in memory.
     """
     first_path, first = trained[0]
+    if chains < 2:
+        raise ConfigError(f"--chains={chains}: expected at least 2")
+    check_images(f"--chains={chains}", "their images take", chains, first["n_cells"])
     for path, data in trained:
         for key in ("n_cells", "disorder"):
             if data[key] != first[key]:
@@ -74,6 +80,7 @@ class Subject:
 
     Attributes:
         data: settings of the data that it was trained on.
+        chains: how many of each strength.
 
     Raises:
         CheckpointError: if it is none.
@@ -87,14 +94,14 @@ class Subject:
         content = read_checkpoint(checkpoint, trust)
         self.network = trained_network(content)
         self.data: Mapping[str, Any] = content["hyper_parameters"]["data"]
-        self._chains = chains
+        self.chains = chains
         self._tests: dict[float, Batch] = {}
 
     def test(self, W: float) -> Batch:
         """Test chains of a strength: ``profile`` (n, 1, 2M, 2M), ``ratio``, ``t1`` and others (n,)."""
         if W not in self._tests:
-            data = data_module({**self.data, "W": W, "n_test": self._chains, "label": "ratio"})
-            self._tests[W] = data.dataset(Split.TEST).__getitems__(range(self._chains))
+            data = data_module({**self.data, "W": W, "n_test": self.chains, "label": "ratio"})
+            self._tests[W] = data.dataset(Split.TEST).__getitems__(range(self.chains))
         return self._tests[W]
 
     def training_chains(self) -> Batch:

@@ -1,6 +1,8 @@
 """Where scalars and figures go: the run folder always, Weights & Biases or TensorBoard beside it."""
 
+import inspect
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -38,6 +40,12 @@ def _own_environment() -> Iterator[None]:
         os.environ.update(before)
 
 
+def _built(node: Mapping[str, Any], run: str) -> Any:
+    """A logger; one of Lightning's writes to the run's folder unless it is given another."""
+    takes = inspect.signature(get_object(node[TARGET])).parameters
+    return build({"save_dir": run, **node} if "save_dir" in takes else node)
+
+
 @_own_environment()
 def check_loggers(settings: Mapping[str, Any]) -> None:
     """Build every logger once and throw it away; none of them begins to log before it is used.
@@ -49,7 +57,7 @@ def check_loggers(settings: Mapping[str, Any]) -> None:
         if get_object(node[TARGET]) is TensorBoardLogger:
             TensorBoardLogger.check_installed()
         with named(f"logger.{name}", node):
-            logger = build(node)
+            logger = _built(node, settings["paths"]["run"])
         if not isinstance(logger, Logger):
             raise ConfigError(
                 f"logger.{name}.{TARGET}={node[TARGET]}: expected a class derived from "
@@ -64,18 +72,21 @@ def opened(settings: Mapping[str, Any], job_type: JobType) -> Iterator[list[Logg
     exit_code = 1
     with _own_environment():
         try:
-            for node in settings["logger"].values():
-                logger: Logger = build(node)
+            for name, node in settings["logger"].items():
+                logger = _built(node, settings["paths"]["run"])
                 loggers.append(logger)
                 if isinstance(logger, PictureLogger):
                     logger.start(settings, job_type)
-                else:
+                    continue
+                with named(f"logger.{name}", node):  # some begin only now
                     logger.log_hyperparams(dict(settings))
             yield loggers
             exit_code = 0
         finally:
             for logger in pictured(loggers):
                 logger.finish(exit_code)
+            if "wandb" in sys.modules:  # Lightning's logger would go on with this run in the next job
+                sys.modules["wandb"].finish(exit_code)
 
 
 def pictured(loggers: Iterable[Logger]) -> list[PictureLogger]:

@@ -55,7 +55,12 @@ class MetricsFile(Logger):
         """Nothing to do: the run folder has ``config.yaml``."""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:  # noqa: ARG002
-        """Add values to the row of their epoch, or to those of the test."""
+        """Add values to the row of their epoch, or to those of the test.
+
+        Values of single steps, such as a LearningRateMonitor's, are for other loggers.
+        """
+        if "epoch" not in metrics:
+            return
         row = self._add(metrics)
         if row:
             self._write()

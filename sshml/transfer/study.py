@@ -18,6 +18,7 @@ from sshml.checkpoint import load_classifier, read_checkpoint
 from sshml.data.datamodule import SSHDataModule
 from sshml.errors import CheckpointError
 from sshml.run_folder import is_of_disk, write_atomically
+from sshml.start import end_if_interrupted
 from sshml.stored import StoredError, read_manifest, relocated
 from sshml.tables import csv_text
 from sshml.training import train
@@ -298,6 +299,7 @@ def fill(
         there.append(source)
         for method in training.methods:
             for W in grid:
+                end_if_interrupted()
                 cell = (method.name, *network_cell, W)
                 # Baselines that are newer than the study are added by testing a method again.
                 if all(matrix.has((name, *network_cell, W)) for name in (method.name, *BASELINES)):

@@ -49,8 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if find_spec("sklearn") is None:
             raise ConfigError('scikit-learn: not installed; pip install -e ".[explain]"')
         grid = strengths(options.W)
-        if options.chains < 2:
-            raise ConfigError(f"--chains={options.chains}: expected at least 2")
         out, members, strange = _write(options, grid)
     except (CheckpointError, ConfigError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -13,7 +13,7 @@ from torchmetrics.functional.classification import binary_auroc
 
 from sshml.data.ensemble import Label
 from sshml.errors import ConfigError
-from sshml.explain.subject import Subject, check_comparable
+from sshml.explain.subject import Subject, check_together
 from sshml.metrics import PhaseMetrics
 from sshml.transfer.phase_diagram import exact_boundary
 
@@ -67,7 +67,7 @@ class Ensemble:
     def __init__(self, subjects: Sequence[Subject]) -> None:
         if len(subjects) < 2:
             raise ConfigError("expected the checkpoints of at least two networks, of other seeds")
-        check_comparable([(subject.checkpoint, subject.data) for subject in subjects])
+        check_together([(subject.checkpoint, subject.data) for subject in subjects], subjects[0].chains)
         self.subjects = subjects
         self._known = [FamiliarFeatures.of_training(subject) for subject in subjects]
 

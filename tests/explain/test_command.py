@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY, Command
+from strangers import checkpoint as untrained
 
 from sshml.explain.__main__ import main
 from sshml.explain.explanations import EXPLANATIONS
+from sshml.uncertainty.__main__ import main as uncertainty
 
 
 @pytest.fixture
@@ -80,7 +82,6 @@ def test_other_explanations_and_groups(run_train: Command, tmp_path: Path) -> No
         ([], "nowhere.ckpt: there is no such file"),
         (["--W", "0,-1"], "--W=0,-1: expected"),
         (["--W", "a"], "--W=a: "),
-        (["--chains", "1"], "--chains=1: expected at least 2"),
         (["--explanations", "grad_cum"], "--explanations=grad_cum: expected some of class_activation"),
         (["--group", "plain"], "--group plain: expected checkpoints after the name"),
         (["./nowhere.ckpt"], "nowhere.ckpt: is named twice"),
@@ -94,3 +95,20 @@ def test_mistakes_are_one_line(
     assert err.startswith("error: ")
     assert line in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("chains", "line"),
+    [
+        ("1", "--chains=1: expected at least 2"),
+        ("99999999999", "--chains=99999999999: their images take 1.02e+05 GB; expected at most the"),
+    ],
+)
+def test_a_number_of_chains_that_cannot_be(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], chains: str, line: str
+) -> None:
+    paths = [str(untrained(tmp_path / f"{name}.ckpt")) for name in "ab"]
+    for command in (main, uncertainty):
+        assert command([*paths, "--chains", chains]) == 2
+        assert capfd.readouterr().err.startswith(f"error: {line}")
+    assert not (tmp_path / "explain").exists()
