@@ -12,7 +12,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import Quote, QuotedString
 
 from sshml.errors import ConfigError
-from sshml.stored import MANIFEST, StoredError, read_settings
+from sshml.stored import MANIFEST, StoredError, read_settings, run_folder_of
 
 # Keys whose value is the path of a file or folder, as typed.
 PATH_KEYS = ("checkpoint", "ckpt_path", "compare", "paths.runs", "rerun", "resume")
@@ -178,8 +178,8 @@ def as_new_run(arguments: Sequence[str], name: str) -> list[str]:
 
 
 def _check_rerun(path: str, name: str) -> None:
-    folder = Path(path) if Path(path).is_dir() else Path(path).parent.parent
-    if not (folder / MANIFEST).is_file():
+    folder = run_folder_of(path)
+    if folder is None:
         raise ConfigError(f"rerun={path}: no run folder; expected one with {MANIFEST}")
     try:
         of = "transfer" if "source" in read_settings(folder) else "train"

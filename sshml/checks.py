@@ -2,9 +2,13 @@
 
 import functools
 import json
+import os
+import warnings
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
 from pytorch_lightning.callbacks import BatchSizeFinder, Callback, ModelCheckpoint
@@ -14,11 +18,11 @@ from sshml.build import build
 from sshml.checkpoint import network_state, read_checkpoint
 from sshml.cli import is_sweep
 from sshml.errors import CheckpointError, ConfigError, named
+from sshml.hardware import TRAINING
 from sshml.limits import check_network, check_process_count, check_sizes
 from sshml.loggers import check_loggers
 from sshml.metrics import LOGGED
 from sshml.networks import build_network
-from sshml.precision import TRAINING
 from sshml.run_folder import is_resumed
 from sshml.stored import relocated
 from sshml.training_state import check_training_state
@@ -32,6 +36,7 @@ _OURS = {
     "enable_checkpointing",
     "enable_progress_bar",
     "fast_dev_run",
+    "limit_test_batches",
     "limit_val_batches",
     "logger",
     "max_steps",
@@ -47,7 +52,7 @@ _STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
 
 
 # What a run is built from, beside its data and loggers.
-_PARTS = ("model", "augmentation", "optimizer", "scheduler", "trainer", "callbacks")
+_PARTS = ("model", "augmentation", "optimizer", "scheduler", "trainer", "callbacks", "channels_last")
 
 
 def check_run(settings: Mapping[str, Any]) -> None:
@@ -83,38 +88,89 @@ def _check_parts(parts: str) -> None:
         with named(f"augmentation.{name}", node):
             build(node)
     with named("optimizer", settings["optimizer"]):
-        optimizer = build(settings["optimizer"], [nn.Parameter(torch.zeros(1))])
+        # As those of a convolution, whose layout some cannot take.
+        layout = torch.channels_last if settings["channels_last"] else torch.contiguous_format
+        weight = nn.Parameter(torch.zeros(2, 2, 3, 3).to(memory_format=layout))
+        optimizer = build(settings["optimizer"], [weight])
+        optimizer.step(partial(_loss, weight))  # some find what they cannot do only now
     if settings["scheduler"]:
         with named("scheduler", settings["scheduler"]):
             scheduler = build(settings["scheduler"], optimizer)
-            optimizer.step()
+            optimizer.step(partial(_loss, weight))
             scheduler.step()  # some find a period of 0 only now
+            optimizer.step(partial(_loss, weight))
     precision = settings["trainer"].get("precision", "32-true")
     if precision not in TRAINING:
         raise ConfigError(
             f"trainer.precision={precision}: expected {', '.join(map(repr, TRAINING[:-1]))} or "
             f"{TRAINING[-1]!r}, which keep the weights in float32, as tests and maps need them"
         )
-    for key in _OURS & settings["trainer"].keys():
+    _check_trainer(settings["trainer"], settings["data"])
+    _check_callbacks(settings["callbacks"])
+
+
+def _loss(weight: nn.Parameter) -> torch.Tensor:
+    """A loss of one weight, with its gradient, as optimisers take them."""
+    weight.grad = torch.zeros_like(weight)
+    return (weight * 0).sum().detach()
+
+
+def _check_trainer(trainer: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    for key in _OURS & trainer.keys():
         raise ConfigError(
-            f"trainer.{key}={settings['trainer'][key]}: a run validates, logs and keeps checkpoints "
+            f"trainer.{key}={trainer[key]}: a run validates, logs and keeps checkpoints "
             "every epoch, and sees to this itself; leave it away (for a quick try: debug=fast)"
         )
-    if settings["trainer"]["default_root_dir"] is None:
+    if trainer["default_root_dir"] is None:
         raise ConfigError(
             "trainer.default_root_dir=null: expected a folder; leave it away for the run's own"
         )
-    epochs = settings["trainer"]["max_epochs"]
+    epochs = trainer["max_epochs"]
     if epochs is None or epochs == 0 or epochs < -1:
         raise ConfigError(
             f"trainer.max_epochs={epochs}: expected at least 1, or -1 for an end that only "
             "callbacks=early_stopping sets"
         )
-    for name, node in settings["callbacks"].items():
-        _check_callback(name, node)
+    if (nodes := trainer.get("num_nodes", 1)) != 1:
+        raise ConfigError(f"trainer.num_nodes={nodes}: expected 1; a run is of one machine")
+    if (batches := trainer.get("accumulate_grad_batches", 1)) < 1:
+        raise ConfigError(f"trainer.accumulate_grad_batches={batches}: expected at least 1")
+    limit = trainer.get("limit_train_batches")
+    n_batches = -(-data["n_train"] // data["batch_size"])
+    of_all = n_batches * limit if isinstance(limit, float) else limit
+    if of_all is not None and of_all < 1:
+        raise ConfigError(
+            f"trainer.limit_train_batches={limit}: leaves none of {n_batches} batches; expected at "
+            "least 1, or a larger share"
+        )
 
 
-def _check_callback(name: str, node: Mapping[str, Any]) -> None:
+def _check_callbacks(nodes: Mapping[str, Mapping[str, Any]]) -> None:
+    states: dict[str, str] = {}
+    for name, node in nodes.items():
+        callback = _checked_callback(name, node)
+        # Lightning keeps the states of callbacks by these, and they say what tells checkpoints apart.
+        other = states.setdefault(callback.state_key, name)
+        if other != name and isinstance(callback, ModelCheckpoint):
+            raise ConfigError(
+                f"callbacks.{name}: keeps the same checkpoints as callbacks.{other}; set another "
+                "monitor, or leave one away"
+            )
+
+
+def _check_checkpoints(name: str, callback: ModelCheckpoint) -> None:
+    if callback.dirpath is None:
+        raise ConfigError(
+            f"callbacks.{name}.dirpath=null: expected a folder, such as ${{paths.run}}/checkpoints"
+        )
+    if callback.filename and os.sep in callback.filename:
+        raise ConfigError(
+            f"callbacks.{name}.filename={callback.filename}: expected a name without folders, which "
+            f"callbacks.{name}.dirpath sets"
+        )
+
+
+def _checked_callback(name: str, node: Mapping[str, Any]) -> Callback:
     with named(f"callbacks.{name}", node):
         callback = build(node)
     if not isinstance(callback, Callback):
@@ -127,9 +183,11 @@ def _check_callback(name: str, node: Mapping[str, Any]) -> None:
             f"callbacks.{name}._target_={node['_target_']}: the size of the batches decides what is "
             "learnt, and is not changed amid a run; set data.batch_size"
         )
+    if isinstance(callback, ModelCheckpoint):
+        _check_checkpoints(name, callback)
     monitor = node.get("monitor")
     if monitor is None:
-        return
+        return callback
     known = (*LOGGED, "epoch") if isinstance(callback, ModelCheckpoint) else LOGGED
     if monitor not in known:
         raise ConfigError(
@@ -141,6 +199,7 @@ def _check_callback(name: str, node: Mapping[str, Any]) -> None:
             f"callbacks.{name}.mode={node['mode']}: would keep the worst {monitor}; "
             f"expected callbacks.{name}.mode={mode}"
         )
+    return callback
 
 
 def n_processes(trainer: Mapping[str, Any]) -> int:
@@ -161,7 +220,15 @@ def n_processes(trainer: Mapping[str, Any]) -> int:
 @functools.cache
 def _n_processes(trainer: str) -> int:
     """The same for a node as JSON, built once."""
-    built = build(json.loads(trainer), logger=False)
+    node = json.loads(trainer)
+    with warnings.catch_warnings():  # of a precision that it cannot compute in
+        warnings.simplefilter("ignore")
+        built: pl.Trainer = build(node, logger=False)
+    if (asked := node.get("precision")) in TRAINING and built.precision != asked:
+        raise ConfigError(
+            f"trainer.precision={asked}: would be {built.precision} on this machine; expected "
+            f"trainer.precision={built.precision}"
+        )
     return int(built.num_devices * built.num_nodes)
 
 

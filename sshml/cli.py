@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sshml.arguments import as_new_run, check_flags, check_paths, key_of, with_quoted_paths
 from sshml.errors import ConfigError, UnfinishedError, fail
-from sshml.hardware import fastest_precision, jobs_at_once
+from sshml.hardware import check_precision_variable, fastest_precision, jobs_at_once
 from sshml.messages import CONF_DIR, line_of
 from sshml.resuming import run_folder_for, with_recorded_overrides
 from sshml.start import INTERRUPTED, on_early_end
@@ -180,6 +180,7 @@ def run(main: Callable[..., object], name: str = "train") -> int:
     try:
         flags = check_flags(sys.argv[1:], name)
         check_paths(sys.argv[1:])
+        check_precision_variable()
         arguments = with_quoted_paths(with_recorded_overrides(sys.argv[1:]))
         sys.argv[1:] = with_sweep_folder(as_new_run(arguments, name))
         entry = hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=name)(main)

@@ -1,13 +1,14 @@
 """What the commands of the package share, ``python -m sshml.…``."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
 from sshml.errors import ConfigError
-from sshml.resuming import run_folder_of
+from sshml.stored import run_folder_of
 
 
 def results_folder(out: Path | None, checkpoint: str, name: str, files: Iterable[str]) -> Path:
@@ -34,6 +35,19 @@ def results_folder(out: Path | None, checkpoint: str, name: str, files: Iterable
             f"--out={folder}: {earlier[0]} exists already and is not overwritten; expected a new folder"
         )
     return folder
+
+
+@contextmanager
+def results_errors(folder: Path) -> Iterator[None]:
+    """Turns the failure to write results, as on a full disk, into one line.
+
+    Raises:
+        ConfigError: in place of the ``OSError``.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"--out={folder}: {error.strerror}; expected a folder to write to") from error
 
 
 def add_trust(parser: argparse.ArgumentParser) -> None:

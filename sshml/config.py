@@ -110,7 +110,7 @@ class TransferConfig(_Config):
     FILE = "conf/transfer.yaml"
     checkpoint: str | None
     source: _Source
-    seeds: Annotated[int, Field(ge=1)]
+    seeds: Annotated[int, Field(ge=1, le=10_000)]
     resume: str | None
     compare: str | None
     report: list[str]

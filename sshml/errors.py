@@ -105,12 +105,19 @@ def errors_of_parts(parts: Mapping[str, object]) -> Iterator[None]:
         parts: by their keys, such as ``callbacks.maps``.
 
     Raises:
-        ConfigError: in place of an exception that came up in one of Lightning's parts.
+        ConfigError: in place of an exception that came up in one of Lightning's parts, or of what
+            Lightning says of the trainer's arguments.
     """
+    from lightning_fabric.utilities.exceptions import (  # noqa: PLC0415  # takes seconds
+        MisconfigurationException,
+    )
+
     try:
         yield
     except (ConfigError, CheckpointError, UnfinishedError, OSError):
         raise
+    except MisconfigurationException as error:
+        raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
     except Exception as error:
         frames = [frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__)]
         for key, part in parts.items():

@@ -3,6 +3,11 @@
 import os
 from pathlib import Path
 
+from sshml.errors import ConfigError
+
+#: Precisions of training, and of the validation in it, as ``trainer.precision`` names them: each keeps
+#: the weights in float32.
+TRAINING = ("32-true", "bf16-mixed", "16-mixed")
 #: Environment variable that replaces what :func:`fastest_precision` finds, for machines that differ.
 PRECISION_VARIABLE = "SSHML_PRECISION"
 # What Linux calls the instructions for bfloat16 products; without them bfloat16 is emulated, ten
@@ -21,7 +26,7 @@ def fastest_precision(accelerator: str) -> str:
         bfloat16; otherwise ``32-true``. The environment variable ``SSHML_PRECISION`` overrides both.
     """
     if chosen := os.environ.get(PRECISION_VARIABLE):
-        return chosen
+        return chosen  # is checked at the start of a program
     import torch  # noqa: PLC0415  # takes seconds, which `--help` need not wait for
 
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
@@ -29,6 +34,19 @@ def fastest_precision(accelerator: str) -> str:
     else:
         fast = accelerator in ("auto", "cpu") and bool(_cpu_flags() & _BFLOAT16_FLAGS)
     return "bf16-mixed" if fast else "32-true"
+
+
+def check_precision_variable() -> None:
+    """Check what the environment chooses.
+
+    Raises:
+        ConfigError: if it is no precision of training.
+    """
+    chosen = os.environ.get(PRECISION_VARIABLE)
+    if chosen and chosen not in TRAINING:
+        raise ConfigError(
+            f"{PRECISION_VARIABLE}={chosen} in the environment: expected one of {', '.join(TRAINING)}"
+        )
 
 
 def _cpu_flags() -> set[str]:

@@ -7,8 +7,6 @@ import torch
 
 #: Of tests, transfer, maps and explanations on every machine, as ``trainer.precision`` names it.
 EVALUATION = "32-true"
-#: Of training, and of the validation in it: each keeps the weights in float32.
-TRAINING = ("32-true", "bf16-mixed", "16-mixed")
 
 
 @contextmanager

@@ -4,7 +4,6 @@ The folder may come from a stranger. Of its manifest only plain values are repla
 :mod:`sshml.trust` lets pass; nothing that decides where files are written, and nothing of Hydra's own.
 """
 
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -17,7 +16,7 @@ from hydra.errors import HydraException
 
 from sshml.arguments import is_override, key_of, plain_path
 from sshml.errors import ConfigError, printable
-from sshml.stored import MANIFEST, read_manifest
+from sshml.stored import MANIFEST, MAX_DEPTH, read_manifest, run_folder_of
 from sshml.trust import check_classes, targets
 
 _RESUME_KEYS = ("ckpt_path", "resume", "rerun")
@@ -30,18 +29,6 @@ _FILES = ("checkpoint", "compare")
 # Of all recorded overrides, in characters; a run has some hundred, and Hydra parses them slowly.
 _LONGEST = 20_000
 _FOLDER = re.compile(r"(dir|dirpath|folder|directory|path|uri)$")
-
-
-def run_folder_of(path: str | Path) -> Path | None:
-    """The run folder that a path is, or that ``RUN/checkpoints/NAME.ckpt`` lies in; else None."""
-    try:
-        if Path(path).is_dir():
-            folders = [Path(path)]
-        else:  # a link to a checkpoint may lie anywhere
-            folders = [Path(file).parent.parent for file in (path, os.path.realpath(path))]
-        return next((folder for folder in folders if (folder / MANIFEST).is_file()), None)
-    except (OSError, ValueError):  # no name of a file, such as one that is too long
-        return None
 
 
 def run_folder_for(runs: str, earlier: str | None, name: str) -> str:
@@ -155,15 +142,17 @@ def _check(override: str, trust: Sequence[str]) -> None:
     check_classes(settings, trust)
 
 
-def _values(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def _values(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
     """The values within nested mappings and lists, each with its own name."""
+    if depth > MAX_DEPTH:
+        raise ConfigError(f"it is nested deeper than {MAX_DEPTH}")
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield "", str(key)
-            yield from _values(item, str(key))
+            yield from _values(item, str(key), depth + 1)
     elif isinstance(value, list):
         for item in value:
-            yield from _values(item, name)
+            yield from _values(item, name, depth + 1)
     else:
         yield name, value
 

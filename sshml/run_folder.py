@@ -1,6 +1,7 @@
 """The folder that a run leaves behind."""
 
 import errno
+import fcntl
 import json
 import math
 import os
@@ -71,6 +72,11 @@ def disk_errors(folder: Path, way_out: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if not folder.is_dir():
+            raise DiskError(
+                f"{folder}: was moved or removed while the run was writing to it; if it was moved, "
+                "resume the run from where it is now"
+            ) from error
         path = str(error.filename or folder).removesuffix(_PART)
         if not is_of_disk(error) and not path.startswith(str(folder)):
             raise
@@ -130,6 +136,28 @@ def _portable(settings: Mapping[str, Any]) -> dict[str, Any]:
     return moved
 
 
+def _locked(folder: Path) -> int | None:
+    """Lock a folder until its descriptor is closed or the process ends; None where that cannot be done.
+
+    Raises:
+        ConfigError: if another process has locked it.
+    """
+    if getattr(rank_zero_only, "rank", 0) != 0:  # the first of several processes writes
+        return None
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise ConfigError(
+            f"{folder}: another process is running there; wait for it, or choose another folder"
+        ) from error
+    except OSError:  # some file systems have no locks
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
 class RunFolder:
     """Configuration, manifest, metrics, checkpoints and figures of one run.
 
@@ -138,6 +166,9 @@ class RunFolder:
         settings: the resolved configuration.
         overrides: what the command line changed of it.
         command: for the manifest; None for the one that was typed.
+
+    Raises:
+        ConfigError: if another process is running in the folder.
     """
 
     def __init__(
@@ -151,6 +182,7 @@ class RunFolder:
         self.figures = self.path / "figures"
         self._start = time.monotonic()
         self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(self.path)
         earlier = read_manifest(self.path) if (self.path / MANIFEST).exists() else {}
         if earlier:
             self._remove_parts()
@@ -197,6 +229,9 @@ class RunFolder:
         except OSError:
             with suppress(OSError):  # a folder that is gone
                 self._overwrite_manifest()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     @rank_zero_only
     def _overwrite_manifest(self) -> None:

@@ -17,10 +17,12 @@ INTERRUPTED = 130
 _BROKEN_PIPE = 141
 # Seconds in which further signals do not disturb a program that ends; then one ends it at once.
 _PATIENCE = 10.0
+# Ctrl-C, a batch system's or a system's wish, a closed terminal.
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Signals:
-    """What SIGINT (Ctrl-C) and SIGTERM do, depending on how far the program is."""
+    """What Ctrl-C, SIGTERM and a closed terminal do, depending on how far the program is."""
 
     def __init__(self) -> None:
         self._installed = self._working = False
@@ -32,8 +34,8 @@ class _Signals:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             return
         self._installed = True
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # A shell has its background jobs ignore SIGINT.
+        for number in _ENDING:
+            # A shell has its background jobs ignore SIGINT, and nohup SIGHUP.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self)
         if pipe:  # as other programs in `--help | head`
@@ -106,7 +108,7 @@ def start(main: Callable[..., object], name: str) -> int:
         status = _BROKEN_PIPE
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):  # nothing is left to interrupt but the exit
+        for number in _ENDING:  # nothing is left to interrupt but the exit
             signal.signal(number, signal.SIG_IGN)
     return status
 

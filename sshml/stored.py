@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import math
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,7 +29,8 @@ RUN_FOLDER = "${paths.run}"
 _MAX_BYTES = 64_000_000
 # The settings of a run have some kB; a MB of YAML takes seconds to parse.
 _MAX_YAML_BYTES = 1_000_000
-_MAX_DEPTH = 32
+#: Mappings and lists within each other that a file may have.
+MAX_DEPTH = 32
 # The parser in C is ten times as fast; a PyYAML built without it has only the other.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -48,6 +50,22 @@ class _Manifest(_Part):
     overrides: list[str]
     git_revision: str | None = None
     earlier: list[_Part] = []
+
+
+def run_folder_of(path: str | Path) -> Path | None:
+    """The run folder that a path is, or that ``RUN/checkpoints/NAME.ckpt`` lies in; else None."""
+    try:
+        if path == "":  # for pathlib the working directory
+            return None
+        if Path(path).is_dir():
+            folders = [Path(path)]
+        elif not os.path.lexists(path):
+            return None
+        else:  # a link to a checkpoint may lie anywhere
+            folders = [Path(file).parent.parent for file in (path, os.path.realpath(path))]
+        return next((folder for folder in folders if (folder / MANIFEST).is_file()), None)
+    except (OSError, ValueError):  # no name of a file, such as one that is too long
+        return None
 
 
 def read_text(path: Path, limit: int = _MAX_BYTES) -> str:
@@ -197,8 +215,8 @@ def _check_events(text: str) -> None:
 
 
 def _check_depth(depth: int) -> None:
-    if depth > _MAX_DEPTH:
-        raise ValueError(f"nested deeper than {_MAX_DEPTH}")
+    if depth > MAX_DEPTH:
+        raise ValueError(f"nested deeper than {MAX_DEPTH}")
 
 
 def _is_number(value: object) -> bool:

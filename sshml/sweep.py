@@ -6,6 +6,7 @@ A job is its resolved configuration, so the same command run again finds what it
 import functools
 import hashlib
 import json
+import math
 import multiprocessing
 import os
 import re
@@ -24,6 +25,7 @@ import psutil
 from filelock import FileLock, Timeout
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import HydraException
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -32,7 +34,7 @@ from sshml.checkpoint import read_checkpoint
 from sshml.checks import check_run
 from sshml.config import TrainConfig, TransferConfig, plain_config
 from sshml.errors import CheckpointError, ConfigError, DivergedError, shown
-from sshml.run_folder import write_atomically
+from sshml.run_folder import disk_errors, write_atomically
 from sshml.start import work_begins
 from sshml.stored import MANIFEST, StoredError, read_manifest, read_metrics
 from sshml.training import quieten_libraries
@@ -46,6 +48,8 @@ _PLACELESS = "run"
 _ERROR_BYTES = 100_000
 # Characters of an error that are printed.
 _LONGEST = 500
+# Each is composed and checked before the first one starts, which takes some ms.
+_MOST_JOBS = 100_000
 # Seconds that jobs have to write their last state after Ctrl-C, or when the sweep's process is gone.
 _PATIENCE = 3.0
 # Seconds between two looks at whether it is.
@@ -218,6 +222,43 @@ def left_by_launcher(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     return [path for path in left if manifest(path)], [path for path in left if not manifest(path)]
 
 
+def expect(key: str, value: object, holds: bool, expected: str) -> None:
+    """Check a setting of a sweeper.
+
+    Raises:
+        ConfigError: if it does not hold.
+    """
+    if not holds:
+        raise ConfigError(f"{key}={value}: expected {expected}")
+
+
+def is_positive(value: object) -> bool:
+    """Whether a value is a whole number above 0."""
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def check_number_of_jobs(axes: Iterable[Override]) -> None:
+    """Check the axes of a sweep before their values are written out.
+
+    Raises:
+        ConfigError: if they make more jobs than a sweep can compose and check.
+    """
+    number = 1
+    for axis in axes:
+        value = axis.value()
+        if isinstance(value, RangeSweep):
+            start, stop, step = float(value.start or 0), float(value.stop or 0), float(value.step)
+            number *= (
+                max(math.ceil((stop - start) / step), 0)
+                if math.isfinite(stop - start)
+                else _MOST_JOBS + 1
+            )
+        elif isinstance(value, ChoiceSweep):
+            number *= len(value.list)
+        if number > _MOST_JOBS:
+            raise ConfigError(f"{axis.input_line}: makes more than {_MOST_JOBS} jobs; expected fewer")
+
+
 def jobs_of(folder: Path) -> dict[str, list[str]]:
     """The jobs that a sweep's folder has, by name, and the overrides of each."""
     found = {path.parent.name for name in (MANIFEST, _ERROR) for path in folder.glob(f"*/{name}")}
@@ -310,17 +351,23 @@ def only_sweep(folder: Path) -> Iterator[None]:
     """Keep a sweep's folder to one process; leave none behind, and no job that seems to run.
 
     Raises:
-        ConfigError: if another process works on the sweep.
+        ConfigError: if another process works on the sweep, or the folder is that of a run.
+        DiskError: if a file of the sweep cannot be written.
     """
+    if (folder / MANIFEST).is_file():
+        raise ConfigError(
+            f"hydra.sweep.dir={folder}: is the folder of a run; expected a new folder, or a sweep's"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     work_begins()
-    with _only_process(folder, "sweep"):
+    way_out = "the same command goes on with the sweep"
+    with disk_errors(folder, lambda: way_out), _only_process(folder, "sweep"):
         try:
             yield
         except KeyboardInterrupt:
             _end_children()
             mark_running(folder, "interrupted")
-            print("interrupted; the same command goes on with the sweep", file=sys.stderr)
+            print(f"interrupted; {way_out}", file=sys.stderr)
             raise
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from conftest import TINY, Command, Outcome
+from conftest import TINY, TINY_TRANSFER, Command, Outcome
+
+from sshml.run_folder import RunFolder
 
 
 def one_error(done: Outcome, status: int) -> str:
@@ -146,7 +148,7 @@ def test_a_run_whose_folder_is_moved_away_ends_in_one_line(run_train: Command, t
         *TINY, "trainer.max_epochs=3", "hydra.run.dir=runs/a/b",
         "+callbacks.mover._target_=failing.MovesFolder", f"+callbacks.mover.folder={tmp_path / 'runs'}",
     )  # fmt: skip
-    assert "No such file or directory" in one_error(done, 1)
+    assert "was moved or removed while the run was writing to it" in one_error(done, 1)
     assert (tmp_path / "moved" / "a" / "b" / "metrics.csv").is_file()
     assert not (tmp_path / "runs" / "a" / "b" / "checkpoints").exists()
 
@@ -276,3 +278,73 @@ def test_a_logger_that_cannot_begin_is_one_line(run_train: Command) -> None:
 def test_a_folder_of_none_is_a_mistake(run_train: Command) -> None:
     line = one_error(run_train(*TINY, "trainer.default_root_dir=null"), 2)
     assert "trainer.default_root_dir=null: expected a folder" in line
+
+
+def test_a_folder_takes_one_run_at_a_time(run_train: Command, run_transfer: Command) -> None:
+    run = run_train(*TINY)
+    settings = {"paths": {"runs": "", "run": ""}, "trainer": {"precision": "32-true"}, "seed": 0}
+    other = RunFolder(run.folder, settings, ())
+    before = {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
+    resume = (f"ckpt_path={run.folder / 'checkpoints' / 'last.ckpt'}", *TINY, "trainer.max_epochs=2")
+    assert "another process is running there" in one_error(run_train(*resume), 2)
+    assert {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()} == before
+    other.finish("interrupted")
+    assert run_train(*resume).status == 0
+
+    study = RunFolder(run.folder.parent / "study", settings, ())
+    new = run_transfer(*TINY_TRANSFER, f"hydra.run.dir={study.path}")
+    assert "another process is running there" in one_error(new, 2)
+
+
+def test_a_precision_that_the_machine_would_replace_is_a_mistake(run_train: Command) -> None:
+    line = one_error(run_train(*TINY, "trainer.precision=16-mixed"), 2)
+    assert "trainer.precision=16-mixed: would be bf16-mixed on this machine" in line
+
+
+def test_a_precision_of_the_environment_is_checked(
+    run_train: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSHML_PRECISION", "nonsense")
+    line = one_error(run_train(*TINY), 2)
+    assert "SSHML_PRECISION=nonsense in the environment: expected one of 32-true" in line
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        (
+            "callbacks.checkpoint.monitor=null",
+            "callbacks.last: keeps the same",
+        ),
+        (
+            "callbacks.checkpoint.filename=a/b",
+            "filename=a/b: expected a name without",
+        ),
+        ("callbacks.checkpoint.dirpath=null", "callbacks.checkpoint.dirpath=null: expected a folder"),
+        (
+            "+trainer.accumulate_grad_batches=0",
+            "batches=0: expected at least 1",
+        ),
+        ("+trainer.limit_train_batches=0", "trainer.limit_train_batches=0: leaves none of 3 batches"),
+        ("+trainer.limit_train_batches=0.01", "trainer.limit_train_batches=0.01: leaves none of 3"),
+        ("+trainer.limit_test_batches=0", "trainer.limit_test_batches=0: a run validates"),
+        ("+trainer.num_nodes=2", "trainer.num_nodes=2: expected 1"),
+        ("+optimizer.differentiable=true", "optimizer: a leaf Variable"),
+        (
+            "scheduler={_target_: torch.optim.lr_scheduler.ExponentialLR, gamma: 1e300}",
+            "scheduler: value cannot be converted",
+        ),
+    ],
+)
+def test_what_would_fail_amid_the_run_is_found_before(
+    run_train: Command, tmp_path: Path, override: str, line: str
+) -> None:
+    assert line in one_error(run_train(*TINY, override), 2)
+    assert not list(tmp_path.glob("runs/*/*/*"))
+
+
+def test_optimizers_that_ask_for_the_loss_again_work(run_train: Command) -> None:
+    own = ("optimizer._target_=torch.optim.LBFGS", "~optimizer.momentum", "~optimizer.weight_decay")
+    assert "optimizer: view size is not compatible" in one_error(run_train(*TINY, *own), 2)
+    done = run_train(*TINY, *own, "channels_last=false")
+    assert done.status == 0, done.err

@@ -9,8 +9,7 @@ from conftest import TINY, Command, networks
 from torch.nn.functional import cross_entropy
 
 from sshml.explain.subject import Subject
-from sshml.hardware import PRECISION_VARIABLE, fastest_precision
-from sshml.precision import TRAINING
+from sshml.hardware import PRECISION_VARIABLE, TRAINING, fastest_precision
 
 
 @pytest.fixture

@@ -99,3 +99,15 @@ def test_a_finished_run_is_done_again_in_a_new_folder(
     wrong = run_transfer(f"rerun={run.folder}")
     assert wrong.status == 2
     assert "run python train.py rerun=" in wrong.err
+
+
+@pytest.mark.parametrize("typo", ["nowhere", "runs/nowhere", "checkpoints/nowhere.ckpt", "''"])
+def test_what_does_not_exist_is_no_run_of_the_working_directory(
+    run_train: Command, typo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_train(*TINY)
+    monkeypatch.chdir(run.folder)
+    before = sorted(run.folder.rglob("*"))
+    for key in ("rerun", "ckpt_path"):
+        assert run_train(f"{key}={typo}", *TINY).status == 2
+    assert sorted(run.folder.rglob("*")) == before

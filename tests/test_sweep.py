@@ -160,7 +160,27 @@ def test_a_job_is_its_resolved_configuration() -> None:
         (["sweep=finite_size", "data.n_cells=0,10"], "data.n_cells=0: expected"),
         (["model.kernel_size=3,4"], "kernel_size must be odd and positive, got 4"),
         (["sweep=search", "model.kernel_size=choice(3,4)"], "kernel_size must be odd and positive"),
-        (["sweep=search", "optimizer.lr=interval(0,-1)"], "optimizer: Invalid learning rate: -1"),
+        (["sweep=search", "optimizer.lr=interval(-1,0)"], "optimizer: Invalid learning rate: -1"),
+        (["sweep=search", "optimizer.lr=interval(1,0)"], "expected interval(LOW,HIGH), LOW < HIGH"),
+        (["sweep=search", "hydra.sweeper.n_trials=x"], "hydra.sweeper.n_trials=x: expected a"),
+        (["sweep=search", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0: expected a"),
+        (
+            ["sweep=search", "hydra.sweeper.n_trials=1.5"],
+            "hydra.sweeper.n_trials=1.5: expected a whole",
+        ),
+        (
+            ["sweep=search", "hydra.sweeper.n_trials=true"],
+            "hydra.sweeper.n_trials=True: expected a whole",
+        ),
+        (["sweep=search", "hydra.sweeper.n_jobs=0"], "hydra.sweeper.n_jobs=0: expected a"),
+        (["sweep=search", "hydra.sweeper.direction=up"], "direction=up: expected maximize or minimize"),
+        (
+            ["seed=1,2", "hydra.sweeper.max_batch_size=0"],
+            "max_batch_size=0: expected a positive number",
+        ),
+        (["seed=1,2", "hydra.sweeper.redo_diverged=5"], "redo_diverged=5: expected true or false"),
+        (["seed=range(0,100000000)"], "makes more than 100000 jobs"),
+        (["seed=range(0,1000)", "data.W=range(0,1,0.001)"], "makes more than 100000 jobs"),
         (["seed=0,1", "trainer=ddp"], "trainer.devices=2: expected 1 in sweeps"),
         (
             ["seed=0,1", "data.num_workers=1", "hydra/launcher=joblib"],
@@ -184,6 +204,22 @@ def test_a_sweep_is_done_by_one_process_at_a_time(run_train: Command, tmp_path: 
         done = run_train("-m", *TINY, "seed=0,1", f"hydra.sweep.dir={tmp_path}")
     assert done.status == 2
     assert "another process is running this sweep" in done.err
+
+
+def test_a_sweep_leaves_the_folder_of_a_run_alone(run_train: Command) -> None:
+    run = run_train(*TINY)
+    before = sorted(run.folder.rglob("*"))
+    done = run_train("-m", *TINY, "seed=0,1", f"hydra.sweep.dir={run.folder}")
+    assert done.status == 2
+    assert "is the folder of a run; expected a new folder" in done.err
+    assert sorted(run.folder.rglob("*")) == before
+
+
+def test_a_database_that_cannot_be_written_is_one_line(run_train: Command) -> None:
+    done = run_train("sweep=search", *TINY, "hydra.sweeper.storage=sqlite:////proc/none.db")
+    assert done.status == 1
+    assert done.err.startswith("error: hydra.sweeper.storage=sqlite:////proc/none.db: unable to open")
+    assert done.err.count("\n") == 1
 
 
 def test_a_launcher_that_is_not_installed_names_the_extra(

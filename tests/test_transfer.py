@@ -146,7 +146,7 @@ def test_the_study_of_phase_diagrams_runs(run_transfer: Command) -> None:
         (["data.W=1:0:0.1"], "data.W=1:0:0.1: expected start:stop:step"),
         (["source.W=[]"], "source.W=[]: expected a number >= 0"),
         (["seeds=0"], "seeds=0: expected"),
-        (["checkpoint=none.ckpt"], "checkpoint=none.ckpt: none.ckpt: there is no such file"),
+        (["checkpoint=none.ckpt"], "checkpoint=none.ckpt: there is no such file"),
         (["resume=nowhere"], "resume=nowhere: no run folder"),
         (["report=[fig9]"], "report=fig9: no such result"),
         (["compare=none.ckpt"], "compare=none.ckpt: there is no such file"),

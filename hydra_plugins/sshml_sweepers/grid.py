@@ -32,18 +32,32 @@ class GridSweeper(BasicSweeper):
         """Run the jobs that are missing, and print what became of all of them."""
         # Hydra imports this module at every start.
         from sshml.sweep import (  # noqa: PLC0415
+            check_number_of_jobs,
             checked_jobs,
+            expect,
             is_diverged,
             is_finished,
+            is_positive,
             only_sweep,
             print_what_is_left,
         )
+
+        at_once = self.max_batch_size
+        expect(
+            "hydra.sweeper.max_batch_size", at_once, at_once is None or is_positive(at_once),
+            "a positive number, or null for all jobs",
+        )  # fmt: skip
+        expect(
+            "hydra.sweeper.redo_diverged", self._redo_diverged, isinstance(self._redo_diverged, bool),
+            "true or false",
+        )  # fmt: skip
 
         assert self.config is not None
         assert self.launcher is not None
         assert self.hydra_context is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        check_number_of_jobs(overrides)
         (batch,) = self.split_arguments(overrides, max_batch_size=None)
         if not batch:
             raise ConfigError(
@@ -63,9 +77,9 @@ class GridSweeper(BasicSweeper):
             # A launcher keeps the settings of all jobs it was given until they are done; the basic
             # one does one job after another anyway.
             one_by_one = type(self.launcher).__name__ == "BasicLauncher"
-            at_once = 1 if one_by_one else self.max_batch_size or max(len(missing), 1)
-            for first in range(0, len(missing), at_once):
-                self._launch(folder, missing[first : first + at_once], first)
+            size = 1 if one_by_one else at_once or max(len(missing), 1)
+            for first in range(0, len(missing), size):
+                self._launch(folder, missing[first : first + size], first)
             if left := print_what_is_left(folder, jobs):
                 raise IncompleteError(
                     f"{left} of {len(jobs)} jobs failed; the same command runs them again"

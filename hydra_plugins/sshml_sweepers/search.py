@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +13,22 @@ from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from sshml.errors import ConfigError, IncompleteError
+from sshml.errors import ConfigError, IncompleteError, UnfinishedError
+
+
+@contextmanager
+def _errors_of_storage(storage: str) -> Iterator[None]:
+    """Turns what the database of a study raises, as on a full disk, into one line."""
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  # Optuna brings it
+
+    try:
+        yield
+    except SQLAlchemyError as error:
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise UnfinishedError(
+            f"hydra.sweeper.storage={storage}: {reason}; once it can be written to, the same command "
+            "goes on"
+        ) from error
 
 
 class SearchSweeper(Sweeper):
@@ -24,14 +40,29 @@ class SearchSweeper(Sweeper):
         optuna: other arguments of ``hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper``.
     """
 
-    def __init__(self, n_trials: int, redo_diverged: bool, **optuna: Any) -> None:  # noqa: ARG002  # jobs read it
+    def __init__(self, n_trials: int, redo_diverged: bool, **optuna: Any) -> None:
         self._n_trials = n_trials
+        self._redo_diverged = redo_diverged  # jobs read it in the configuration
         self._optuna = optuna
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """Make Optuna's sweeper."""
+        from sshml.sweep import expect, is_positive  # noqa: PLC0415  # imports torch
+
+        own, named = self._optuna, "hydra.sweeper"
+        direction, n_jobs, redo = own["direction"], own["n_jobs"], self._redo_diverged
+        whole = "a whole number above 0"
+        expect(f"{named}.n_trials", self._n_trials, is_positive(self._n_trials), whole)
+        expect(f"{named}.n_jobs", n_jobs, is_positive(n_jobs), whole)
+        expect(f"{named}.redo_diverged", redo, isinstance(redo, bool), "true or false")
+        expect(
+            f"{named}.direction",
+            direction,
+            direction in ("maximize", "minimize"),
+            "maximize or minimize",
+        )
         try:
             from hydra_plugins.hydra_optuna_sweeper.optuna_sweeper import (  # noqa: PLC0415
                 OptunaSweeper,
@@ -63,7 +94,7 @@ class SearchSweeper(Sweeper):
 
         optuna.logging.set_verbosity(logging.WARNING)
         checked_jobs(self._context, self._config, self._jobs(arguments))
-        with only_sweep(self._folder):
+        with only_sweep(self._folder), _errors_of_storage(self._optuna["storage"]):
             study = optuna.create_study(
                 study_name=self._optuna["study_name"],
                 storage=self._optuna["storage"],
@@ -96,9 +127,13 @@ class SearchSweeper(Sweeper):
 
     def _jobs(self, arguments: list[str]) -> Iterator[list[str]]:
         """Jobs to check the command by: every value of each axis, and the ends of intervals."""
+        from sshml.sweep import check_number_of_jobs  # noqa: PLC0415  # imports torch
+
         axes = [f"{key}={value}" for key, value in (self._optuna["params"] or {}).items()]
         values: dict[str, list[str]] = {}
-        for override in OverridesParser.create().parse_overrides([*axes, *arguments]):
+        overrides = OverridesParser.create().parse_overrides([*axes, *arguments])
+        check_number_of_jobs(overrides)
+        for override in overrides:
             key = override.get_key_element()
             if not override.is_sweep_override():
                 values[key] = [override.get_value_element_as_str()]
@@ -106,6 +141,8 @@ class SearchSweeper(Sweeper):
                 values[key] = list(override.sweep_string_iterator())
             else:
                 interval = cast("IntervalSweep", override.value())
+                if not cast("float", interval.start) < cast("float", interval.end):
+                    raise ConfigError(f"{override.input_line}: expected interval(LOW,HIGH), LOW < HIGH")
                 values[key] = [str(interval.start), str(interval.end)]
         firsts = {key: f"{key}={of_key[0]}" for key, of_key in values.items()}
         for key, of_key in values.items():

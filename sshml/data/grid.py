@@ -44,8 +44,8 @@ def _values(part: object) -> list[float]:
         raise ValueError(f"expected {EXPECTED}")
     if not isinstance(part, str) and _BASE_60 <= part < float("inf"):
         raise ValueError(
-            f"got {part:g}; in a YAML file a range needs quotes, as '0:1:0.5', or it is read in base "
-            f"60, and so does a number from {_BASE_60} on"
+            f"got {part:g}, expected a number below {_BASE_60}; a range in a YAML file needs quotes, "
+            "'0:1:0.5', or YAML takes it for a time of day"
         )
     try:  # decimals: 0.25 + 5 · 0.05 is to be 0.5
         numbers = [Decimal(number) for number in str(part).split(":")]

@@ -21,8 +21,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from sshml.checkpoint import read_checkpoint
-from sshml.command import Parser, add_trust, results_folder
-from sshml.errors import CheckpointError, ConfigError
+from sshml.command import Parser, add_trust, results_errors, results_folder
+from sshml.errors import CheckpointError, ConfigError, fail
 from sshml.explain.explanations import EXPLANATIONS, chosen
 from sshml.explain.figures import explained
 from sshml.explain.generalisation import COLUMNS as CORRELATION_COLUMNS
@@ -74,12 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 rows += all_measures(subject, W, explanations)
             print(f"{number} of {len(networks)}  {path}", flush=True)
         told = correlations(rows)
-        (out / "scores.csv").write_text(csv_text(COLUMNS, rows))
-        (out / "generalisation.csv").write_text(csv_text(CORRELATION_COLUMNS, told))
-        explained(rows).savefig(out / "explain.png", dpi=120)
+        with results_errors(out):
+            (out / "scores.csv").write_text(csv_text(COLUMNS, rows))
+            (out / "generalisation.csv").write_text(csv_text(CORRELATION_COLUMNS, told))
+            explained(rows).savefig(out / "explain.png", dpi=120)
     except (CheckpointError, ConfigError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return fail(str(error))
     _print(of_groups(rows), told)
     for name in _FILES:
         print(out / name)

@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sshml import __version__
-from sshml.command import Parser
+from sshml.command import Parser, results_errors
 from sshml.errors import ConfigError, shown
 from sshml.study.compare import comparison
 from sshml.study.runs import Skipped, read_runs
@@ -86,10 +86,8 @@ def _study(folders: Sequence[Path], metric: str, out: Path | None) -> None:
         f"python -m sshml.study {where} --metric {metric}; sshml {__version__}; runs of "
         f"{count(len(revisions), 'git revision')} {', '.join(r[:10] for r in revisions[:3])}"
     )
-    try:
+    with results_errors(out):
         write_study(out, study, skipped, origin)
-    except OSError as error:
-        raise ConfigError(f"--out={out}: {error.strerror}: {error.filename}") from error
     _print_skipped(skipped)
     print(count(len(runs), "run"))
     for axis in study.axes:

@@ -46,7 +46,9 @@ def training_overrides(settings: Mapping[str, Any]) -> list[str] | None:
 
 
 def _composing(wanted: Mapping[str, Any]) -> list[str] | None:
-    overrides = list(_choices())
+    # The default precision is another one on another machine.
+    precision = wanted.get("trainer.precision")
+    overrides = [*_choices(), *([f"trainer.precision={precision}"] if precision else [])]
     for _ in range(_ROUNDS):
         config = compose("train", ["paths.run=run", *overrides])
         composed: Any = OmegaConf.to_container(config, resolve=True)

@@ -66,6 +66,13 @@ def trainings_of(
     return list(trainings.values())
 
 
+def _check_fit(path: str, model: Mapping[str, Any], content: Mapping[str, Any]) -> None:
+    try:
+        network_state(empty_network(model), content)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
 def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], methods: Sequence[Method]) -> Training:
     """The one network that a checkpoint is; says what is tested otherwise than it was trained."""
     path = settings["checkpoint"]
@@ -85,10 +92,10 @@ def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], methods: Sequen
         content = read_checkpoint(path, trusted(settings))
         of_model = sorted(key for key in typed if key.split(".")[0] == "model")
         if of_model:
-            network_state(empty_network(settings["model"]), content)
+            _check_fit(path, settings["model"], content)
     except CheckpointError as error:
         way_out = f"; leave {of_model[0]} away, the checkpoint has its own" if of_model else ""
-        raise CheckpointError(f"checkpoint={path}: {error}{way_out}") from error
+        raise CheckpointError(f"checkpoint={error}{way_out}") from error
     network = empty_network(content["hyper_parameters"]["network"])
     trained = content["hyper_parameters"]["data"]
     data = dict(trained)

@@ -20,8 +20,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from sshml.command import Parser, add_trust, results_folder
-from sshml.errors import CheckpointError, ConfigError
+from sshml.command import Parser, add_trust, results_errors, results_folder
+from sshml.errors import CheckpointError, ConfigError, fail
 from sshml.explain.subject import Subject, check_once, strengths
 from sshml.tables import csv_text
 
@@ -51,8 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         grid = strengths(options.W)
         out, members, strange = _write(options, grid)
     except (CheckpointError, ConfigError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return fail(str(error))
     _print(members, strange)
     for name in _FILES:
         print(out / name)
@@ -86,9 +85,10 @@ def _write(
             row = {"network": name, "W": W, "against": first, "features": auroc(new, known)}
             by_entropy = auroc(answers[W].entropy, answers[first].entropy)
             strange.append({**row, "entropy": by_entropy if name == _TOGETHER else None})
-    (folder / "ensemble.csv").write_text(csv_text(members[0], members))
-    (folder / "strangeness.csv").write_text(csv_text(_STRANGENESS, strange))
-    uncertainty(answers, strangeness).savefig(folder / "uncertainty.png", dpi=110)
+    with results_errors(folder):
+        (folder / "ensemble.csv").write_text(csv_text(members[0], members))
+        (folder / "strangeness.csv").write_text(csv_text(_STRANGENESS, strange))
+        uncertainty(answers, strangeness).savefig(folder / "uncertainty.png", dpi=110)
     return folder, members, strange
 
 

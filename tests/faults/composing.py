@@ -25,5 +25,6 @@ def attempt(rng: random.Random, folder: Path) -> None:
         raise LostError(f"{command}: {fault}")
     if not held(ended.status or 0, ended.out, ended.err):
         raise LostError(f"{command}: exit status {ended.status}: {ended.err[:200]!r}")
-    if left := list(folder.glob("runs/*/*/*")):
+    # An accepted one may leave a folder: the check ends where a sweep or a run has just begun.
+    if ended.status and (left := list(folder.glob("runs/*/*/*"))):
         raise LostError(f"{command}: left over: {left[:3]}")

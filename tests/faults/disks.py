@@ -29,16 +29,24 @@ _TRAINING = (
     (*SMALL, "logger=tensorboard", "callbacks.maps.every_n_epochs=1"),
 )
 _STUDY = (*SMALL, "logger=csv", "trainer.max_epochs=2", "data.W=[0,0.5]")
+_JOBS = 2
+_SWEEPS = (
+    ("-m", *PLAIN, "trainer.max_epochs=1", "seed=0,1"),
+    ("sweep=search", *PLAIN, "trainer.max_epochs=1", f"hydra.sweeper.n_trials={_JOBS}"),
+)
 _ENOUGH = "64m"
 # What an atomic writing of the manifest takes on a tmpfs.
 _MANIFEST = 16_384
 
 
 def attempt(rng: random.Random, folder: Path) -> None:
-    """Run one training, or one study, on a disk that is too small for it or nearly so."""
+    """Run a training, a study or a sweep on a disk that is too small for it or nearly so."""
     with _disk(folder / "disk", _size(rng)) as disk:
-        if rng.random() < 0.25:
+        kind = rng.random()
+        if kind < 0.2:
             _study(disk)
+        elif kind < 0.4:
+            _sweep(disk, rng.choice(_SWEEPS))
         else:
             _training(folder, disk, rng.choice(_TRAINING), of_runs=rng.random() < 0.8)
 
@@ -70,6 +78,18 @@ def _study(disk: Path) -> None:
     arguments = (f"resume={found[-1]}",) if found else _STUDY
     require(start("transfer.py", *arguments, folder=disk).wait().fault(0))
     require(difference(whole.folder, run_folder(disk)))
+
+
+def _sweep(disk: Path, command: tuple[str, ...]) -> None:
+    ended = start("train.py", *command, folder=disk).wait()
+    require(ended.fault(0, 1, 2))
+    if ended.status and not ended.errors:
+        raise LostError(f"exit status {ended.status} without an error line")
+    _enlarge(disk)
+    ended = start("train.py", *command, folder=disk).wait()
+    require(ended.fault(0))
+    if (done := len(list(disk.glob("runs/sweeps/*/*/metrics.json")))) < _JOBS:
+        raise LostError(f"{done} of {_JOBS} jobs are done")
 
 
 def _check_failure(ended: Ended, place: Path) -> None:

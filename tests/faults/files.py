@@ -86,6 +86,8 @@ def damage(rng: random.Random, path: Path) -> str:
     ways: dict[str, Callable[[random.Random, Path], str]] = {
         "cut": _cut, "other": _other, "missing": _missing, "flipped": _flipped, "value": _value
     }  # fmt: skip
+    if path.suffix == ".ckpt" and rng.random() < 0.3:
+        return _weight(rng, path)
     name = rng.choice(("cut", "other", "other", "other", "value", "value", "flipped", "missing"))
     return ways[name](rng, path)
 
@@ -135,6 +137,21 @@ def _value(rng: random.Random, path: Path) -> str:
     where, value = replace(rng, content, rng.choice(_VALUES))
     write(content)
     return f"with {str(value)[:30]!r} at {where}"
+
+
+def _weight(rng: random.Random, path: Path) -> str:
+    """Other numbers in a tensor of a checkpoint."""
+    content = torch.load(path, weights_only=True)
+    name = rng.choice(sorted(content["state_dict"]))
+    weight = content["state_dict"][name]
+    dtype = rng.choice((torch.float16, torch.float64, torch.int64, torch.bool, torch.complex64))
+    value = rng.choice((float("nan"), float("inf"), -1.0, 1e30))
+    if rng.random() < 0.5 or not weight.is_floating_point():
+        content["state_dict"][name], how = weight.to(dtype), str(dtype)
+    else:
+        content["state_dict"][name], how = torch.full_like(weight, value), str(value)
+    torch.save(content, path)
+    return f"with {how} in {name}"
 
 
 def _opened(path: Path) -> tuple[Any, Callable[[Any], object]]:
