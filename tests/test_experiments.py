@@ -143,11 +143,12 @@ def test_every_form_of_W_works_as_typed(run_train: Command, W: str) -> None:
     assert expected == config.data.W
 
 
-def test_the_model_sets_n_cells_and_the_command_line_overrides_it() -> None:
+@pytest.mark.parametrize("program", ["train", "transfer"])
+def test_the_model_sets_n_cells_and_the_command_line_overrides_it(program: str) -> None:
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        assert compose("train", ["model=resnet18"]).data.n_cells == 122
-        assert compose("train", ["data.n_cells=40", "model=resnet18"]).data.n_cells == 40
-        assert compose("train", []).data.n_cells == 30
+        assert compose(program, ["model=resnet18"]).data.n_cells == 122
+        assert compose(program, ["data.n_cells=40", "model=resnet18"]).data.n_cells == 40
+        assert compose(program, []).data.n_cells == 30
 
 
 def test_top_level_is_as_small_as_it_is_meant_to_be() -> None:
