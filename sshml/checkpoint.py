@@ -295,6 +295,10 @@ def network_state(network: nn.Module, checkpoint: Mapping[str, Any]) -> dict[str
         shapes = [tuple(s[name].shape) if name in s else None for s in (state, expected)]
         if shapes[0] == shapes[1] and _kind(state[name]) != _kind(expected[name]):
             raise CheckpointError(f"weight {printable(name)} is of {state[name].dtype}")
+        if shapes[1] is None:
+            raise CheckpointError(f"{type(network).__name__} has no weight {printable(name)}")
+        if shapes[0] is None:
+            raise CheckpointError(f"weight {printable(name)} of {type(network).__name__} is missing")
         if shapes[0] != shapes[1]:
             raise CheckpointError(
                 f"weight {printable(name)} has shape {shapes[0]} in the checkpoint of "

@@ -341,6 +341,18 @@ def _as_config_error(error: ValidationError, schema: type[_Config]) -> ConfigErr
     return ConfigError(f"{key}={_as_typed(first['input'])}: {_expectation(error)}; see {schema.FILE}")
 
 
+# What pydantic calls the values of a configuration, and what a user calls them.
+_PLAIN_WORDS = {
+    "a valid string": "text",
+    "a valid boolean": "true or false",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid list": "a list",
+    "a valid tuple": "a list",
+    "an instance of Sequence": "a list",
+}
+
+
 def _expectation(error: ValidationError) -> str:
     """What pydantic expected, all members of a union in one phrase."""
     phrases: list[str] = []
@@ -348,6 +360,8 @@ def _expectation(error: ValidationError) -> str:
         phrase = problem["msg"].removeprefix("Value error, ")
         phrase = phrase.replace("Input should be ", "expected ")
         phrase = re.sub("a valid dictionary( or instance of _.*)?", "a mapping", phrase)
+        for pydantic, plain in _PLAIN_WORDS.items():
+            phrase = phrase.replace(pydantic, plain)
         if phrase not in phrases:
             phrases.append(phrase if not phrases else phrase.removeprefix("expected "))
     return " or ".join(phrases)

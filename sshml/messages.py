@@ -122,13 +122,16 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
     override = next((a for a in arguments if key_of(a) == key), key)
     if other := of_other_program(key, config_name):
         return f"{override}: {other}"
+    of_hydra = key.startswith("hydra.")
     groups = [a for a in arguments if "=" in a and "." not in key_of(a) and a != override]
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         try:
-            config = compose(config_name, [a for a in groups if not a.startswith("-")])
+            config = compose(
+                config_name, [a for a in groups if not a.startswith("-")], return_hydra_config=of_hydra
+            )
         except HydraException:  # another mistake, or a sweep: the defaults will do
-            config = compose(config_name)
+            config = compose(config_name, return_hydra_config=of_hydra)
     plain: Any = OmegaConf.to_container(config)  # without interpolations, which need a run
     while (node := _part(plain, parent)) is None:
         parent, _, name = parent.rpartition(".")

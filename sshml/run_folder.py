@@ -102,8 +102,8 @@ def check_unused(settings: Mapping[str, Any]) -> None:
     folder = Path(settings["paths"]["run"])
     if (folder / MANIFEST).is_file() and any(any(folder.glob(name)) for name in _RESULTS):
         raise ConfigError(
-            f"hydra.run.dir={folder}: holds the results of another run, which are never overwritten; "
-            "choose another folder, or resume that run with ckpt_path=CHECKPOINT (transfer.py: "
+            f"{folder}: holds the results of another run, which are never overwritten; choose another "
+            "folder by hydra.run.dir=FOLDER, or resume that run by ckpt_path=CHECKPOINT (transfer.py: "
             "resume=FOLDER)"
         )
 
