@@ -34,7 +34,8 @@ EXPERIMENTS = experiments(of_transfer=False)
 SMALL = [override for override in TINY if not override.startswith("model.")]
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
+# Those of ResNet18 differ in W alone, and each writes 90 MB a checkpoint.
+@pytest.mark.parametrize("experiment", [e for e in EXPERIMENTS if "resnet18_W" not in e])
 def test_every_experiment_runs(run_train: Command, experiment: str) -> None:
     widths = ["model.widths=[4,4]", "model.pool_after=[1]"] if "cnn" in experiment else []
     done = run_train(f"experiment={experiment}", *SMALL, *widths)

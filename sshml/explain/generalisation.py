@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import bootstrap, spearmanr
+from scipy.stats import bootstrap, rankdata, spearmanr
 
 from sshml.explain.measures import ACCURACY, Row, measure_name
+from sshml.physics.hoppings import Floats
 
 #: Columns of ``generalisation.csv``.
 COLUMNS = ("group", "explanation", "measure", "W", "networks", "spearman", "low", "high")
@@ -60,9 +61,14 @@ def correlations(rows: Sequence[Row]) -> list[dict[str, Any]]:
 def _spearman(pairs: np.ndarray[Any, Any]) -> tuple[float, float, float]:
     """The coefficient of (n, 2) pairs with its interval; NaN where all values are the same."""
 
-    def statistic(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> float:
+    def statistic(x: Floats, y: Floats, axis: int) -> Floats:
+        """Of many resamples at once, which spearmanr takes one by one."""
+        x, y = (rankdata(values, axis=axis) for values in (x, y))
+        x, y = (ranks - ranks.mean(axis=axis, keepdims=True) for ranks in (x, y))
+        norm = np.sqrt((x * x).sum(axis=axis) * (y * y).sum(axis=axis))
         # A resample whose values are all the same shows no correlation.
-        return float(np.nan_to_num(spearmanr(x, y).statistic))
+        found: Floats = np.divide((x * y).sum(axis=axis), norm, out=np.zeros_like(norm), where=norm > 0)
+        return found
 
     with warnings.catch_warnings():  # of values that are all the same
         warnings.simplefilter("ignore")
@@ -70,7 +76,7 @@ def _spearman(pairs: np.ndarray[Any, Any]) -> tuple[float, float, float]:
         if math.isnan(coefficient):
             return coefficient, math.nan, math.nan
         interval = bootstrap(
-            (pairs[:, 0], pairs[:, 1]), statistic, paired=True, vectorized=False,
+            (pairs[:, 0], pairs[:, 1]), statistic, paired=True, vectorized=True,
             n_resamples=_RESAMPLES, method="percentile", rng=0,
         ).confidence_interval  # fmt: skip
     return coefficient, float(interval.low), float(interval.high)
