@@ -24,6 +24,9 @@ _KEYS = (
     "trainer.plugins", "trainer.accelerator", "model.widths", "model", "callbacks.maps.examples",
     "callbacks.checkpoint.dirpath", "transfer", "transfer.x", "source.W", "x", "trust",
 )  # fmt: skip
+# What a working directory has in the end; `out` is where programs write.
+_EXPECTED = {"runs", "out", "evil.py", "searched", "victim"}
+_LOGGERS = ("WandbLogger, offline: true", "CSVLogger", "TensorBoardLogger")
 _RESUMING = [reader for reader in READERS if reader.writes]
 _PARTS = ("network", "optimizer", "scheduler", "data", "augmentation", "seed", "x")
 
@@ -31,6 +34,8 @@ _PARTS = ("network", "optimizer", "scheduler", "data", "augmentation", "seed", "
 def attempt(rng: random.Random, folder: Path) -> None:
     """Let a program read a folder with one to three hostile settings."""
     runs = copy(folder)
+    (folder / "victim").mkdir()
+    (folder / "victim" / "file").write_text("")
     (folder / "evil.py").write_text(f"open({str(folder / 'canary')!r}, 'w')\n")
     # Resuming replays what a manifest names, so most is to be gained there.
     reader = rng.choice((*READERS, *_RESUMING, *_RESUMING, *_RESUMING))
@@ -51,8 +56,10 @@ def attempt(rng: random.Random, folder: Path) -> None:
 def _harm(ended: Ended, folder: Path) -> str | None:
     if (folder / "canary").exists():
         return "code was run"
-    if (folder / "outside").exists():
+    if (folder / "outside").exists() or {path.name for path in folder.iterdir()} - _EXPECTED:
         return "something was written elsewhere"
+    if not (folder / "victim" / "file").is_file():
+        return "something was removed elsewhere"
     if _SECRET in ended.out + ended.err or any(
         _SECRET.encode() in path.read_bytes() for path in folder.rglob("*") if path.is_file()
     ):
@@ -126,6 +133,9 @@ def _manifest(rng: random.Random, path: Path, folder: Path) -> str:
             f"++trainer.default_root_dir={outside}",
             f"++callbacks.checkpoint.dirpath={outside}", f"++callbacks.last.dirpath={outside}",
             f"++hydra.output_subdir={outside}", "++hydra.job.chdir=true",
+            "++trainer.default_root_dir=null", "++callbacks.checkpoint.dirpath=null",
+            "++callbacks.maps.every_n_epochs=1\n++figures=true\n++trainer.default_root_dir=null",
+            f"+logger.x={{_target_: pytorch_lightning.loggers.{rng.choice(_LOGGERS)}}}",
             "++logger.wandb.name=${oc.env:FAULTS_SECRET}", "++paths.x=${oc.env:FAULTS_SECRET}",
             "++callbacks.checkpoint.filename=${oc.env:FAULTS_SECRET}",
             "++callbacks.checkpoint.filename=../../../outside/x", f"++x={_ESCAPE}", "--help", "-m",
@@ -175,6 +185,8 @@ class _Pickled:
 
 def _checkpoint(rng: random.Random, path: Path, folder: Path) -> str:
     content = torch.load(path, weights_only=True)
+    if "callbacks" in content and rng.random() < 0.3:
+        return _removal(rng, content, path, folder)
     parts = content["hyper_parameters"]
     part = rng.choice([name for name in _PARTS if name in parts] or ["x"])
     value = _node(rng, folder)
@@ -188,6 +200,24 @@ def _checkpoint(rng: random.Random, path: Path, folder: Path) -> str:
         parts[part] = value
     torch.save(content, path)
     return f"{part}={value}"
+
+
+def _removal(rng: random.Random, content: dict[str, Any], path: Path, folder: Path) -> str:
+    """Name something else as the best network, which is removed when a better one comes."""
+    if not (link := path.parent / "link").is_symlink():
+        link.symlink_to(folder / "victim")
+    own = rng.choice((str(path.parent), "/a"))
+    name = rng.choice(
+        ("link", "link/.", "link/file", "..", ".", "", "../../../../victim", str(folder / "victim"))
+    )
+    victim = name if name.startswith("/") else f"{own}/{name}"
+    for state in content["callbacks"].values():
+        if "best_k_models" in state:
+            score = torch.tensor(9.0)
+            state.update(dirpath=own, best_model_path=victim, kth_best_model_path=victim)
+            state.update(best_k_models={victim: score}, best_model_score=score, kth_value=score)
+    torch.save(content, path)
+    return f"best network {victim}"
 
 
 def _rows(rng: random.Random, path: Path, _folder: Path) -> str:
