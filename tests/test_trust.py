@@ -360,11 +360,14 @@ def test_a_folder_named_as_a_checkpoint_is_not_emptied(run_train: Command, tmp_p
     for name in ("link", "inner"):
         victim = str(checkpoints / name)
         for callback in last["callbacks"].values():
-            callback["best_model_path"] = callback["kth_best_model_path"] = victim
+            # The best network has to be there, or Lightning begins anew.
+            callback["best_model_path"] = str(checkpoints / "best.ckpt")
+            callback["kth_best_model_path"] = victim
             callback["best_k_models"] = {victim: torch.tensor(9.0)}
             callback["best_model_score"] = callback["kth_value"] = torch.tensor(9.0)
         torch.save(last, checkpoints / "last.ckpt")
-        run_train(f"ckpt_path={checkpoints / 'last.ckpt'}", "trainer.max_epochs=2")
+        done = run_train(f"ckpt_path={checkpoints / 'last.ckpt'}", "trainer.max_epochs=2")
+        assert "Traceback" not in done.err
         assert (kept / "file").exists()
         assert (checkpoints / "inner" / "file").exists()
 

@@ -44,8 +44,9 @@ class Kind:
     lost: list[tuple[int, str]] = field(default_factory=list)
     skipped: str | None = None
 
-    def run(self, seed: int) -> None:
-        """Try one."""
+    def run(self, seed: int) -> str | None:
+        """Try one; returns what did not hold."""
+        lost = None
         folder = Path(tempfile.mkdtemp(prefix=f"sshml_{self.name}_"))
         try:
             self.attempt(random.Random(f"{self.name} {seed}"), folder)
@@ -53,13 +54,14 @@ class Kind:
         except SkippedError as reason:
             self.skipped = str(reason)
         except LostError as reason:
-            self.lost.append((seed, _shown(str(reason))))
+            lost = _shown(str(reason))
         except Exception:  # a fault of the suite's own counts as a loss: it hides what it should find
-            self.lost.append(
-                (seed, "the suite: " + " | ".join(traceback.format_exc().splitlines()[-4:]))
-            )
+            lost = "the suite: " + " | ".join(traceback.format_exc().splitlines()[-4:])
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+        if lost is not None:
+            self.lost.append((seed, lost))
+        return lost
 
 
 def _shown(reason: str) -> str:
@@ -98,10 +100,8 @@ def go(kinds: Sequence[Kind], seed: int, minutes: float, workers: int) -> None:
     def work() -> None:
         while one := next_one():
             kind, own_seed = one
-            before = len(kind.lost)
-            kind.run(own_seed)
-            for lost_seed, reason in kind.lost[before:]:
-                print(f"lost: {reason}; repeat: {repeat(kind, lost_seed)}", flush=True)
+            if lost := kind.run(own_seed):
+                print(f"lost: {lost}; repeat: {repeat(kind, own_seed)}", flush=True)
 
     with ThreadPoolExecutor(workers) as pool:
         for done in [pool.submit(work) for _ in range(workers)]:

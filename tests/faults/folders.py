@@ -135,7 +135,7 @@ def _manifest(rng: random.Random, path: Path, folder: Path) -> str:
             f"++hydra.output_subdir={outside}", "++hydra.job.chdir=true",
             "++trainer.default_root_dir=null", "++callbacks.checkpoint.dirpath=null",
             "++callbacks.maps.every_n_epochs=1\n++figures=true\n++trainer.default_root_dir=null",
-            f"+logger.x={{_target_: pytorch_lightning.loggers.{rng.choice(_LOGGERS)}}}",
+            *[f"+logger.x={{_target_: pytorch_lightning.loggers.{rng.choice(_LOGGERS)}}}"] * 5,
             "++logger.wandb.name=${oc.env:FAULTS_SECRET}", "++paths.x=${oc.env:FAULTS_SECRET}",
             "++callbacks.checkpoint.filename=${oc.env:FAULTS_SECRET}",
             "++callbacks.checkpoint.filename=../../../outside/x", f"++x={_ESCAPE}", "--help", "-m",
@@ -185,7 +185,7 @@ class _Pickled:
 
 def _checkpoint(rng: random.Random, path: Path, folder: Path) -> str:
     content = torch.load(path, weights_only=True)
-    if "callbacks" in content and rng.random() < 0.3:
+    if "callbacks" in content and rng.random() < 0.5:
         return _removal(rng, content, path, folder)
     parts = content["hyper_parameters"]
     part = rng.choice([name for name in _PARTS if name in parts] or ["x"])
@@ -208,13 +208,24 @@ def _removal(rng: random.Random, content: dict[str, Any], path: Path, folder: Pa
         link.symlink_to(folder / "victim")
     own = rng.choice((str(path.parent), "/a"))
     name = rng.choice(
-        ("link", "link/.", "link/file", "..", ".", "", "../../../../victim", str(folder / "victim"))
+        (
+            "link",
+            "link/.",
+            "link/.",
+            "link/file",
+            "..",
+            ".",
+            "",
+            "../../../../victim",
+            str(folder / "victim"),
+        )
     )
     victim = name if name.startswith("/") else f"{own}/{name}"
     for state in content["callbacks"].values():
         if "best_k_models" in state:
             score = torch.tensor(9.0)
-            state.update(dirpath=own, best_model_path=victim, kth_best_model_path=victim)
+            # The best network has to be there, or Lightning begins anew.
+            state.update(dirpath=own, best_model_path=f"{own}/best.ckpt", kth_best_model_path=victim)
             state.update(best_k_models={victim: score}, best_model_score=score, kth_value=score)
     torch.save(content, path)
     return f"best network {victim}"
