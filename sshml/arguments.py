@@ -16,6 +16,7 @@ from sshml.stored import MANIFEST, StoredError, read_settings, run_folder_of
 
 # Keys whose value is the path of a file or folder, as typed.
 PATH_KEYS = ("checkpoint", "ckpt_path", "compare", "paths.runs", "rerun", "resume")
+_MULTIRUN = {"-m", "--multirun"}
 # What Hydra reads as the same text without quotes.
 _PLAIN = re.compile(r"[\w./-]*", re.ASCII)
 _QUOTED = re.compile(r"""(?s)'(.*)'|"(.*)\"""")
@@ -34,7 +35,17 @@ def is_override(argument: str) -> bool:
 def is_multirun(arguments: Sequence[str]) -> bool:
     """Whether commas in values stand for several jobs."""
     keys = {key_of(argument) for argument in arguments if is_override(argument)}
-    return bool({"-m", "--multirun"} & set(arguments)) or "sweep" in keys
+    return bool(_MULTIRUN & set(arguments)) or "sweep" in keys
+
+
+def with_multirun_first(arguments: Sequence[str]) -> list[str]:
+    """Put ``-m`` first, since Hydra takes no overrides on both sides of it.
+
+    Example:
+        >>> with_multirun_first(["seed=0", "-m", "data.W=0,1"])
+        ['-m', 'seed=0', 'data.W=0,1']
+    """
+    return sorted(arguments, key=lambda argument: argument not in _MULTIRUN)
 
 
 def plain_path(override: str) -> str:

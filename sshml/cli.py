@@ -16,7 +16,15 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from sshml.arguments import as_new_run, check_flags, check_paths, key_of, with_quoted_paths
+from sshml.arguments import (
+    as_new_run,
+    check_flags,
+    check_paths,
+    is_multirun,
+    key_of,
+    with_multirun_first,
+    with_quoted_paths,
+)
 from sshml.errors import ConfigError, UnfinishedError, fail
 from sshml.hardware import check_precision_variable, fastest_precision, jobs_at_once
 from sshml.messages import CONF_DIR, line_of
@@ -93,7 +101,7 @@ def with_sweep_folder(arguments: list[str]) -> list[str]:
     """
     given = [a for a in arguments if "=" in a and not a.startswith("-")]
     keys = {key_of(a) for a in given}
-    if not ({"-m", "--multirun"} & set(arguments) or "sweep" in keys) or "hydra.sweep.dir" in keys:
+    if not is_multirun(arguments) or "hydra.sweep.dir" in keys:
         return arguments
     not_of_it = (
         "hydra/launcher",
@@ -178,6 +186,7 @@ def run(main: Callable[..., object], name: str = "train") -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     on_early_end(remove_unused_folder)
     try:
+        sys.argv[1:] = with_multirun_first(sys.argv[1:])
         flags = check_flags(sys.argv[1:], name)
         check_paths(sys.argv[1:])
         check_precision_variable()

@@ -206,6 +206,11 @@ def test_a_sweep_is_done_by_one_process_at_a_time(run_train: Command, tmp_path: 
     assert "another process is running this sweep" in done.err
 
 
+def test_overrides_may_stand_on_both_sides_of_the_flag(run_train: Command) -> None:
+    done = run_train("seed=0", "-m", *TINY, "model.kernel_size=3,4")
+    assert "kernel_size must be odd" in done.err
+
+
 def test_a_sweep_leaves_the_folder_of_a_run_alone(run_train: Command) -> None:
     run = run_train(*TINY)
     before = sorted(run.folder.rglob("*"))
