@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -24,7 +25,7 @@ from sshml.loggers import check_loggers
 from sshml.metrics import LOGGED
 from sshml.networks import build_network
 from sshml.run_folder import is_resumed
-from sshml.stored import relocated
+from sshml.stored import EPOCHS, read_epochs, relocated
 from sshml.training_state import check_training_state
 from sshml.trust import trusted
 
@@ -121,11 +122,11 @@ def _check_trainer(trainer: Mapping[str, Any], data: Mapping[str, Any]) -> None:
             f"trainer.{key}={trainer[key]}: a run validates, logs and keeps checkpoints "
             "every epoch, and sees to this itself; leave it away (for a quick try: debug=fast)"
         )
-    if trainer["default_root_dir"] is None:
+    if trainer.get("default_root_dir") is None:
         raise ConfigError(
             "trainer.default_root_dir=null: expected a folder; leave it away for the run's own"
         )
-    epochs = trainer["max_epochs"]
+    epochs = trainer.get("max_epochs")
     if epochs is None or epochs == 0 or epochs < -1:
         raise ConfigError(
             f"trainer.max_epochs={epochs}: expected at least 1, or -1 for an end that only "
@@ -330,12 +331,25 @@ def _check_checkpoint(settings: Mapping[str, Any], network: nn.Module) -> None:
         check_training_state(checkpoint, settings, network)
     except CheckpointError as error:
         raise CheckpointError(f"ckpt_path={path}: {error}") from error
+    if is_resumed(settings):
+        _check_rows(Path(settings["paths"]["run"]), checkpoint["epoch"])
     epochs, done = settings["trainer"]["max_epochs"], checkpoint["epoch"] + 1
     if 0 <= epochs < done + (not is_resumed(settings)):
         raise ConfigError(
             f"trainer.max_epochs={epochs}: ckpt_path={path} has done {done} epochs already; expected "
             f"more, such as trainer.max_epochs={done + 10}"
         )
+
+
+def _check_rows(folder: Path, epoch: int) -> None:
+    """A run that goes on has the values of its epochs, one of which may stay the best."""
+    rows = {int(row["epoch"]): row for row in read_epochs(folder)}
+    for number in range(min(rows), epoch + 1):
+        if missing := set(LOGGED) - rows.get(number, {}).keys():
+            raise ConfigError(
+                f"{folder / EPOCHS}: has no {min(missing)} of epoch {number}, which the checkpoint has "
+                "done; restore it"
+            )
 
 
 def _check_unchanged(

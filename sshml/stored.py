@@ -187,9 +187,12 @@ def read_epochs(folder: Path) -> list[dict[str, float]]:
         StoredError: if it is missing, damaged or not one of sshml.
     """
     path = folder / EPOCHS
-    reader = csv.DictReader(io.StringIO(read_text(path)))
+    text = read_text(path)
+    reader = csv.DictReader(io.StringIO(text))
     try:
         rows = [{name: float(value) for name, value in row.items() if value} for row in reader]
+        if not text.endswith("\n"):
+            raise ValueError("cut short")
         if not rows or [row["epoch"] for row in rows] != sorted({int(row["epoch"]) for row in rows}):
             raise ValueError("expected one row per epoch")
     except (ValueError, KeyError, TypeError, OverflowError, csv.Error) as error:

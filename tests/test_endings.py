@@ -2,15 +2,18 @@
 
 import csv
 import json
+import os
 import resource
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
-from conftest import TINY, TINY_TRANSFER, Command, Outcome
+from conftest import ROOT, TINY, TINY_TRANSFER, Command, Outcome
 
 from sshml.run_folder import RunFolder
 
@@ -214,17 +217,39 @@ def test_files_of_the_users_own_are_not_taken_for_what_a_killed_run_left(
     assert not (folder / "checkpoints" / "last.ckpt.part").exists()
 
 
-@pytest.mark.parametrize("name", ["removed", "a link to itself"])
-def test_a_run_that_has_lost_its_rows_does_not_go_on(run_train: Command, name: str) -> None:
-    run = run_train(*TINY)
+def _cut(rows: Path) -> None:
+    rows.write_text(rows.read_text()[:-5])
+
+
+def _shorten(rows: Path) -> None:
+    rows.write_text("".join(rows.read_text().splitlines(keepends=True)[:-1]))
+
+
+def _empty_a_cell(rows: Path) -> None:
+    *head, last = rows.read_text().splitlines()
+    rows.write_text("\n".join([*head, last[: last.rindex(",") + 1]]) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("damage", "line"),
+    [
+        (lambda rows: rows.unlink(), "no such file"),
+        (lambda rows: (rows.unlink(), rows.symlink_to(rows)), "no such file"),
+        (_cut, "damaged, or not the metrics of a run of sshml (cut short)"),
+        (_shorten, "has no train/accuracy of epoch 1, which the checkpoint has done"),
+        (_empty_a_cell, "has no val/tp of epoch 1, which the checkpoint has done"),
+    ],
+)
+def test_a_run_that_has_lost_its_rows_does_not_go_on(
+    run_train: Command, damage: Callable[[Path], object], line: str
+) -> None:
+    run = run_train(*TINY, "trainer.max_epochs=2")
     rows = run.folder / "metrics.csv"
-    rows.unlink()
-    if name != "removed":
-        rows.symlink_to(rows)
-    line = one_error(
-        run_train(f"ckpt_path={run.folder / 'checkpoints' / 'last.ckpt'}", "trainer.max_epochs=2"), 2
-    )
-    assert line.startswith(f"error: {rows}: no such file")
+    damage(rows)
+    last = run.folder / "checkpoints" / "last.ckpt"
+    said = one_error(run_train(f"ckpt_path={last}", "trainer.max_epochs=3"), 2)
+    assert said.startswith(f"error: {rows}: ")
+    assert line in said
     assert run.manifest["status"] == "finished"
 
 
@@ -262,12 +287,17 @@ def test_a_profiler_that_is_not_installed_is_one_line(run_train: Command) -> Non
     assert "trainer" in one_error(run_train(*TINY, "+trainer.profiler=xla"), 2)
 
 
-def test_loggers_of_lightning_write_to_the_runs_folder(run_train: Command, tmp_path: Path) -> None:
+def test_loggers_of_lightning_write_to_the_runs_folder(tmp_path: Path) -> None:
+    # In a process of its own: W&B reads its environment once.
     node = "{_target_: pytorch_lightning.loggers.WandbLogger, offline: true}"
-    done = run_train(*TINY, f"+logger.x={node}")
-    assert done.status == 0, done.err
-    assert (done.folder / "wandb").is_dir()
-    assert not (tmp_path / "wandb").exists()
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), *TINY, f"+logger.x={node}"],
+        cwd=tmp_path, check=False, capture_output=True, text=True, timeout=300,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+    assert list(tmp_path.glob("runs/*/*/wandb"))
 
 
 def test_a_logger_that_cannot_begin_is_one_line(run_train: Command) -> None:
@@ -348,3 +378,18 @@ def test_optimizers_that_ask_for_the_loss_again_work(run_train: Command) -> None
     assert "optimizer: view size is not compatible" in one_error(run_train(*TINY, *own), 2)
     done = run_train(*TINY, *own, "channels_last=false")
     assert done.status == 0, done.err
+
+
+@pytest.mark.parametrize("key", ["data.batch_size", "data.W", "data.seed", "trainer.precision"])
+def test_a_setting_that_is_left_away_has_its_default(run_train: Command, key: str) -> None:
+    small = [override for override in TINY if not override.startswith(key)]
+    done = run_train(*small, f"~{key}")
+    assert done.status == 0, done.err
+    assert done.manifest["precision"]["evaluation"] == "32-true"
+
+
+def test_a_number_of_epochs_that_is_left_away_is_a_mistake(run_train: Command) -> None:
+    small = [override for override in TINY if not override.startswith("trainer.max_epochs")]
+    assert "trainer.max_epochs=None: expected at least 1" in one_error(
+        run_train(*small, "~trainer.max_epochs"), 2
+    )

@@ -175,7 +175,8 @@ def learning_curves(study: Study) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
     losses = np.concatenate([curve[:, 1] for curve in curves])
-    if (losses[np.isfinite(losses)] > 0).all():
+    finite = losses[np.isfinite(losses)]
+    if finite.size and finite.min() > 0:
         figure.axes[0].set_yscale("log")
     return figure
 

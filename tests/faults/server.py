@@ -10,6 +10,7 @@ import json
 import os
 import resource
 import runpy
+import signal
 import sys
 import tempfile
 import threading
@@ -104,6 +105,8 @@ def _attend(request: Request) -> None:
 def become(request: Request) -> None:
     """Run the program in this process."""
     os.setsid()
+    # A shell has its background jobs ignore SIGINT, and the suite may be one.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(request["folder"])
     for number, path in ((0, os.devnull), (1, f"{request['log']}.out"), (2, f"{request['log']}.err")):
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)

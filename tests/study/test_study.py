@@ -250,6 +250,12 @@ def test_runs_without_a_finite_value_are_in_the_table_only(grid: Path) -> None:
     assert pd.read_csv(grid / "runs/study/runs.csv")["val/loss"].isna().sum() == 1
 
 
+def test_a_study_of_runs_without_a_finite_loss_is_drawn(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "runs" / "nan", ["data.W=1"], 0.9)
+    (folder / "metrics.csv").write_text("epoch,val/loss,val/accuracy\n0,nan,0.5\n1,inf,0.5\n")
+    assert main([str(tmp_path / "runs")]) == 0
+
+
 def test_one_run_and_several_folders(grid: Path) -> None:
     only = grid / "runs" / "sweeps" / "x" / "0.100"
     assert main([str(only), str(only.parent / "0.100"), "--out", "one"]) == 0
