@@ -316,9 +316,19 @@ def _adapter(path: str, target: str, name: str) -> TypeAdapter[Any] | None:
         return None
 
 
-def _check_value(key: str, value: Any, adapter: TypeAdapter[Any], default: Any) -> None:
+def _validate(adapter: TypeAdapter[Any], value: Any) -> None:
+    """Check a value; a configuration has lists only, also where a target takes a tuple."""
     try:
         adapter.validate_python(value)
+    except ValidationError as error:
+        if not isinstance(value, list) or "tuple" not in str(error):
+            raise
+        adapter.validate_python(tuple(value))
+
+
+def _check_value(key: str, value: Any, adapter: TypeAdapter[Any], default: Any) -> None:
+    try:
+        _validate(adapter, value)
     except ValidationError as error:
         has_default = default is not inspect.Parameter.empty and not isinstance(default, type)
         way_out = f"; the default is {key}={_as_typed(default)}" if has_default else ""
@@ -363,8 +373,15 @@ def _expectation(error: ValidationError) -> str:
         phrase = problem["msg"].removeprefix("Value error, ")
         phrase = phrase.replace("Input should be ", "expected ")
         phrase = re.sub("a valid dictionary( or instance of _.*)?", "a mapping", phrase)
+        phrase = re.sub(
+            r"Tuple should have at \w+ (\d+) items? after validation, not (\d+)",
+            r"expected \1 values, got \2",
+            phrase,
+        )
         for pydantic, plain in _PLAIN_WORDS.items():
             phrase = phrase.replace(pydantic, plain)
+        if problem["type"] == "missing":  # of a tuple
+            phrase = "expected more values"
         if phrase not in phrases:
             phrases.append(phrase if not phrases else phrase.removeprefix("expected "))
     return " or ".join(phrases)

@@ -105,8 +105,8 @@ def errors_of_parts(parts: Mapping[str, object]) -> Iterator[None]:
         parts: by their keys, such as ``callbacks.maps``.
 
     Raises:
-        ConfigError: in place of an exception that came up in one of Lightning's parts, or of what
-            Lightning says of the trainer's arguments.
+        ConfigError: in place of an exception that came up in one of Lightning's parts or in torch's
+            optimisers, or of what Lightning says of the trainer's arguments.
     """
     from lightning_fabric.utilities.exceptions import (  # noqa: PLC0415  # takes seconds
         MisconfigurationException,
@@ -119,14 +119,18 @@ def errors_of_parts(parts: Mapping[str, object]) -> Iterator[None]:
     except MisconfigurationException as error:
         raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
     except Exception as error:
-        frames = [frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__)]
+        reason = f"{type(error).__name__}: {' '.join(str(error).split()).rstrip('.!')}"
+        stack = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        module = stack[-1].f_globals.get("__name__", "")
+        if module.startswith("torch.optim"):  # where the user's own functions are not
+            key = "scheduler" if module.endswith("lr_scheduler") else "optimizer"
+            raise ConfigError(f"{key}: cannot be used in this run ({reason}); change it") from error
+        frames = [frame.f_locals.get("self") for frame in stack]
         for key, part in parts.items():
             if type(part).__module__.startswith("pytorch_lightning.") and any(
                 part is owner for owner in frames
             ):
-                reason = " ".join(str(error).split()).rstrip(".!")
                 raise ConfigError(
-                    f"{key}: {type(part).__name__} cannot be used in this run "
-                    f"({type(error).__name__}: {reason}); leave it away"
+                    f"{key}: {type(part).__name__} cannot be used in this run ({reason}); leave it away"
                 ) from error
         raise

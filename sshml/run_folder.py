@@ -92,20 +92,39 @@ def is_resumed(settings: Mapping[str, Any]) -> bool:
 
 
 def check_unused(settings: Mapping[str, Any]) -> None:
-    """Check that a run would not write over the results of another one.
+    """Check that a run would not write over the results of another one, or outside its folder.
 
     Raises:
-        ConfigError: if its folder has results, and is not the one that the run resumes.
+        ConfigError: if its folder has results, and is not the one that the run resumes; or if it is,
+            and has links, through which a folder from a stranger may have files elsewhere changed.
     """
-    if is_resumed(settings):
-        return
     folder = Path(settings["paths"]["run"])
+    if is_resumed(settings):
+        check_no_links(folder)
+        return
     if (folder / MANIFEST).is_file() and any(any(folder.glob(name)) for name in _RESULTS):
         raise ConfigError(
             f"{folder}: holds the results of another run, which are never overwritten; choose another "
             "folder by hydra.run.dir=FOLDER, or resume that run by ckpt_path=CHECKPOINT (transfer.py: "
             "resume=FOLDER)"
         )
+
+
+def check_no_links(folder: Path) -> None:
+    """Check that nothing in a folder leads out of it.
+
+    Raises:
+        ConfigError: for the first link.
+    """
+    for place, folders, files in os.walk(folder):
+        if "wandb" in folders:  # W&B has a link to its latest run
+            folders.remove("wandb")
+        for name in (*folders, *files):
+            if (path := Path(place, name)).is_symlink():
+                raise ConfigError(
+                    f"{path}: is a link, and a run writes to its own folder only; put what it leads to "
+                    "in its place"
+                )
 
 
 _SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # in C, ten times as fast

@@ -21,7 +21,7 @@ from sshml.loggers import MetricsFile, opened, pictured
 from sshml.module import PhaseClassifier
 from sshml.parallel import BatchNormSync, Termination, ending_processes
 from sshml.report import draw_figures, log_results, print_summary
-from sshml.run_folder import RunFolder, check_unused, is_resumed
+from sshml.run_folder import RunFolder, check_no_links, check_unused, is_resumed
 from sshml.stored import EPOCHS, read_epochs
 
 
@@ -51,9 +51,11 @@ def train(
     """
     quieten_libraries()
     check_run(settings)
-    if not is_sweep():  # whose jobs are what their folders are named after
-        check_unused(settings)
     folder = Path(settings["paths"]["run"])
+    if is_sweep():  # whose jobs are what their folders are named after
+        check_no_links(folder)
+    else:
+        check_unused(settings)
     if is_resumed(settings) or (folder / EPOCHS).exists():
         read_epochs(folder)  # a file that is damaged or gone is reported before anything is written
     run = RunFolder(settings["paths"]["run"], settings, overrides or (), command)

@@ -12,10 +12,13 @@ from typing import Any
 
 import pytorch_lightning as pl
 from packaging.version import Version
+from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 
 from sshml.build import build
+from sshml.checkpoint import read_checkpoint
 from sshml.errors import CheckpointError, printable
+from sshml.trust import trusted
 
 # Names of folders, whatever they are in.
 _NO_FILES = ("", ".", "..")
@@ -63,6 +66,8 @@ def _check(checkpoint: Mapping[str, Any], settings: Mapping[str, Any], network: 
         if state is not None:
             _check_alike(callback.state_dict(), state)
             callback.load_state_dict(copy.deepcopy(state))
+            if isinstance(callback, ModelCheckpoint) and Path(callback.best_model_path).is_file():
+                read_checkpoint(callback.best_model_path, trusted(settings))
 
 
 def _check_loops(state: Mapping[str, Any], settings: Mapping[str, Any]) -> None:

@@ -393,3 +393,27 @@ def test_a_number_of_epochs_that_is_left_away_is_a_mistake(run_train: Command) -
     assert "trainer.max_epochs=None: expected at least 1" in one_error(
         run_train(*small, "~trainer.max_epochs"), 2
     )
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        (
+            "scheduler={_target_: torch.optim.lr_scheduler.OneCycleLR, max_lr: 0.1, total_steps: 2}",
+            "scheduler: cannot be used in this run (ValueError: Tried to step 3 times",
+        ),
+        ("+optimizer.dampening=1e300", "optimizer: cannot be used in this run (RuntimeError: value"),
+    ],
+)
+def test_what_torch_finds_only_amid_the_run_is_one_line(
+    run_train: Command, override: str, line: str
+) -> None:
+    done = run_train(*TINY, override)
+    assert line in one_error(done, 2)
+    assert done.manifest["status"] == "failed"
+
+
+def test_a_list_is_taken_where_torch_takes_a_tuple(run_train: Command) -> None:
+    assert run_train(*TINY, "optimizer=adamw", "+optimizer.betas=[0.8,0.99]").status == 0
+    line = one_error(run_train(*TINY, "optimizer=adamw", "+optimizer.betas=[0.9]"), 2)
+    assert "optimizer.betas=[0.9]: expected more values" in line

@@ -370,6 +370,31 @@ def test_a_folder_named_as_a_checkpoint_is_not_emptied(run_train: Command, tmp_p
         assert "Traceback" not in done.err
         assert (kept / "file").exists()
         assert (checkpoints / "inner" / "file").exists()
+        (checkpoints / "link").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "figures", "figures/maps_test.png"])
+def test_a_link_in_a_folder_leads_nowhere(run_train: Command, tmp_path: Path, name: str) -> None:
+    run = run_train(*TINY)
+    victim = tmp_path / "victim"
+    (run.folder / name).rename(victim)
+    (run.folder / name).symlink_to(victim)
+    before = files(tmp_path)
+    done = run_train(f"ckpt_path={run.folder / 'checkpoints' / 'last.ckpt'}", "trainer.max_epochs=2")
+    assert done.status == 2
+    # By a linked folder of checkpoints it is no run that goes on, but another one's results.
+    expected = "holds the results" if name == "checkpoints" else f"{run.folder / name}: is a link"
+    assert expected in done.err
+    assert files(tmp_path) == before
+
+
+def test_a_damaged_best_network_is_told_before_the_run_goes_on(run_train: Command) -> None:
+    run = run_train(*TINY)
+    (run.folder / "checkpoints" / "best.ckpt").write_text("text")
+    done = run_train(f"ckpt_path={run.folder / 'checkpoints' / 'last.ckpt'}", "trainer.max_epochs=2")
+    assert done.status == 2
+    assert "best.ckpt: not a checkpoint, or cut short" in done.err
+    assert done.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(

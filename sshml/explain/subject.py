@@ -1,7 +1,7 @@
 """A trained network, and the test chains it is asked about."""
 
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -38,11 +38,12 @@ def check_once(checkpoints: Sequence[str]) -> None:
     Raises:
         ConfigError: naming the first that is not.
     """
-    files: set[Path] = set()
+    files: set[str] = set()
     for path in checkpoints:
-        if Path(path).resolve() in files:
+        file = os.path.realpath(path)  # Path.resolve raises where links lead in a circle
+        if file in files:
             raise ConfigError(f"{path}: is named twice; omit one")
-        files.add(Path(path).resolve())
+        files.add(file)
 
 
 def check_together(trained: Sequence[tuple[str, Mapping[str, Any]]], chains: int) -> None:

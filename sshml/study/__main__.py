@@ -17,6 +17,7 @@ from rich.console import Console
 from sshml import __version__
 from sshml.command import Parser, results_errors
 from sshml.errors import ConfigError, shown
+from sshml.run_folder import check_no_links
 from sshml.study.compare import comparison
 from sshml.study.runs import Skipped, read_runs
 
@@ -80,7 +81,11 @@ def _study(folders: Sequence[Path], metric: str, out: Path | None) -> None:
         others = f", and {len(skipped) - 1} more" * (len(skipped) > 1)
         raise ConfigError(f"{where}: no finished run of train.py{why}{others}")
     study = Study(runs, metric)
-    out = out or folders[0] / "study"
+    if out is None:  # in a folder that may come from a stranger
+        out = folders[0] / "study"
+        if out.is_symlink():
+            raise ConfigError(f"{out}: is a link; choose where to write by --out=FOLDER")
+        check_no_links(out)
     revisions = study.table["git_revision"].dropna().unique()
     origin = (
         f"python -m sshml.study {where} --metric {metric}; sshml {__version__}; runs of "

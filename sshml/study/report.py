@@ -1,5 +1,6 @@
 """The folder that a study leaves behind: table, pictures, one page."""
 
+import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from markupsafe import Markup
 
 from sshml.errors import shown
 from sshml.page import Section, html, pictures
+from sshml.run_folder import write_atomically
 from sshml.study import figures
 from sshml.study.axes import Axis
 from sshml.study.importance import Importance, importance
@@ -33,7 +35,7 @@ def write_study(out: Path, study: Study, skipped: Sequence[Skipped], origin: str
     """Write ``runs.csv``, ``runs.parquet``, ``figures/`` and ``study.html``.
 
     Args:
-        out: the folder; what an earlier study left in it is replaced.
+        out: the folder; files of the same names in it are replaced.
         study: the runs.
         skipped: folders that are no finished runs.
         origin: a line that says what made the page.
@@ -50,17 +52,16 @@ def write_study(out: Path, study: Study, skipped: Sequence[Skipped], origin: str
     page = html(f"{count(len(study.runs), 'run')} by {study.metric.name}", origin, sections, drawn)
     folder = out / "figures"
     folder.mkdir(parents=True, exist_ok=True)
-    if (out / PAGE).exists():  # of an earlier study, which may have had other axes
-        for picture in folder.glob("*.png"):
-            picture.unlink()
     for name, png in drawn.items():
-        (folder / f"{name}.png").write_bytes(png)
+        write_atomically(folder / f"{name}.png", png)
     cells = study.table.astype(object).where(study.table.notna(), None)
     names = [str(name) for name in cells]
     rows = (dict(zip(names, row, strict=True)) for row in cells.itertuples(index=False, name=None))
-    (out / "runs.csv").write_text(csv_text(names, rows), encoding="utf-8")
-    study.table.to_parquet(out / "runs.parquet", index=False)
-    (out / PAGE).write_text(page, encoding="utf-8")
+    write_atomically(out / "runs.csv", csv_text(names, rows))
+    parquet = io.BytesIO()
+    study.table.to_parquet(parquet, index=False)
+    write_atomically(out / "runs.parquet", parquet.getvalue())
+    write_atomically(out / PAGE, page)
 
 
 def count(n: int, what: str) -> str:

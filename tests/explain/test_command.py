@@ -112,3 +112,9 @@ def test_a_number_of_chains_that_cannot_be(
         assert command([*paths, "--chains", chains]) == 2
         assert capfd.readouterr().err.startswith(f"error: {line}")
     assert not (tmp_path / "explain").exists()
+
+
+def test_links_that_lead_in_a_circle(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    assert main([str(tmp_path / "loop" / "best.ckpt")]) == 2
+    assert "loop/best.ckpt: " in capfd.readouterr().err

@@ -256,6 +256,25 @@ def test_a_study_of_runs_without_a_finite_loss_is_drawn(tmp_path: Path) -> None:
     assert main([str(tmp_path / "runs")]) == 0
 
 
+def test_pictures_of_others_and_what_links_lead_to_stay(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    write_run(runs / "one", ["data.W=1"], 0.9)
+    (runs / "study" / "figures").mkdir(parents=True)
+    own = runs / "study" / "figures" / "my_figure.png"
+    own.write_text("mine")
+    for _ in range(2):
+        assert main([str(runs)]) == 0
+        assert own.read_text() == "mine"
+    (runs / "study" / "runs.csv").unlink()
+    (runs / "study" / "runs.csv").symlink_to(tmp_path / "thesis.tex")
+    (tmp_path / "thesis.tex").write_text("thesis")
+    assert main([str(runs)]) == 2
+    (runs / "study").rename(tmp_path / "elsewhere")
+    (runs / "study").symlink_to(tmp_path / "elsewhere")
+    assert main([str(runs)]) == 2
+    assert (tmp_path / "thesis.tex").read_text() == "thesis"
+
+
 def test_one_run_and_several_folders(grid: Path) -> None:
     only = grid / "runs" / "sweeps" / "x" / "0.100"
     assert main([str(only), str(only.parent / "0.100"), "--out", "one"]) == 0
