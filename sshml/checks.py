@@ -148,8 +148,16 @@ def _check_trainer(trainer: Mapping[str, Any], data: Mapping[str, Any]) -> None:
 
 def _check_callbacks(nodes: Mapping[str, Mapping[str, Any]]) -> None:
     states: dict[str, str] = {}
+    files: dict[tuple[object, object], str] = {}
     for name, node in nodes.items():
         callback = _checked_callback(name, node)
+        if isinstance(callback, ModelCheckpoint):
+            other = files.setdefault((callback.dirpath, callback.filename), name)
+            if other != name:
+                raise ConfigError(
+                    f"callbacks.{name}.filename={callback.filename}: is that of callbacks.{other} too; "
+                    "choose another one"
+                )
         # Lightning keeps the states of callbacks by these, and they say what tells checkpoints apart.
         other = states.setdefault(callback.state_key, name)
         if other != name and isinstance(callback, ModelCheckpoint):

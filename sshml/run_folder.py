@@ -20,7 +20,15 @@ from pytorch_lightning.utilities import rank_zero_only
 from sshml.errors import ConfigError, DiskError
 from sshml.precision import EVALUATION
 from sshml.provenance import git_revision, machine, versions
-from sshml.stored import CONFIG, MANIFEST, METRICS, RUN_FOLDER, read_manifest, relocated
+from sshml.stored import (
+    CONFIG,
+    MANIFEST,
+    METRICS,
+    RUN_FOLDER,
+    check_no_links,
+    read_manifest,
+    relocated,
+)
 
 # What the ending of a file says that was being written when its process was killed.
 _PART = ".part"
@@ -108,23 +116,6 @@ def check_unused(settings: Mapping[str, Any]) -> None:
             "folder by hydra.run.dir=FOLDER, or resume that run by ckpt_path=CHECKPOINT (transfer.py: "
             "resume=FOLDER)"
         )
-
-
-def check_no_links(folder: Path) -> None:
-    """Check that nothing in a folder leads out of it.
-
-    Raises:
-        ConfigError: for the first link.
-    """
-    for place, folders, files in os.walk(folder):
-        if "wandb" in folders:  # W&B has a link to its latest run
-            folders.remove("wandb")
-        for name in (*folders, *files):
-            if (path := Path(place, name)).is_symlink():
-                raise ConfigError(
-                    f"{path}: is a link, and a run writes to its own folder only; put what it leads to "
-                    "in its place"
-                )
 
 
 _SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # in C, ten times as fast

@@ -68,6 +68,23 @@ def run_folder_of(path: str | Path) -> Path | None:
         return None
 
 
+def check_no_links(folder: Path) -> None:
+    """Check that nothing in a folder leads out of it.
+
+    Raises:
+        ConfigError: for the first link.
+    """
+    for place, folders, files in os.walk(folder):
+        if "wandb" in folders:  # W&B has a link to its latest run
+            folders.remove("wandb")
+        for name in (*folders, *files):
+            if (path := Path(place, name)).is_symlink():
+                raise StoredError(
+                    f"{path}: is a link, and a run writes to its own folder only; put what it leads to "
+                    "in its place"
+                )
+
+
 def read_text(path: Path, limit: int = _MAX_BYTES) -> str:
     """The text of a file of at most so many bytes.
 

@@ -21,8 +21,8 @@ from sshml.loggers import MetricsFile, opened, pictured
 from sshml.module import PhaseClassifier
 from sshml.parallel import BatchNormSync, Termination, ending_processes
 from sshml.report import draw_figures, log_results, print_summary
-from sshml.run_folder import RunFolder, check_no_links, check_unused, is_resumed
-from sshml.stored import EPOCHS, read_epochs
+from sshml.run_folder import RunFolder, check_unused, is_resumed
+from sshml.stored import EPOCHS, check_no_links, read_epochs
 
 
 def train(

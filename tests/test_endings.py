@@ -417,3 +417,8 @@ def test_a_list_is_taken_where_torch_takes_a_tuple(run_train: Command) -> None:
     assert run_train(*TINY, "optimizer=adamw", "+optimizer.betas=[0.8,0.99]").status == 0
     line = one_error(run_train(*TINY, "optimizer=adamw", "+optimizer.betas=[0.9]"), 2)
     assert "optimizer.betas=[0.9]: expected more values" in line
+
+
+def test_two_kinds_of_checkpoints_do_not_share_a_file(run_train: Command) -> None:
+    line = one_error(run_train(*TINY, "callbacks.checkpoint.filename=last"), 2)
+    assert "callbacks.last.filename=last: is that of callbacks.checkpoint too" in line

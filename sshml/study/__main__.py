@@ -17,7 +17,7 @@ from rich.console import Console
 from sshml import __version__
 from sshml.command import Parser, results_errors
 from sshml.errors import ConfigError, shown
-from sshml.run_folder import check_no_links
+from sshml.stored import check_no_links
 from sshml.study.compare import comparison
 from sshml.study.runs import Skipped, read_runs
 

@@ -1,6 +1,5 @@
 """The folder that a study leaves behind: table, pictures, one page."""
 
-import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,6 @@ from markupsafe import Markup
 
 from sshml.errors import shown
 from sshml.page import Section, html, pictures
-from sshml.run_folder import write_atomically
 from sshml.study import figures
 from sshml.study.axes import Axis
 from sshml.study.importance import Importance, importance
@@ -52,16 +50,18 @@ def write_study(out: Path, study: Study, skipped: Sequence[Skipped], origin: str
     page = html(f"{count(len(study.runs), 'run')} by {study.metric.name}", origin, sections, drawn)
     folder = out / "figures"
     folder.mkdir(parents=True, exist_ok=True)
+    if (out / PAGE).exists() and not folder.is_symlink():
+        # Of an earlier study, which may have had other axes; pictures of others stay.
+        for picture in (*folder.glob("by_*.png"), *folder.glob("map_*.png")):
+            picture.unlink()
     for name, png in drawn.items():
-        write_atomically(folder / f"{name}.png", png)
+        (folder / f"{name}.png").write_bytes(png)
     cells = study.table.astype(object).where(study.table.notna(), None)
     names = [str(name) for name in cells]
     rows = (dict(zip(names, row, strict=True)) for row in cells.itertuples(index=False, name=None))
-    write_atomically(out / "runs.csv", csv_text(names, rows))
-    parquet = io.BytesIO()
-    study.table.to_parquet(parquet, index=False)
-    write_atomically(out / "runs.parquet", parquet.getvalue())
-    write_atomically(out / PAGE, page)
+    (out / "runs.csv").write_text(csv_text(names, rows), encoding="utf-8")
+    study.table.to_parquet(out / "runs.parquet", index=False)
+    (out / PAGE).write_text(page, encoding="utf-8")
 
 
 def count(n: int, what: str) -> str:
