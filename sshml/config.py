@@ -165,7 +165,7 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
     for group in ("augmentation", "callbacks", "logger"):
         for name, node in settings[group].items():
             _check_node(f"{group}.{name}", node)
-    # Of settings that are left away by ~.
+    # Defaults for what `~KEY` has removed.
     settings["data"] = with_defaults(settings["data"])
     settings["trainer"].setdefault("precision", "32-true")
     return settings
