@@ -14,6 +14,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from pytorch_lightning.callbacks import BatchSizeFinder, Callback, ModelCheckpoint
 from torch import nn
+from torch.optim.lr_scheduler import OneCycleLR
 
 from sshml.build import build
 from sshml.checkpoint import network_state, read_checkpoint
@@ -107,6 +108,8 @@ def _check_parts(parts: str) -> None:
             f"{TRAINING[-1]!r}, which keep the weights in float32, as tests and maps need them"
         )
     _check_trainer(settings["trainer"], settings["data"])
+    if settings["scheduler"]:
+        _check_steps(scheduler, settings["trainer"], settings["data"])
     _check_callbacks(settings["callbacks"])
 
 
@@ -114,6 +117,17 @@ def _loss(weight: nn.Parameter) -> torch.Tensor:
     """A loss of one weight, with its gradient, as optimisers take them."""
     weight.grad = torch.zeros_like(weight)
     return (weight * 0).sum().detach()
+
+
+def _check_steps(scheduler: Any, trainer: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    """OneCycleLR has an end, and raises beyond it."""
+    steps = trainer["max_epochs"] * -(-data["n_train"] // data["batch_size"])
+    shortened = {"limit_train_batches", "accumulate_grad_batches"} & trainer.keys()
+    if isinstance(scheduler, OneCycleLR) and scheduler.total_steps < steps and not shortened:
+        raise ConfigError(
+            f"scheduler.total_steps={scheduler.total_steps}: the run has {steps} steps; choose "
+            "scheduler=one_cycle, which counts them"
+        )
 
 
 def _check_trainer(trainer: Mapping[str, Any], data: Mapping[str, Any]) -> None:

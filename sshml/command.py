@@ -1,6 +1,7 @@
 """What the commands of the package share, ``python -m sshml.…``."""
 
 import argparse
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -25,9 +26,11 @@ def results_folder(out: Path | None, checkpoint: str, name: str, files: Iterable
     """
     beside = run_folder_of(checkpoint) or Path(checkpoint).parent
     folder = out or beside / name / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
+    if out is None and folder.parent.is_symlink():  # the run may come from a stranger
+        raise ConfigError(f"{folder.parent}: is a link; choose where to write by --out=FOLDER")
     try:
         folder.mkdir(parents=True, exist_ok=out is not None)
-        earlier = [file for file in files if (folder / file).exists()]
+        earlier = [file for file in files if os.path.lexists(folder / file)]
     except OSError as error:
         raise ConfigError(f"--out={folder}: {error.strerror}; expected a folder to write to") from error
     if earlier:

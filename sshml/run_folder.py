@@ -24,14 +24,13 @@ from sshml.stored import (
     CONFIG,
     MANIFEST,
     METRICS,
+    PART,
     RUN_FOLDER,
-    check_no_links,
+    check_own,
     read_manifest,
     relocated,
 )
 
-# What the ending of a file says that was being written when its process was killed.
-_PART = ".part"
 # What is written beside and renamed.
 _WRITTEN = ("*.json", "*.yaml", "*.csv", "*.md", "*.html", "*.txt", "**/*.ckpt")
 # Where the best network and the last epoch of a run are, and its final values.
@@ -49,7 +48,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     Raises:
         OSError: if it cannot be written, or its folder is gone; an old file is still there.
     """
-    part = path.with_name(path.name + _PART)
+    part = path.with_name(path.name + PART)
     try:
         with part.open("wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
@@ -85,7 +84,7 @@ def disk_errors(folder: Path, way_out: Callable[[], str]) -> Iterator[None]:
                 f"{folder}: was moved or removed while the run was writing to it; if it was moved, "
                 "resume the run from where it is now"
             ) from error
-        path = str(error.filename or folder).removesuffix(_PART)
+        path = str(error.filename or folder).removesuffix(PART)
         if not is_of_disk(error) and not path.startswith(str(folder)):
             raise
         line = f"{path}: {error.strerror}; once it can be written to, {way_out()}"
@@ -108,7 +107,7 @@ def check_unused(settings: Mapping[str, Any]) -> None:
     """
     folder = Path(settings["paths"]["run"])
     if is_resumed(settings):
-        check_no_links(folder)
+        check_own(folder)
         return
     if (folder / MANIFEST).is_file() and any(any(folder.glob(name)) for name in _RESULTS):
         raise ConfigError(
@@ -218,7 +217,7 @@ class RunFolder:
     def _remove_parts(self) -> None:
         """Remove what an earlier process of this run was writing when it was killed."""
         for kind in _WRITTEN:
-            for part in self.path.glob(kind + _PART):
+            for part in self.path.glob(kind + PART):
                 part.unlink()
 
     def _manifest_text(self) -> str:

@@ -9,12 +9,13 @@ import io
 import json
 import math
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from sshml.errors import ConfigError
 
@@ -22,9 +23,13 @@ MANIFEST = "manifest.json"
 CONFIG = "config.yaml"
 METRICS = "metrics.json"
 EPOCHS = "metrics.csv"
+#: What the name of a file ends with that is being written; it is renamed once it is whole.
+PART = ".part"
 #: Stands for the run's own folder in ``config.yaml``.
 RUN_FOLDER = "${paths.run}"
 
+# Of the files that a run writes.
+_ENDINGS = (".json", ".yaml", ".csv", ".ckpt", ".png", ".html", ".md", ".txt")
 # A manifest has some kB, the metrics of 10 000 epochs 2 MB, the rows of a large study 10 MB.
 _MAX_BYTES = 64_000_000
 # The settings of a run have some kB; a MB of YAML takes seconds to parse.
@@ -51,6 +56,12 @@ class _Manifest(_Part):
     git_revision: str | None = None
     earlier: list[_Part] = []
 
+    @field_validator("command")
+    @classmethod
+    def _is_of_a_shell(cls, command: str) -> str:
+        shlex.split(command)  # which sshml.study does
+        return command
+
 
 def run_folder_of(path: str | Path) -> Path | None:
     """The run folder that a path is, or that ``RUN/checkpoints/NAME.ckpt`` lies in; else None."""
@@ -68,11 +79,11 @@ def run_folder_of(path: str | Path) -> Path | None:
         return None
 
 
-def check_no_links(folder: Path) -> None:
-    """Check that nothing in a folder leads out of it.
+def check_own(folder: Path) -> None:
+    """Check that a run can write the files of its folder, and that nothing in it leads out of it.
 
     Raises:
-        ConfigError: for the first link.
+        ConfigError: for the first link, or folder where a file is to be.
     """
     for place, folders, files in os.walk(folder):
         if "wandb" in folders:  # W&B has a link to its latest run
@@ -83,6 +94,8 @@ def check_no_links(folder: Path) -> None:
                     f"{path}: is a link, and a run writes to its own folder only; put what it leads to "
                     "in its place"
                 )
+            if name in folders and path.name.removesuffix(PART).endswith(_ENDINGS):
+                raise StoredError(f"{path}: is a folder, where a run writes a file; move it away")
 
 
 def read_text(path: Path, limit: int = _MAX_BYTES) -> str:

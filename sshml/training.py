@@ -22,7 +22,7 @@ from sshml.module import PhaseClassifier
 from sshml.parallel import BatchNormSync, Termination, ending_processes
 from sshml.report import draw_figures, log_results, print_summary
 from sshml.run_folder import RunFolder, check_unused, is_resumed
-from sshml.stored import EPOCHS, check_no_links, read_epochs
+from sshml.stored import EPOCHS, check_own, read_epochs
 
 
 def train(
@@ -53,7 +53,7 @@ def train(
     check_run(settings)
     folder = Path(settings["paths"]["run"])
     if is_sweep():  # whose jobs are what their folders are named after
-        check_no_links(folder)
+        check_own(folder)
     else:
         check_unused(settings)
     if is_resumed(settings) or (folder / EPOCHS).exists():

@@ -64,6 +64,14 @@ def networks(run: Outcome) -> list[dict[str, Any]]:
     return [row for row in rows(run) if row["method"] == "network"]
 
 
+def one_error(done: Outcome, status: int = 2) -> str:
+    """The one line that a command printed as its error."""
+    assert done.status == status, done.err
+    (line,) = done.err.strip().splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
 Command = Callable[..., Outcome]
 
 

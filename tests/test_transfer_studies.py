@@ -179,8 +179,13 @@ def test_strengths_of_a_method_are_trained_once_whatever_the_others_are(run_tran
 
 
 def test_what_a_study_has_lost_is_told(run_transfer: Command) -> None:
-    run = run_transfer(*TINY_TRANSFER, "data.W=[0.5]", "methods={plain:{}}")
+    run = run_transfer(*TINY_TRANSFER, "data.W=[0.5]", "methods={plain:{}}", "phase_diagram=5")
     before = rows(run)
+    diagram = json.loads((run.folder / "phase_diagram.json").read_text())[0]
+
+    def diagrams_of(**values: object) -> str:
+        return json.dumps([{**diagram, **values}])
+
     for name, content, line in (
         ("transfer.json", None, "damaged, not valid JSON"),
         ("transfer.json", "", "damaged, not valid JSON"),
@@ -191,6 +196,18 @@ def test_what_a_study_has_lost_is_told(run_transfer: Command) -> None:
         ("transfer.json", json.dumps([{**before[0], "method": "../a"}]), "a study (0.method)"),
         ("transfer.json", json.dumps([{**before[0], "accuracy": None}]), "a study (0.accuracy)"),
         ("transfer.json", json.dumps([before[0], {**before[0], "n": "3"}]), "a study (1.n)"),
+        ("transfer.json", json.dumps([{**before[0], "W": 1e308}]), "has results at W=1e+308"),
+        ("phase_diagram.json", None, "damaged, not valid JSON"),
+        ("phase_diagram.json", "PK\x03\x04", "damaged, not valid JSON"),
+        ("phase_diagram.json", "[NaN]", "damaged, not valid JSON"),
+        ("phase_diagram.json", "[{}]", "does not hold diagrams of a study (0.method)"),
+        ("phase_diagram.json", diagrams_of(method="\x1b[31m"), "of a study (0.method)"),
+        ("phase_diagram.json", diagrams_of(accuracy=1e308), "of a study (0.accuracy)"),
+        ("phase_diagram.json", diagrams_of(exact=[0, 0, 0, 0, "1"]), "of a study (0.exact.4)"),
+        ("phase_diagram.json", diagrams_of(exact=[1]), "diagrams of phase_diagram=5 bins"),
+        ("phase_diagram.json", diagrams_of(predicted=[None] * 5), "of phase_diagram=5 bins"),
+        ("phase_diagram.json", diagrams_of(predicted=[None] * 5, exact=[None] * 5), "=5 bins"),
+        ("phase_diagram.json", diagrams_of(W=1e308), "has results at W=1e+308"),
         ("config.yaml", "data: [", "damaged, not valid YAML"),
         ("config.yaml", "", "not the settings of a run of sshml; restore it"),
         ("manifest.json", None, "damaged, not valid JSON"),
@@ -201,7 +218,8 @@ def test_what_a_study_has_lost_is_told(run_transfer: Command) -> None:
         damaged = run_transfer(f"resume={run.folder}")
         path.write_text(whole)
         assert damaged.status == 2, (name, content)
-        assert damaged.err.startswith(f"error: {path}: ")
+        named = f"resume={run.folder}" if "at W=" in line else path
+        assert damaged.err.startswith(f"error: {named}: ")
         assert line in damaged.err
         assert damaged.err.count("\n") == 1
 
@@ -263,9 +281,9 @@ def test_a_study_of_before_a_baseline_was_there_gets_it(run_transfer: Command) -
     before, drawn = rows(run), diagrams(run)
     old = [row for row in before if row["method"] != "sublattice_separation"]
     (run.folder / "transfer.json").write_text(json.dumps(old))
-    for name in BASELINES:
-        for path in run.folder.glob(f"phase_diagram/{name}_*.npz"):
-            path.unlink()
+    kept = json.loads((run.folder / "phase_diagram.json").read_text())
+    networks = [row for row in kept if row["method"] not in BASELINES]
+    (run.folder / "phase_diagram.json").write_text(json.dumps(networks))
     again = run_transfer(f"resume={run.folder}")
     assert again.status == 0, again.err
 
@@ -299,6 +317,29 @@ def test_a_study_of_before_a_baseline_was_there_gets_it(run_transfer: Command) -
             ["methods={a:{}}", "+augmentation@methods.b.augmentation=zero_modes"],
             "methods={a:{}}: other options set parts of methods already; add to them by +methods.NAME=",
         ),
+        (["methods={" + 101 * "a" + ":{}}"], ": expected a name of at most 100 letters"),
+        (["~callbacks.checkpoint"], "callbacks.checkpoint: a study tests the network that it keeps"),
+        (
+            ["callbacks.checkpoint.filename=x"],
+            "callbacks.checkpoint.filename=x: a study tests the best",
+        ),
+        (["callbacks.checkpoint.dirpath=stray"], "callbacks.checkpoint.dirpath=stray: a study tests"),
+        (["+callbacks.checkpoint.save_top_k=0"], "callbacks.checkpoint.save_top_k=0: a study tests"),
+        (
+            ["methods={a:{data:{W:[" + ",".join(f"{k / 100}" for k in range(60)) + "]}}}"],
+            "of its network would have a name of more than 200 bytes",
+        ),
+        (["source.W=[0.3,0.30000000000000004]"], "expected each value once, in six digits, got 0.3"),
+        (
+            ["scheduler={_target_: torch.optim.lr_scheduler.OneCycleLR, max_lr: 0.1, total_steps: 2}"],
+            "scheduler.total_steps=2: the run has 3 steps; choose scheduler=one_cycle",
+        ),
+        (
+            ["transfer=fine_tune", "transfer.n_samples=10", "transfer.replay=1000000000000"],
+            "transfer.replay=1000000000000: a batch of images takes",
+        ),
+        (["transfer=fine_tune", "transfer.lr=1e300"], "transfer.lr=1e+300: expected"),
+        (["transfer=domain_adversarial", "transfer.lr=1e300"], "transfer.lr=1e+300: expected"),
         (["methods={}"], "methods={}: expected one or more, such as methods={plain:{}}"),
         (["data.ratio_gap=[0.8,2.5]"], "data: ratio_gap=[0.8, 2.5] must be a part of ratio_range="),
         (["augmentation=mirror"], "augmentation=mirror: no such option; expected one of "),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import TINY, TINY_TRANSFER, Command
+from conftest import TINY, TINY_TRANSFER, Command, one_error
 from strangers import DATA, NETWORK, checkpoint, content, files, run_folder
 
 from sshml import load_classifier
@@ -386,6 +386,35 @@ def test_a_link_in_a_folder_leads_nowhere(run_train: Command, tmp_path: Path, na
     expected = "holds the results" if name == "checkpoints" else f"{run.folder / name}: is a link"
     assert expected in done.err
     assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["sources", "figures", "sources/W0_seed0/checkpoints", "transfer.csv"])
+def test_a_link_in_the_folder_of_a_study_leads_nowhere(
+    run_transfer: Command, tmp_path: Path, name: str
+) -> None:
+    run = run_transfer(*TINY_TRANSFER)
+    victim = tmp_path / "victim"
+    (run.folder / name).rename(victim)
+    (run.folder / name).symlink_to(victim)
+    before = files(tmp_path)
+    line = one_error(run_transfer(f"resume={run.folder}", "data.W=[0,0.5,1]"), 2)
+    assert f"{run.folder / name}: is a link" in line
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["metrics.csv.part", "manifest.json.part", "metrics.json", "config.yaml"]
+)
+def test_a_folder_where_a_file_is_to_be_is_told_before_the_run_goes_on(
+    run_train: Command, name: str
+) -> None:
+    run = run_train(*TINY)
+    (run.folder / name).unlink(missing_ok=True)
+    (run.folder / name).mkdir()
+    before = files(run.folder)
+    done = run_train(f"ckpt_path={run.folder / 'checkpoints' / 'last.ckpt'}", "trainer.max_epochs=2")
+    assert f"{run.folder / name}: is a folder, where a run writes a file" in one_error(done, 2)
+    assert files(run.folder) == before
 
 
 def test_a_damaged_best_network_is_told_before_the_run_goes_on(run_train: Command) -> None:

@@ -22,7 +22,7 @@ def strength_grid(W: float | str | Sequence[float | str]) -> list[float]:
 
     Raises:
         ValueError: for anything else, a negative or not finite number, an empty list or range, a value
-            twice, and a number >= 60 that is not a string.
+            twice, in the six digits that tables show, and a number >= 60 that is not a string.
 
     Example:
         >>> strength_grid("0.25:0.75:0.25"), strength_grid([0, "0.5:1:0.5"])
@@ -32,9 +32,10 @@ def strength_grid(W: float | str | Sequence[float | str]) -> list[float]:
     grid = [value for part in parts for value in _values(part)]
     if not grid or len(grid) > _MOST:
         raise ValueError(f"expected {EXPECTED}, of 1 to {_MOST} values")
-    for value in grid:
-        if grid.count(value) > 1:
-            raise ValueError(f"expected each value once, got {value:g} twice")
+    shown = [f"{value:g}" for value in grid]  # as tables and files have them
+    for value in shown:
+        if shown.count(value) > 1:
+            raise ValueError(f"expected each value once, in six digits, got {value} twice")
     return grid
 
 

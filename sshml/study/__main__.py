@@ -17,7 +17,7 @@ from rich.console import Console
 from sshml import __version__
 from sshml.command import Parser, results_errors
 from sshml.errors import ConfigError, shown
-from sshml.stored import check_no_links
+from sshml.stored import check_own
 from sshml.study.compare import comparison
 from sshml.study.runs import Skipped, read_runs
 
@@ -85,7 +85,7 @@ def _study(folders: Sequence[Path], metric: str, out: Path | None) -> None:
         out = folders[0] / "study"
         if out.is_symlink():
             raise ConfigError(f"{out}: is a link; choose where to write by --out=FOLDER")
-        check_no_links(out)
+        check_own(out)
     revisions = study.table["git_revision"].dropna().unique()
     origin = (
         f"python -m sshml.study {where} --metric {metric}; sshml {__version__}; runs of "

@@ -14,8 +14,8 @@ from sshml.errors import CheckpointError, ConfigError, printable
 from sshml.networks import build_network
 from sshml.stored import CONFIG, MANIFEST, read_settings, relocated
 from sshml.transfer.baselines import ONLY_METHOD
-from sshml.transfer.phase_diagram import HIGHEST_RATIO
-from sshml.transfer.rows import read_rows
+from sshml.transfer.phase_diagram import DIAGRAMS, HIGHEST_RATIO, Diagrams
+from sshml.transfer.rows import cell_of, read_rows
 from sshml.transfer.study import Method
 from sshml.trust import check_classes, trusted
 
@@ -76,8 +76,14 @@ def check_resumed(settings: Mapping[str, Any]) -> None:
             f"resume={folder}: no run folder of transfer.py; expected one that has {MANIFEST}"
         )
     stored = _settings_of(folder, trusted(settings))
-    read_rows(folder)
+    cells = {cell_of(row) for row in read_rows(folder)}
+    cells |= Diagrams(folder, settings["phase_diagram"]).cells
     _check_grown(stored, settings)
+    if foreign := {W for *_, W in cells} - set(settings["data"]["W"]):
+        raise ConfigError(
+            f"resume={folder}: has results at W={min(foreign):g} in transfer.json or {DIAGRAMS}, but "
+            "not in config.yaml; restore them"
+        )
     had, has = stored.get("methods"), settings["methods"]
     if has and had is None:
         raise ConfigError(

@@ -14,6 +14,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
 from sshml.errors import ConfigError
+from sshml.limits import check_images
 
 
 class TransferMethod(ABC):
@@ -47,13 +48,19 @@ class TransferMethod(ABC):
         """
 
 
+# More is beyond float32, which the weights are of.
+_Rate = Annotated[float, Field(gt=0, lt=1e30)]
+
+
 def _check_enough(n_samples: int, data: Mapping[str, Any]) -> None:
+    """The target has so many profiles, and they fit in memory."""
     if n_samples > data["n_train"]:
         raise ConfigError(
             f"transfer.n_samples={n_samples}: the target's training set has only "
             f"data.n_train={data['n_train']} chains; set data.n_train={n_samples}, "
             "or a smaller n_samples of the method"
         )
+    check_images(f"transfer.n_samples={n_samples}", "its profiles take", n_samples, data["n_cells"])
 
 
 def _labelled(data: SSHDataModule, index: Sequence[int], device: torch.device) -> tuple[Tensor, Tensor]:
@@ -96,7 +103,7 @@ class FineTune(TransferMethod):
         self,
         n_samples: Annotated[int, Field(ge=2)] = 100,
         epochs: PositiveInt = 20,
-        lr: Annotated[float, Field(gt=0)] = 1e-3,
+        lr: _Rate = 1e-3,
         batch_size: Annotated[int, Field(ge=2)] = 20,
         freeze: Sequence[str] = (),
         replay: NonNegativeInt = 0,
@@ -104,7 +111,7 @@ class FineTune(TransferMethod):
         self.n_samples = self.labelled = n_samples
         self.epochs = epochs
         self.lr = lr
-        self.batch_size = batch_size
+        self.batch_size = min(batch_size, n_samples)
         self.freeze = tuple(freeze)
         self.replay = replay
 
@@ -114,6 +121,10 @@ class FineTune(TransferMethod):
     def check(self, network: nn.Module, data: Mapping[str, Any]) -> None:
         """There are enough samples; each part to be frozen is there, and something is left to train."""
         _check_enough(self.n_samples, data)
+        images = self.batch_size * (1 + self.replay)
+        check_images(
+            f"transfer.replay={self.replay}", "a batch of images takes", images, data["n_cells"]
+        )
         names = [name for name, _ in network.named_parameters()]
         parts = {name.rsplit(".", depth)[0] for name in names for depth in range(name.count(".") + 1)}
         for part in self.freeze:
@@ -251,9 +262,9 @@ class DomainAdversarial(TransferMethod):
         self,
         n_samples: Annotated[int, Field(ge=2)] = 1000,
         epochs: PositiveInt = 2,
-        lr: Annotated[float, Field(gt=0)] = 1e-3,
+        lr: _Rate = 1e-3,
         batch_size: Annotated[int, Field(ge=2)] = 50,
-        weight: Annotated[float, Field(ge=0)] = 1.0,
+        weight: Annotated[float, Field(ge=0, lt=1e30)] = 1.0,
         batch_norm: bool = False,
     ) -> None:
         self.n_samples = self.unlabelled = n_samples
@@ -289,11 +300,12 @@ class DomainAdversarial(TransferMethod):
                 ],
                 betas=(0.5, 0.999),
             )
-            steps = max(n_source // self.batch_size, 1)
+            batch_size = min(self.batch_size, n_source)
+            steps = n_source // batch_size
             for step in range(self.epochs * steps):
                 if step % steps == 0:
                     order = torch.randperm(n_source)
-                own = order[(step % steps) * self.batch_size :][: self.batch_size]
+                own = order[(step % steps) * batch_size :][:batch_size]
                 profiles, labels = _labelled(source, own.tolist(), device)
                 foreign = unlabelled[torch.randint(self.n_samples, (len(own),))]
                 progress = step / (self.epochs * steps)

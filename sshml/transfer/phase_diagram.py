@@ -1,7 +1,8 @@
 """The phase diagram that a network draws: its answers over t1/t2 and W beside the exact invariant's."""
 
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,25 +11,39 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from scipy.optimize import isotonic_regression
 
 from sshml import intervals
+from sshml.errors import ConfigError
 from sshml.physics import Disorder, critical_ratio
 from sshml.physics.hoppings import Floats
 from sshml.run_folder import write_atomically
 from sshml.tables import csv_text
 from sshml.transfer.baselines import BASELINES, DETECTORS
+from sshml.transfer.rows import Cell, Share, StoredCell, cell_of, read_list
 from sshml.transfer.scores import Answers
 
+#: The file of a study that keeps its diagrams.
+DIAGRAMS = "phase_diagram.json"
 #: Of t1/t2 in a diagram; it begins at 0.
 HIGHEST_RATIO = 2.0
 _COLUMNS_OF_PANELS = 4
 _COLOURS = ("tab:green", "gold", "tab:purple", "tab:cyan", "tab:pink", "tab:olive")
 #: Columns of ``phase_diagram.csv``.
 COLUMNS = ("method", "train_W", "seed", "accuracy", "rmse", "boundary")
+
+
+class _Row(StoredCell):
+    predicted: list[Share | None]
+    exact: list[Share | None]
+    accuracy: Share
+
+
+_ROWS = TypeAdapter(list[_Row])
 
 
 @dataclass(frozen=True)
@@ -69,47 +84,72 @@ def binned(answers: Answers, predictions: NDArray[np.int64], ratios: int) -> Row
 
 
 class Diagrams:
-    """The diagrams of a study, one file per network or baseline and strength in a folder.
+    """The diagrams of a study, kept in ``phase_diagram.json`` as its cells are done.
 
     Args:
-        folder: of the run.
-        ratios: number of bins of t1/t2.
+        folder: of the run; what it has from an earlier one is taken up.
+        ratios: number of bins of t1/t2; None for a study that keeps no diagrams.
+
+    Raises:
+        ConfigError: if the file is damaged, or has another number of bins.
     """
 
-    def __init__(self, folder: Path, ratios: int) -> None:
-        self._folder = folder / "phase_diagram"
-        self._ratios = ratios
+    def __init__(self, folder: Path, ratios: int | None) -> None:
+        self._path = folder / DIAGRAMS
+        self._ratios = ratios or 0
+        self._rows = _read(self._path, ratios) if ratios else {}
+
+    @property
+    def cells(self) -> Set[Cell]:
+        """The networks and baselines, and the strengths, whose answers are there."""
+        return self._rows.keys()
 
     def add(self, method: str, train_W: float | str, seed: int, W: float, answers: Answers) -> None:
         """Keep the answers of a network and of the baselines at one strength."""
-        self._folder.mkdir(exist_ok=True)
         for name, predictions in {method: answers.predictions, **answers.baselines}.items():
-            path = self._folder / f"{name}_W{train_W}_seed{seed}_at_W{W:g}.npz"
+            cell = (name, train_W, seed, W)
             # Another method may have added the baselines; as in the matrix, the first ones stay.
-            if name == method or not path.exists():
-                row = binned(answers, predictions, self._ratios)
-                _write(path, row, method=name, train_W=str(train_W), seed=seed, W=W)
+            if name == method or cell not in self._rows:
+                self._rows[cell] = binned(answers, predictions, self._ratios)
+        write_atomically(self._path, json.dumps(list(map(_stored, self._rows.items()))) + "\n")
 
     def read(self) -> "list[Diagram]":
         """The diagrams of all networks, of the strengths that are done, and then of the baselines."""
-        rows: dict[tuple[str, str, int], dict[float, Row]] = {}
-        for path in sorted(self._folder.glob("*.npz")):
-            with np.load(path) as file:
-                network = (str(file["method"]), str(file["train_W"]), int(file["seed"]))
-                row = Row(file["predicted"], file["exact"], float(file["accuracy"]))
-                rows.setdefault(network, {})[float(file["W"])] = row
+        networks: dict[tuple[str, str, int], dict[float, Row]] = {}
+        for (method, train_W, seed, W), row in self._rows.items():
+            networks.setdefault((method, str(train_W), seed), {})[W] = row
         order = {name: number for number, name in enumerate(BASELINES)}
         return [
-            Diagram(*network, dict(sorted(rows[network].items())))
-            for network in sorted(rows, key=lambda network: order.get(network[0], -1))
+            Diagram(*network, dict(sorted(networks[network].items())))
+            for network in sorted(networks, key=lambda network: (order.get(network[0], -1), network))
         ]
 
 
-def _write(path: Path, row: Row, **names: Any) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        np.savez(file, **names, predicted=row.predicted, exact=row.exact, accuracy=row.accuracy)
-    part.replace(path)
+def _stored(item: tuple[Cell, Row]) -> dict[str, Any]:
+    """What the file has of an answer; null in bins without a chain."""
+    (method, train_W, seed, W), row = item
+    shares = {
+        name: [None if np.isnan(share) else share for share in values.tolist()]
+        for name, values in (("predicted", row.predicted), ("exact", row.exact))
+    }
+    return {
+        "method": method, "train_W": train_W, "seed": seed, "W": W, **shares, "accuracy": row.accuracy
+    }  # fmt: skip
+
+
+def _read(path: Path, ratios: int) -> dict[Cell, Row]:
+    content = read_list(path, _ROWS, "diagrams of a study")
+    rows = {}
+    for row in content:
+        predicted, exact = (np.array(row[name], float) for name in ("predicted", "exact"))
+        alike = predicted.shape == exact.shape == (ratios,)
+        if not alike or np.isnan(exact).all() or (np.isnan(predicted) != np.isnan(exact)).any():
+            raise ConfigError(
+                f"{path}: does not hold diagrams of phase_diagram={ratios} bins; restore it, or remove "
+                "it to test the networks, which are kept, again"
+            )
+        rows[cell_of(row)] = Row(predicted, exact, row["accuracy"])
+    return rows
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,9 @@ def methods_of(settings: Mapping[str, Any]) -> list[Method]:
         )
     taken = (*BASELINES, ONLY_METHOD)
     for name in settings["methods"]:
-        if name in taken or not re.fullmatch(r"[\w-]+", name):
+        if name in taken or not re.fullmatch(r"[\w-]{1,100}", name):
             raise ConfigError(
-                f"methods.{name}: expected a name of letters, digits, - and _, and none of "
+                f"methods.{name}: expected a name of at most 100 letters, digits, - and _, and none of "
                 f"{', '.join(taken)}, which the tables have already"
             )
     return [

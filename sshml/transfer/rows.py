@@ -11,12 +11,14 @@ from sshml.errors import ConfigError, printable
 from sshml.stored import StoredError, read_json
 from sshml.transfer.scores import COLUMNS, Row
 
-_Share = Annotated[float, Field(ge=0, le=1)]
+#: A method or baseline, what its network was trained at, the seed, and what it is tested at.
+Cell = tuple[str, float | str, int, float]
+Share = Annotated[float, Field(ge=0, le=1)]
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
-class _Row(BaseModel):
-    """What the tables and figures of a study need; older studies lack the columns with a default."""
+class StoredCell(BaseModel):
+    """Which cell of a study a row of a file is of."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
     # As in sshml.transfer.protocol: a method's name is part of the names of files.
@@ -24,21 +26,26 @@ class _Row(BaseModel):
     train_W: float | Annotated[str, Field(pattern=r"^[\w.+-]+$")]  # noqa: N815
     W: float
     seed: _Count
+
+
+class _Row(StoredCell):
+    """What the tables and figures of a study need; older studies lack the columns with a default."""
+
     n: _Count
-    accuracy: _Share
-    accuracy_low: _Share
-    accuracy_high: _Share
-    accuracy_sample: _Share
-    accuracy_thermodynamic: _Share
-    ceiling: _Share
-    topological_share: _Share
+    accuracy: Share
+    accuracy_low: Share
+    accuracy_high: Share
+    accuracy_sample: Share
+    accuracy_thermodynamic: Share
+    ceiling: Share
+    topological_share: Share
     tp: _Count
     fp: _Count
     tn: _Count
     fn: _Count
     loss: float | None = None
-    ece: _Share | None = None
-    accuracy_source: _Share | None = None
+    ece: Share | None = None
+    accuracy_source: Share | None = None
     train_seconds: float | None = None
     adapt_seconds: float | None = None
     target_labelled: float | None = None
@@ -48,27 +55,44 @@ class _Row(BaseModel):
 _ROWS = TypeAdapter(list[_Row])
 
 
+def cell_of(row: Mapping[str, Any]) -> Cell:
+    """The cell of a row."""
+    return row["method"], row["train_W"], row["seed"], row["W"]
+
+
 def read_rows(folder: Path) -> list[Row]:
     """Rows of the study in a folder, with all columns; none where there is no ``transfer.json``.
 
     Raises:
         ConfigError: if the file is damaged or does not hold rows.
     """
-    path = folder / "transfer.json"
+    rows = read_list(folder / "transfer.json", _ROWS, "rows of a study")
+    return [with_all_columns(row) for row in rows]
+
+
+def read_list(path: Path, schema: TypeAdapter[Any], what: str) -> list[dict[str, Any]]:
+    """A JSON file of a study's results; none where there is no file.
+
+    Args:
+        path: of the file.
+        schema: of the list.
+        what: the file holds.
+
+    Raises:
+        ConfigError: if the file is damaged or does not fit the schema.
+    """
     if not path.exists():
         return []
     way_out = "or remove it to test the networks, which are kept, again"
     try:
-        rows = read_json(path)
-        _ROWS.validate_python(rows)
+        content: list[dict[str, Any]] = read_json(path)
+        schema.validate_python(content)
     except StoredError as error:
         raise ConfigError(f"{error}, {way_out}") from error
     except ValidationError as error:
         where = printable(".".join(map(str, error.errors()[0]["loc"])) or "the whole")
-        raise ConfigError(
-            f"{path}: does not hold rows of a study ({where}); restore it, {way_out}"
-        ) from error
-    return [with_all_columns(row) for row in rows]
+        raise ConfigError(f"{path}: does not hold {what} ({where}); restore it, {way_out}") from error
+    return content
 
 
 def with_all_columns(row: Mapping[str, Any]) -> Row:

@@ -28,6 +28,7 @@ from sshml.transfer.baselines import BASELINES, ONLY_METHOD
 from sshml.transfer.checks import check_compare
 from sshml.transfer.phase_diagram import Diagrams, draw, print_scores, write_scores
 from sshml.transfer.protocol import methods_of, print_methods, summary, write_summary
+from sshml.transfer.rows import Cell
 from sshml.transfer.scores import Answers, Row
 from sshml.transfer.study import Matrix, Method, Source, Training, fill
 from sshml.transfer.trainings import trainings_of
@@ -112,7 +113,7 @@ def _fill_and_draw(
     with opened(settings, "transfer") as opened_loggers:
         loggers = pictured(opened_loggers)
         run.figures.mkdir(exist_ok=True)
-        diagrams = Diagrams(run.path, settings["phase_diagram"] or 0)
+        diagrams = Diagrams(run.path, settings["phase_diagram"])
 
         def show(
             source: Source, method: Method, W: float, answers: Answers, network: nn.Module
@@ -132,7 +133,10 @@ def _fill_and_draw(
             for logger in loggers:
                 logger.figure(f"maps_{of_method}{source.name}", figure, W)
 
-        sources = fill(matrix, trainings, settings["data"]["W"], show)
+        def is_done(cell: Cell) -> bool:
+            return matrix.has(cell) and (not settings["phase_diagram"] or cell in diagrams.cells)
+
+        sources = fill(matrix, trainings, settings["data"]["W"], is_done, show)
         if matrix.rows:
             drawn = _figures(matrix.rows, several=settings["methods"] is not None)
             if settings["methods"] is not None:

@@ -16,7 +16,7 @@ from torch import nn
 from sshml.build import build
 from sshml.checkpoint import load_classifier, read_checkpoint
 from sshml.data.datamodule import SSHDataModule
-from sshml.errors import CheckpointError
+from sshml.errors import CheckpointError, DivergedError
 from sshml.run_folder import is_of_disk, write_atomically
 from sshml.start import end_if_interrupted
 from sshml.stored import StoredError, read_manifest, relocated
@@ -25,7 +25,7 @@ from sshml.training import train
 from sshml.transfer.baselines import BASELINES, ONLY_METHOD
 from sshml.transfer.commands import command_of, training_overrides
 from sshml.transfer.methods import TransferMethod
-from sshml.transfer.rows import read_rows, with_all_columns
+from sshml.transfer.rows import Cell, cell_of, read_rows, with_all_columns
 from sshml.transfer.scores import COLUMNS, Answers, Row, ask, fitted_thresholds, score
 from sshml.trust import trusted
 
@@ -113,11 +113,8 @@ def data_module(data: Mapping[str, Any]) -> SSHDataModule:
     return module
 
 
-Cell = tuple[str, float | str, int, float | None]
-
-
-def _cell(row: Row) -> Cell:
-    return row["method"], row["train_W"], row["seed"], row["W"]
+#: All cells of a network.
+NetworkCell = tuple[str, float | str, int, None]
 
 
 class Matrix:
@@ -135,15 +132,15 @@ class Matrix:
         self._csv = folder / "transfer.csv"
         self._json = folder / "transfer.json"
         self.rows = read_rows(folder)
-        self.failed: dict[Cell, str] = {}
+        self.failed: dict[Cell | NetworkCell, str] = {}
 
     def has(self, cell: Cell) -> bool:
         """Whether a cell is done."""
-        return any(_cell(row) == cell for row in self.rows)
+        return any(cell_of(row) == cell for row in self.rows)
 
     def add(self, rows: Iterable[Row]) -> None:
         """Add the rows of a cell and write the files; the detectors may be there, by another method."""
-        self.rows += [with_all_columns(row) for row in rows if not self.has(_cell(row))]
+        self.rows += [with_all_columns(row) for row in rows if not self.has(cell_of(row))]
         self.rows.sort(key=lambda r: (str(r["train_W"]), r["seed"], r["W"]))
         write_atomically(self._csv, csv_text(COLUMNS, self.rows))
         write_atomically(self._json, json.dumps(self.rows, indent=1) + "\n")
@@ -180,6 +177,8 @@ class Network:
         network = method.transfer.adapt(self.network, self._training, target, self.source.seed)
         seconds = time.monotonic() - start
         answers = ask(network, target.test_dataloader(), self.thresholds)
+        if not answers.logits.isfinite().all():
+            raise DivergedError("the network's answers are not finite; lower transfer.lr")
         is_carried_over = network is not self.network
         cell = {"train_W": self.source.train_W, "W": W, "seed": self.source.seed}
         rows: list[Row] = [
@@ -273,6 +272,7 @@ def fill(
     matrix: Matrix,
     trainings: Sequence[Training],
     grid: Sequence[float],
+    is_done: Callable[[Cell], bool],
     show: Callable[[Source, Method, float, Answers, nn.Module], None],
 ) -> list[Source]:
     """Do every cell of a matrix that is missing; one that fails is noted, and the others go on.
@@ -281,6 +281,7 @@ def fill(
         matrix: to fill.
         trainings: the networks, trained if need be, and their methods.
         grid: strengths to test at.
+        is_done: whether a cell has all that the study keeps of it.
         show: is given the answers of each cell, to draw.
 
     Returns:
@@ -302,7 +303,7 @@ def fill(
                 end_if_interrupted()
                 cell = (method.name, *network_cell, W)
                 # Baselines that are newer than the study are added by testing a method again.
-                if all(matrix.has((name, *network_cell, W)) for name in (method.name, *BASELINES)):
+                if all(is_done((name, *network_cell, W)) for name in (method.name, *BASELINES)):
                     continue
                 try:
                     rows, answers, adapted = network.test(method, W)
@@ -316,7 +317,7 @@ def fill(
     return there
 
 
-def _note(matrix: Matrix, cell: Cell, error: Exception) -> None:
+def _note(matrix: Matrix, cell: Cell | NetworkCell, error: Exception) -> None:
     if is_of_disk(error):
         raise error
     reason = f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -10,7 +10,7 @@ import torch
 
 from sshml.checkpoint import network_state, read_checkpoint
 from sshml.checks import check_run
-from sshml.errors import CheckpointError, ConfigError
+from sshml.errors import CheckpointError, ConfigError, printable
 from sshml.transfer.checks import check_diagram, check_methods, check_resumed, empty_network
 from sshml.transfer.study import (
     Method,
@@ -21,6 +21,11 @@ from sshml.transfer.study import (
     trained_source,
 )
 from sshml.trust import trusted
+
+# Settings of a checkpoint that may leave a training without any.
+_RARELY = ("save_top_k", "every_n_epochs", "every_n_train_steps", "train_time_interval")
+# Of a folder; file systems have 255 bytes, and pictures have the name and more.
+_LONGEST_NAME = 200
 
 
 def trainings_of(
@@ -61,9 +66,33 @@ def trainings_of(
                 strength = strength_name(run["data"]["W"])
                 if (own, strength, seed) not in trainings:
                     check_run({**run, "ckpt_path": None})
+                    _check_kept(run)
                     make = partial(trained_source, run, settings["data"])
                     trainings[own, strength, seed] = Training(make, strength, seed, group)
     return list(trainings.values())
+
+
+def _check_kept(run: Mapping[str, Any]) -> None:
+    """A training must keep its best network where the study looks for it."""
+    folder = run["paths"]["run"]
+    node = run["callbacks"].get("checkpoint")
+    if node is None:
+        raise ConfigError(
+            "callbacks.checkpoint: a study tests the network that it keeps; leave out "
+            "~callbacks.checkpoint"
+        )
+    wanted = {"dirpath": f"{folder}/checkpoints", "filename": "best"}
+    for key in ("dirpath", "filename", *_RARELY):
+        if node.get(key) != wanted.get(key):
+            raise ConfigError(
+                f"callbacks.checkpoint.{key}={node.get(key)}: a study tests the best network of every "
+                "training, checkpoints/best.ckpt in its folder; leave it out"
+            )
+    if len(Path(folder).name.encode()) > _LONGEST_NAME:
+        raise ConfigError(
+            f"data.W: the folder {printable(Path(folder).name)} of its network would have a name of "
+            f"more than {_LONGEST_NAME} bytes; choose fewer strengths, or a shorter name of the method"
+        )
 
 
 def _check_fit(path: str, model: Mapping[str, Any], content: Mapping[str, Any]) -> None:

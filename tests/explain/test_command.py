@@ -114,6 +114,20 @@ def test_a_number_of_chains_that_cannot_be(
     assert not (tmp_path / "explain").exists()
 
 
+def test_results_are_not_written_through_a_link(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    paths = [str(untrained(tmp_path / f"{name}.ckpt")) for name in "ab"]
+    (tmp_path / "victim").mkdir()
+    for name, command in (("explain", main), ("uncertainty", uncertainty)):
+        (tmp_path / name).symlink_to("victim")
+        assert command([*paths, "--W", "0", "--chains", "10"]) == 2
+        assert f"{tmp_path / name}: is a link; choose where to write by --out=FOLDER" in (
+            capfd.readouterr().err
+        )
+    assert not list((tmp_path / "victim").iterdir())
+
+
 def test_links_that_lead_in_a_circle(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "loop").symlink_to("loop")
     assert main([str(tmp_path / "loop" / "best.ckpt")]) == 2

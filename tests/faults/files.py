@@ -21,8 +21,8 @@ _BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{chr(98 + i)}: &{chr(98 + i)} [{','.join([f'*{chr(97 + i)}'] * 9)}]\n" for i in range(9)
 )
 _NAMES = (
-    "metrics.csv", "manifest.json", "config.yaml", "transfer.json", "metrics.json", "best.ckpt",
-    "last.ckpt",
+    "metrics.csv", "manifest.json", "config.yaml", "transfer.json", "phase_diagram.json",
+    "metrics.json", "best.ckpt", "last.ckpt",
 )  # fmt: skip
 # What replaces a whole file: whatever it is, and by its kind.
 _ANY = (b"", b"\x00" * 100, b"\x80\x81\xfe\xff", b"PK\x03\x04", b"\x1b[31m\n")

@@ -73,7 +73,7 @@ def _spoil(rng: random.Random, path: Path, folder: Path) -> str:
     """Put something hostile into a file; returns what."""
     spoils: dict[str, Callable[[random.Random, Path, Path], str]] = {
         "manifest.json": _manifest, "config.yaml": _config, "best.ckpt": _checkpoint,
-        "last.ckpt": _checkpoint, "transfer.json": _rows,
+        "last.ckpt": _checkpoint, "transfer.json": _rows, "phase_diagram.json": _rows,
     }  # fmt: skip
     spoil = spoils.get(path.name, _nothing)
     return f"{path.relative_to(folder)}: {spoil(rng, path, folder)[:200]}"

@@ -12,7 +12,7 @@ from tests.faults.runs import PLAIN, require, run_folder
 
 _lock = threading.Lock()
 _MADE = tempfile.TemporaryDirectory(prefix="sshml_places_")
-_STUDY = ("trainer.max_epochs=1", "data.W=[0,0.5]")
+_STUDY = ("trainer.max_epochs=1", "data.W=[0,0.5]", "phase_diagram=5")
 _SWEEP = ("-m", *PLAIN, "trainer.max_epochs=1", "seed=0,1", "hydra.sweep.dir=runs/sweeps/sweep")
 # An epoch more than was done, so that a resumed run has something to do.
 _RESUMED = "trainer.max_epochs=5"

@@ -45,6 +45,10 @@ OTHERS: dict[str, tuple[Callable[[Path], None], str]] = {
     "escapes": (changed("manifest.json", status="\x1b[2Jx\nok"), r"its status is \x1b[2Jx\nok"),
     "diverged": (changed("manifest.json", status="diverged"), "diverged: its loss"),
     "overrides": (changed("manifest.json", overrides="a"), "manifest.json: not a manifest of sshml"),
+    "command": (
+        changed("manifest.json", command="python train.py 'x", overrides=[]),
+        "manifest.json: not a manifest of sshml (command: value error, no closing quotation)",
+    ),
     "revision": (changed("manifest.json", git_revision=[1]), "manifest.json: not a manifest of sshml"),
     "time": (changed("manifest.json", wall_time_s=10**40), "manifest.json: not a manifest of sshml"),
     "earlier": (changed("manifest.json", earlier=[[]]), "manifest.json: not a manifest of sshml"),
