@@ -99,6 +99,17 @@ def check_paths(arguments: Sequence[str]) -> None:
             _check_path(key_of(argument), plain_path(argument))
 
 
+def check_removals(arguments: Sequence[str]) -> None:
+    """Check what the command line leaves out.
+
+    Raises:
+        ConfigError: for settings of Hydra, which decide where a run writes.
+    """
+    for argument in arguments:
+        if argument.startswith("~") and key_of(argument).split(".")[0] == "hydra":
+            raise ConfigError(f"{argument}: Hydra's own settings cannot be left out; set them")
+
+
 def _check_path(key: str, path: str) -> None:
     try:
         Path(path).stat()

@@ -191,7 +191,7 @@ class ZeroModes(Augmentation):
     to fall, as between the walls of a domain; with little ``wander`` there is none, and trivial images
     keep their own.
 
-    Logarithms of hoppings are normal; their mean and their standard deviation are drawn anew for every
+    Logarithms of hoppings are normal; their mean and their standard deviation are drawn again for every
     image, the sign of the mean by its label. A pair on a stretch without much of a fall is not a zero
     mode; others are drawn then. No chain is diagonalised, and the distribution is not that of any
     disorder to be tested at. :class:`LocalisedStates` does without random hoppings altogether.

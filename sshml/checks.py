@@ -12,13 +12,15 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
-from pytorch_lightning.callbacks import BatchSizeFinder, Callback, ModelCheckpoint
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.callbacks import BatchSizeFinder, Callback, LearningRateFinder, ModelCheckpoint
 from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR
 
 from sshml.build import build
 from sshml.checkpoint import network_state, read_checkpoint
 from sshml.cli import is_sweep
+from sshml.endings import TimeLimit
 from sshml.errors import CheckpointError, ConfigError, named
 from sshml.hardware import TRAINING
 from sshml.limits import check_network, check_process_count, check_sizes
@@ -26,7 +28,7 @@ from sshml.loggers import check_loggers
 from sshml.metrics import LOGGED
 from sshml.networks import build_network
 from sshml.run_folder import is_resumed
-from sshml.stored import EPOCHS, read_epochs, relocated
+from sshml.stored import EPOCHS, MANIFEST, read_epochs, relocated, run_folder_of
 from sshml.training_state import check_training_state
 from sshml.trust import trusted
 
@@ -53,6 +55,8 @@ _OURS = {
 _STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
 
 
+# What a search for a learning rate tries at least, to say anything.
+_LEAST_RATES = 20
 # What a run is built from, beside its data and loggers.
 _PARTS = ("model", "augmentation", "optimizer", "scheduler", "trainer", "callbacks", "channels_last")
 
@@ -96,6 +100,7 @@ def _check_parts(parts: str) -> None:
         optimizer = build(settings["optimizer"], [weight])
         optimizer.step(partial(_loss, weight))  # some find what they cannot do only now
     if settings["scheduler"]:
+        _check_schedule(settings["scheduler"])
         with named("scheduler", settings["scheduler"]):
             scheduler = build(settings["scheduler"], optimizer)
             optimizer.step(partial(_loss, weight))
@@ -119,6 +124,13 @@ def _loss(weight: nn.Parameter) -> torch.Tensor:
     return (weight * 0).sum().detach()
 
 
+def _check_schedule(node: Mapping[str, Any]) -> None:
+    """Numbers that torch takes, and that are no schedule; trainer.max_epochs=-1 may set some."""
+    for name, least in (("T_max", 1), ("step_size", 1), ("gamma", 0)):
+        if isinstance(value := node.get(name), int | float) and value < least:
+            raise ConfigError(f"scheduler.{name}={value}: expected at least {least}")
+
+
 def _check_steps(scheduler: Any, trainer: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     """OneCycleLR has an end, and raises beyond it."""
     steps = trainer["max_epochs"] * -(-data["n_train"] // data["batch_size"])
@@ -134,11 +146,11 @@ def _check_trainer(trainer: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     for key in _OURS & trainer.keys():
         raise ConfigError(
             f"trainer.{key}={trainer[key]}: a run validates, logs and keeps checkpoints "
-            "every epoch, and sees to this itself; leave it away (for a quick try: debug=fast)"
+            "every epoch, and sees to this itself; leave it out (for a quick try: debug=fast)"
         )
     if trainer.get("default_root_dir") is None:
         raise ConfigError(
-            "trainer.default_root_dir=null: expected a folder; leave it away for the run's own"
+            "trainer.default_root_dir=null: expected a folder; leave it out for the run's own"
         )
     epochs = trainer.get("max_epochs")
     if epochs is None or epochs == 0 or epochs < -1:
@@ -150,6 +162,14 @@ def _check_trainer(trainer: Mapping[str, Any], data: Mapping[str, Any]) -> None:
         raise ConfigError(f"trainer.num_nodes={nodes}: expected 1; a run is of one machine")
     if (batches := trainer.get("accumulate_grad_batches", 1)) < 1:
         raise ConfigError(f"trainer.accumulate_grad_batches={batches}: expected at least 1")
+    if (time := trainer.get("max_time")) is not None:
+        try:
+            TimeLimit(time)
+        except (TypeError, OverflowError, MisconfigurationException) as error:
+            raise ConfigError(
+                f"trainer.max_time={time}: expected DD:HH:MM:SS, such as 00:12:00:00, or a mapping "
+                "such as {hours: 12}"
+            ) from error
     limit = trainer.get("limit_train_batches")
     n_batches = -(-data["n_train"] // data["batch_size"])
     of_all = n_batches * limit if isinstance(limit, float) else limit
@@ -177,7 +197,7 @@ def _check_callbacks(nodes: Mapping[str, Mapping[str, Any]]) -> None:
         if other != name and isinstance(callback, ModelCheckpoint):
             raise ConfigError(
                 f"callbacks.{name}: keeps the same checkpoints as callbacks.{other}; set another "
-                "monitor, or leave one away"
+                "monitor, or leave one out"
             )
 
 
@@ -193,6 +213,21 @@ def _check_checkpoints(name: str, callback: ModelCheckpoint) -> None:
         )
 
 
+def _check_finder(name: str, node: Mapping[str, Any]) -> None:
+    """Lightning's search divides by the first, and finds nothing in a range that does not rise."""
+    rates = {key: node.get(key, rate) for key, rate in (("min_lr", 1e-8), ("max_lr", 1.0))}
+    if not 0 < rates["min_lr"] < rates["max_lr"]:
+        raise ConfigError(
+            f"callbacks.{name}: expected 0 < min_lr < max_lr; got min_lr={rates['min_lr']}, "
+            f"max_lr={rates['max_lr']}"
+        )
+    if (steps := node.get("num_training_steps", 100)) < _LEAST_RATES:
+        raise ConfigError(
+            f"callbacks.{name}.num_training_steps={steps}: expected at least {_LEAST_RATES}; the first "
+            "ten do not count"
+        )
+
+
 def _checked_callback(name: str, node: Mapping[str, Any]) -> Callback:
     with named(f"callbacks.{name}", node):
         callback = build(node)
@@ -204,10 +239,12 @@ def _checked_callback(name: str, node: Mapping[str, Any]) -> Callback:
     if isinstance(callback, BatchSizeFinder):
         raise ConfigError(
             f"callbacks.{name}._target_={node['_target_']}: the size of the batches decides what is "
-            "learnt, and is not changed amid a run; set data.batch_size"
+            "learnt, and is not changed during a run; set data.batch_size"
         )
     if isinstance(callback, ModelCheckpoint):
         _check_checkpoints(name, callback)
+    if isinstance(callback, LearningRateFinder):
+        _check_finder(name, node)
     monitor = node.get("monitor")
     if monitor is None:
         return callback
@@ -274,7 +311,7 @@ def check_processes(settings: Mapping[str, Any]) -> None:
     devices, strategy = settings["trainer"]["devices"], settings["trainer"].get("strategy", "auto")
     if is_sweep():
         raise ConfigError(
-            f"trainer.devices={devices}: expected 1 in sweeps, one device a job; leave away "
+            f"trainer.devices={devices}: expected 1 in sweeps, one device a job; leave out "
             "trainer=ddp, or do the runs one by one"
         )
     if strategy not in _STRATEGIES:
@@ -337,15 +374,16 @@ def _check_checkpoint(settings: Mapping[str, Any], network: nn.Module) -> None:
     try:
         network_state(network, checkpoint)
     except CheckpointError as error:
+        lost = "" if run_folder_of(path) else f", which {MANIFEST} of its run recorded; it is not there"
         raise CheckpointError(
             f"ckpt_path={path}: does not fit the network ({error}); choose the model it was "
-            "trained with"
+            f"trained with{lost}"
         ) from error
     trained, wanted = checkpoint["hyper_parameters"]["data"]["n_cells"], settings["data"]["n_cells"]
     if trained != wanted:
         raise ConfigError(
             f"data.n_cells={wanted}: expected {trained}, the size that ckpt_path={path} was "
-            f"trained at; leave it away, or set data.n_cells={trained}"
+            f"trained at; leave it out, or set data.n_cells={trained}"
         )
     for group in ("optimizer", "scheduler"):
         _check_unchanged(group, checkpoint["hyper_parameters"][group], settings[group])
@@ -382,6 +420,6 @@ def _check_unchanged(
     for name in [*before, *now]:
         if before.get(name) != now.get(name):
             raise ConfigError(
-                f"{group}.{name}={now.get(name)}: a run that is gone on with keeps its {group}, which "
+                f"{group}.{name}={now.get(name)}: a resumed run keeps its {group}, which "
                 f"has {group}.{name}={before.get(name)}; set it to that, or start a new run"
             )

@@ -20,6 +20,7 @@ from sshml.arguments import (
     as_new_run,
     check_flags,
     check_paths,
+    check_removals,
     is_multirun,
     key_of,
     with_multirun_first,
@@ -189,6 +190,7 @@ def run(main: Callable[..., object], name: str = "train") -> int:
         sys.argv[1:] = with_multirun_first(sys.argv[1:])
         flags = check_flags(sys.argv[1:], name)
         check_paths(sys.argv[1:])
+        check_removals(sys.argv[1:])
         check_precision_variable()
         arguments = with_quoted_paths(with_recorded_overrides(sys.argv[1:]))
         sys.argv[1:] = with_sweep_folder(as_new_run(arguments, name))

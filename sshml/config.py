@@ -218,14 +218,14 @@ def dotted(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def with_defaults(settings: Any) -> Any:
-    """Settings with what their targets take if it is left away, such as an option that is new."""
+    """Settings with what their targets take if it is left out, such as an option that is new."""
     if not isinstance(settings, Mapping):
         return list(settings) if isinstance(settings, tuple) else settings
-    left_away: dict[str, Any] = {}
+    left_out: dict[str, Any] = {}
     if isinstance(settings.get(TARGET), str):
         parameters = _signature("", settings[TARGET])[0].parameters.values()
-        left_away = {p.name: p.default for p in parameters if p.default is not p.empty}
-    return {key: with_defaults(value) for key, value in {**left_away, **settings}.items()}
+        left_out = {p.name: p.default for p in parameters if p.default is not p.empty}
+    return {key: with_defaults(value) for key, value in {**left_out, **settings}.items()}
 
 
 def _refuse_training_experiment() -> None:
@@ -363,6 +363,7 @@ _PLAIN_WORDS = {
     "a valid list": "a list",
     "a valid tuple": "a list",
     "an instance of Sequence": "a list",
+    "a valid timedelta": "a time",
 }
 
 

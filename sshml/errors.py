@@ -1,6 +1,7 @@
 """How a user's mistake is told: one line with key, value, what is expected, and the way out."""
 
 import difflib
+import re
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
@@ -90,14 +91,16 @@ def named(path: str, node: Mapping[str, Any]) -> Iterator[None]:
         yield
     except (Exception, SystemExit) as error:  # of a class of one's own, it may be any
         reason = " ".join(str(error).split()).rstrip(".!") or type(error).__name__
-        given = " ".join(f"{path}.{name}={value}" for name, value in node.items() if name != "_target_")
-        way_out = f"change one of {given}" if given else f"change {path}._target_={node['_target_']}"
+        # What the reason does not name may be any of them, or the class itself.
+        named = {name: node[name] for name in node if re.search(rf"\b{re.escape(name)}\b", reason)}
+        given = [f"{path}.{name}={value}" for name, value in (named or node).items()]
+        way_out = f"change {'one of ' if len(given) > 1 else ''}{' '.join(given)}"
         raise ConfigError(f"{path}: {reason}; {way_out}") from error
 
 
 @contextmanager
 def errors_of_parts(parts: Mapping[str, object]) -> Iterator[None]:
-    """Turns what a part of Lightning's raises amid a run into an error of its key.
+    """Turns what a part of Lightning's raises during a run into an error of its key.
 
     A part of the user's own keeps its traceback, which shows its author what is wrong.
 
@@ -131,6 +134,6 @@ def errors_of_parts(parts: Mapping[str, object]) -> Iterator[None]:
                 part is owner for owner in frames
             ):
                 raise ConfigError(
-                    f"{key}: {type(part).__name__} cannot be used in this run ({reason}); leave it away"
+                    f"{key}: {type(part).__name__} cannot be used in this run ({reason}); leave it out"
                 ) from error
         raise

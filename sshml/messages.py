@@ -80,6 +80,9 @@ def _of_plugin(message: str, arguments: list[str]) -> str | None:
 def one_line(error: Exception, arguments: list[str], name: str = "train") -> str:
     """What a user needs to know of a mistake in a command line or a configuration file."""
     message = str(error)
+    kept = re.fullmatch(r"Error merging override (~.*)", message)
+    if kept:
+        return f"{kept[1]}: its value depends on other keys, so Hydra cannot remove it; omit {kept[1]}"
     unknown = re.match(r"Could not (override|delete from config\.) '(?P<key>[^']+)'", message)
     if unknown:
         return _unknown_override(unknown["key"], arguments, name)
@@ -122,6 +125,10 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
     override = next((a for a in arguments if key_of(a) == key), key)
     if other := of_other_program(key, config_name):
         return f"{override}: {other}"
+    for argument in arguments:
+        of_removed = argument.startswith("~") and f"{key}.".startswith(f"{key_of(argument)}.")
+        if of_removed and argument != override:
+            return f"{override}: is removed by {argument}; leave out one of them"
     of_hydra = key.startswith("hydra.")
     groups = [a for a in arguments if "=" in a and "." not in key_of(a) and a != override]
     GlobalHydra.instance().clear()
@@ -136,6 +143,8 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
     while (node := _part(plain, parent)) is None:
         parent, _, name = parent.rpartition(".")
     known = {str(name) for name in node if name != "_target_"}
+    if name in known and override.startswith("~"):
+        return f"{override}: is null already, which leaves it out; omit {override}"
     if name in known and key in (name, f"{parent}.{name}"):
         return f"{override}: other options set parts of {key} already; add to them by +{key}.NAME=VALUE"
     if not parent:

@@ -46,7 +46,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     The old file stays until the new one is whole and on the disk. Of several processes one writes.
 
     Raises:
-        OSError: if it cannot be written, or its folder is gone; an old file is still there.
+        OSError: if it cannot be written, or its folder is gone; the old file is still there.
     """
     part = path.with_name(path.name + PART)
     try:

@@ -53,7 +53,7 @@ class _Signals:
 
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
         if not self._working:
-            # An exception amid an import may be turned into another one, or get lost.
+            # An exception during an import may be turned into another one, or get lost.
             self.undo()
             os._exit(INTERRUPTED)
         if self._first is None:

@@ -3,6 +3,7 @@
 A job is its resolved configuration, so the same command run again finds what it has done before.
 """
 
+import errno
 import functools
 import hashlib
 import json
@@ -182,6 +183,10 @@ def _only_process(folder: Path, what: str, timeout: float = 0) -> Iterator[None]
             f"{folder}: another process is running this {what} ({owner or 'unknown'}); wait for it, or "
             "choose another folder with hydra.sweep.dir=FOLDER"
         ) from error
+    except OSError as error:
+        if error.errno not in (errno.EISDIR, errno.ELOOP):
+            raise
+        raise ConfigError(f"{lock.lock_file}: is a folder or a link; move it away") from error
     with lock:
         Path(lock.lock_file).write_text(f"process {os.getpid()} on {socket.gethostname()}")
         yield
@@ -360,7 +365,7 @@ def only_sweep(folder: Path) -> Iterator[None]:
         )
     folder.mkdir(parents=True, exist_ok=True)
     work_begins()
-    way_out = "the same command goes on with the sweep"
+    way_out = "the same command continues the sweep"
     with disk_errors(folder, lambda: way_out), _only_process(folder, "sweep"):
         try:
             yield

@@ -1,6 +1,7 @@
 """Running train.py as a user does, but in this process."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from sshml.cli import run
 
 torch.set_num_threads(1)  # two test processes share two cores
 ROOT = Path(__file__).resolve().parent.parent
+# Some systems have a module of this name of their own.
+collect_ignore = ["faults/hook/sitecustomize.py"]
 
 # The smallest run that still has right and wrong answers, several batches and a last partial one.
 TINY = (
@@ -70,6 +73,12 @@ def one_error(done: Outcome, status: int = 2) -> str:
     (line,) = done.err.strip().splitlines()
     assert line.startswith("error: ")
     return line
+
+
+def environment(*folders: Path, **variables: str) -> dict[str, str]:
+    """Of a program that finds modules in these folders, and where these tests find theirs."""
+    places = [*map(str, folders), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(places), **variables}
 
 
 Command = Callable[..., Outcome]

@@ -1,4 +1,4 @@
-"""A part of one's own that fails amid the work, for tests of what a failing job does to others."""
+"""A part of one's own that fails during its work, for tests of what a failing job does to others."""
 
 import os
 import signal

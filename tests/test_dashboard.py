@@ -1,7 +1,6 @@
 """The dashboard: what would be sent to W&B, and that it names only what runs log."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from typing import Any
 
 import pytest
 import wandb
-from conftest import ROOT, TINY, Command
+from conftest import ROOT, TINY, Command, environment
 
 from sshml.dashboard.__main__ import main
 
@@ -74,13 +73,12 @@ def run_dashboard(
     folder: Path, url: str, *calls: list[str], **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Calls the command in a process of its own, as W&B keeps what it knows of an account in one."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB_", "NETRC"))}
-    environment |= {"WANDB_BASE_URL": url, "WANDB_ERROR_REPORTING": "false", "HOME": str(folder)}
-    environment |= {"PYTHONPATH": str(ROOT), **variables}
+    own = {k: v for k, v in environment(ROOT).items() if not k.startswith(("WANDB_", "NETRC"))}
+    own |= {"WANDB_BASE_URL": url, "WANDB_ERROR_REPORTING": "false", "HOME": str(folder), **variables}
     code = "from sshml.dashboard.__main__ import main\n"
     code += "".join(f"print('status', main({call}))\n" for call in calls)
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=environment,
+        [sys.executable, "-c", code], cwd=folder, env=own,
         text=True, capture_output=True, check=True,
     )  # fmt: skip
 

@@ -2,14 +2,13 @@
 
 import csv
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, TINY, Command
+from conftest import ROOT, TINY, Command, environment
 from matplotlib.image import imread
 from torch.nn.functional import cross_entropy
 
@@ -44,11 +43,10 @@ def started(folder: Path, *settings: str) -> "subprocess.Popen[str]":
     """Training by two processes, in ``folder/two``."""
     command = [sys.executable, str(ROOT / "train.py"), *settings, *TWO, "hydra.run.dir=two"]
     command.append("+callbacks.check._target_=two_processes.BatchNormCheck")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tests")}
     return subprocess.Popen(
         command,
         cwd=folder,
-        env=environment,
+        env=environment(ROOT / "tests", OMP_NUM_THREADS="1"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from conftest import ROOT, TINY, TINY_TRANSFER, Command, one_error
+from conftest import ROOT, TINY, TINY_TRANSFER, Command, environment, one_error
 
 from sshml.run_folder import RunFolder
 
@@ -286,7 +285,7 @@ def test_loggers_of_lightning_write_to_the_runs_folder(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "train.py"), *TINY, f"+logger.x={node}"],
         cwd=tmp_path, check=False, capture_output=True, text=True, timeout=300,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment(ROOT),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
@@ -374,21 +373,21 @@ def test_optimizers_that_ask_for_the_loss_again_work(run_train: Command) -> None
 
 
 @pytest.mark.parametrize("key", ["data.batch_size", "data.W", "data.seed", "trainer.precision"])
-def test_a_setting_that_is_left_away_has_its_default(run_train: Command, key: str) -> None:
+def test_a_setting_that_is_left_out_has_its_default(run_train: Command, key: str) -> None:
     small = [override for override in TINY if not override.startswith(key)]
     done = run_train(*small, f"~{key}")
     assert done.status == 0, done.err
     assert done.manifest["precision"]["evaluation"] == "32-true"
 
 
-def test_a_number_of_epochs_that_is_left_away_is_a_mistake(run_train: Command) -> None:
+def test_a_number_of_epochs_that_is_left_out_is_a_mistake(run_train: Command) -> None:
     small = [override for override in TINY if not override.startswith("trainer.max_epochs")]
     assert "trainer.max_epochs=None: expected at least 1" in one_error(
         run_train(*small, "~trainer.max_epochs"), 2
     )
 
 
-def test_what_torch_finds_only_amid_the_run_is_one_line(run_train: Command) -> None:
+def test_what_torch_finds_only_during_the_run_is_one_line(run_train: Command) -> None:
     done = run_train(*TINY, "+optimizer.dampening=1e300")
     assert "optimizer: cannot be used in this run (RuntimeError: value" in one_error(done, 2)
     assert done.manifest["status"] == "failed"

@@ -59,7 +59,12 @@ MISTAKES = {
     "trainer.precision=8": ["'bf16-mixed'"],
     "optimizer.lr=-1": ["Invalid learning rate: -1"],
     "optimizer.lr=nan": ["expected a finite number"],
-    "scheduler=cosine scheduler.T_max=0": ["zero", "change one of scheduler.T_max=0"],
+    "scheduler=cosine scheduler.T_max=0": ["expected at least 1"],
+    "trainer.max_time=abc": ["expected DD:HH:MM:SS"],
+    "+trainer.profiler=nope": ["'simple', 'advanced'", "change trainer.profiler=nope"],
+    "~ckpt_path": ["is null already", "omit ~ckpt_path"],
+    "~hydra.run": ["cannot be left out"],
+    "~model model.dropout=0.1": ["is removed by ~model; leave out one of them"],
     "callbacks.checkpoint.mode=max": ["would keep the worst val/loss"],
     "+trainer.fast_dev_run=true": ["debug=fast"],
     "+trainer.sync_batchnorm=true": ["sees to this itself"],
@@ -98,6 +103,15 @@ OTHER_MISTAKES = {
     "+transfer=fine_tune": ["a setting of transfer.py"],
     "logger=csv +logger.x._target_=pytorch_lightning.loggers.MLFlowLogger": ["mlflow"],
     "paths.runs=/proc/nowhere/x": ["/proc/nowhere", "set paths.runs="],
+    "trainer.max_time={nope:1}": ["max_time={'nope': 1}: expected DD:HH:MM:SS"],
+    "scheduler=cosine trainer.max_epochs=-1": ["scheduler.T_max=-1: expected at least 1"],
+    "optimizer._target_=torch.optim.Muon": ["change one of optimizer._target_=torch.optim.Muon"],
+    "+callbacks.find={_target_:pytorch_lightning.callbacks.LearningRateFinder,min_lr:0}": [
+        "callbacks.find: expected 0 < min_lr < max_lr; got min_lr=0, max_lr=1.0"
+    ],
+    "+callbacks.find={_target_:pytorch_lightning.callbacks.LearningRateFinder,num_training_steps:0}": [
+        "callbacks.find.num_training_steps=0: expected at least 20"
+    ],
     "augmentation={a:1}": ["add to them by +augmentation.NAME=VALUE"],
 }
 

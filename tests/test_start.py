@@ -1,6 +1,5 @@
 """Programs end quietly, from their first line to their last."""
 
-import os
 import random
 import shutil
 import signal
@@ -10,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, TINY
+from conftest import ROOT, TINY, environment
 
 COMMANDS = {
     "train.py": [str(ROOT / "train.py"), *TINY],
@@ -20,13 +19,12 @@ COMMANDS = {
 
 
 def started(arguments: list[str], folder: Path) -> "subprocess.Popen[str]":
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     # A shell has its background jobs ignore SIGINT; if these tests are one, the child would too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         [sys.executable, *arguments],
         cwd=folder,
-        env=environment,
+        env=environment(ROOT),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -81,7 +79,7 @@ def test_a_signal_that_a_library_swallows_ends_the_run_all_the_same(tmp_path: Pa
     own = "+callbacks.own={_target_: failing.SwallowsASignal}"
     done = subprocess.run(
         [sys.executable, *COMMANDS[name], own],
-        check=False, cwd=tmp_path, env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+        check=False, cwd=tmp_path, env=environment(ROOT, ROOT / "tests"),
         capture_output=True, text=True, timeout=200,
     )  # fmt: skip
     assert done.returncode == 130, done.stderr
@@ -98,7 +96,7 @@ def test_a_closed_pipe(tmp_path: Path, name: str) -> None:
         f"{command} | true",
         shell=True,
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=environment(ROOT),
         capture_output=True,
         text=True,
         check=False,
@@ -113,7 +111,7 @@ def test_no_working_directory(tmp_path: Path) -> None:
         done = subprocess.run(
             f"cd {gone} && rmdir {gone} && {sys.executable} {' '.join(arguments)}",
             shell=True,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            env=environment(ROOT),
             capture_output=True,
             text=True,
             check=False,
@@ -143,12 +141,11 @@ def test_a_clone_that_is_not_installed(tmp_path: Path) -> None:
 
 def test_a_package_that_is_not_installed(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['torch'] = None\n")
-    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
     for arguments in (COMMANDS["train.py"], COMMANDS["transfer.py"], ["-m", "sshml.explain", "x"]):
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=tmp_path,
-            env=environment,
+            env=environment(tmp_path, ROOT),
             capture_output=True,
             text=True,
             check=False,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT, TINY, Command
+from conftest import ROOT, TINY, Command, environment
 from filelock import FileLock
 from hydra import compose, initialize_config_dir
 from hydra.core.plugins import Plugins
@@ -244,10 +244,10 @@ def test_launchers_run_jobs_of_this_machine(tmp_path: Path, launcher: str) -> No
     if launcher == "ray":
         pytest.importorskip("ray")
     command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, "seed=0,1"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [*command, f"hydra/launcher={launcher}"],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+        cwd=tmp_path, env=environment(OMP_NUM_THREADS="1"), capture_output=True, text=True,
+        check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr == "" or launcher == "ray"
@@ -290,7 +290,7 @@ def test_ctrl_c_ends_every_job_and_keeps_its_state(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted; the same command goes on with the sweep" in out
+    assert "interrupted; the same command continues the sweep" in out
     assert psutil.wait_procs(jobs, timeout=5)[1] == []
     assert statuses(tmp_path) == ["interrupted", "interrupted"]
 
@@ -326,10 +326,10 @@ def test_slurm_gets_a_job_array_of_one_device_jobs(tmp_path: Path) -> None:
         "hydra.launcher.partition=gpu",
         "hydra.launcher.gpus_per_node=1",
     ]
-    environment = {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
     done = subprocess.run(
-        [*command, *slurm], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
+        [*command, *slurm], cwd=tmp_path, env=environment(PATH=f"{tmp_path}/bin:{os.environ['PATH']}"),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 1, done.stderr
     assert "the launcher gave up" in done.stdout
     lines = (tmp_path / "sbatch.sh").read_text().splitlines()
@@ -343,12 +343,12 @@ def test_slurm_gets_a_job_array_of_one_device_jobs(tmp_path: Path) -> None:
 
 
 def test_a_killed_process_costs_its_own_job_only(tmp_path: Path) -> None:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
     done = subprocess.run(
         [sys.executable, ROOT / "train.py", "-m", *TINY, "hydra/launcher=joblib",
          "hydra.launcher.n_jobs=2", "+callbacks.own._target_=failing.KillsItsProcess",
          "+callbacks.own.number=1,2,3"],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+        cwd=tmp_path, env=environment(ROOT, ROOT / "tests", OMP_NUM_THREADS="1"),
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
     assert "failed: +callbacks.own.number=2: its process ended" in done.stdout

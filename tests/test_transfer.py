@@ -187,8 +187,8 @@ def test_checkpoints_that_cannot_be_used(
         ("cut.ckpt", (), "not a checkpoint, or cut short"),
         ("foreign.ckpt", (), "not written by sshml"),
         ("text.ckpt", (), "not a checkpoint"),
-        ("kept.ckpt", ("model.widths=[8,8,8,8,8]",), "leave model.widths away"),
-        ("kept.ckpt", ("model=resnet18",), "leave model away"),
+        ("kept.ckpt", ("model.widths=[8,8,8,8,8]",), "leave model.widths out"),
+        ("kept.ckpt", ("model=resnet18",), "leave model out"),
         ("kept.ckpt", ("source.W=[0]",), "is one trained network"),
         ("kept.ckpt", ("data.n_cells=0",), "data.n_cells=0: expected"),
     ):

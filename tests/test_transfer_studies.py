@@ -235,8 +235,8 @@ def test_what_a_study_has_lost_is_told(run_transfer: Command) -> None:
     (run.folder / "transfer.json").unlink()
     again = run_transfer(f"resume={run.folder}")
     assert again.status == 0, again.err
-    anew = {row["method"]: row["accuracy"] for row in rows(again) if row["W"] == 0.5}
-    assert anew == {row["method"]: row["accuracy"] for row in before}
+    again_by_method = {row["method"]: row["accuracy"] for row in rows(again) if row["W"] == 0.5}
+    assert again_by_method == {row["method"]: row["accuracy"] for row in before}
 
 
 def test_sigterm_outside_of_training_is_an_interruption(tmp_path: Path) -> None:

@@ -360,7 +360,7 @@ def test_a_folder_named_as_a_checkpoint_is_not_emptied(run_train: Command, tmp_p
     for name in ("link", "inner"):
         victim = str(checkpoints / name)
         for callback in last["callbacks"].values():
-            # The best network has to be there, or Lightning begins anew.
+            # The best network has to be there, or Lightning begins again from nothing.
             callback["best_model_path"] = str(checkpoints / "best.ckpt")
             callback["kth_best_model_path"] = victim
             callback["best_k_models"] = {victim: torch.tensor(9.0)}

@@ -150,7 +150,7 @@ def _end_makers() -> None:
 
 def _made_ahead(batches: Iterator[Batch], ahead: int = 2) -> Iterator[Batch]:
     """The same batches, each begun when the one ``ahead`` places before it is handed out."""
-    # Queues in C and a thread that nobody waits for: Ctrl-C amid the locks of a ThreadPoolExecutor,
+    # Queues in C and a thread that nobody waits for: Ctrl-C inside the locks of a ThreadPoolExecutor,
     # which are Python, can leave one locked for ever.
     wanted: SimpleQueue[bool] = SimpleQueue()
     made: SimpleQueue[Batch | BaseException | None] = SimpleQueue()

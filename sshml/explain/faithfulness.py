@@ -17,7 +17,7 @@ def curve(
 ) -> Tensor:
     """Probability of the topological phase as the pixels that a map ranks first go, or come.
 
-    A pixel that is gone has the density of a state that is spread evenly over all sites
+    A pixel that is taken away has the density of a state that is spread evenly over all sites
     (deletion and insertion, arXiv:1806.07421).
 
     Args:
@@ -49,7 +49,7 @@ def area_under(curves: Tensor) -> Tensor:
 
 
 def untrained(network: nn.Module, *, head_only: bool, seed: int) -> nn.Module:
-    """A copy with the parameters of the head, or of all layers, drawn anew (arXiv:1810.03292).
+    """A copy with the parameters of the head, or of all layers, drawn again (arXiv:1810.03292).
 
     Args:
         network: with a linear ``head``.

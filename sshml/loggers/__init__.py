@@ -85,7 +85,7 @@ def opened(settings: Mapping[str, Any], job_type: JobType) -> Iterator[list[Logg
         finally:
             for logger in pictured(loggers):
                 logger.finish(exit_code)
-            if "wandb" in sys.modules:  # Lightning's logger would go on with this run in the next job
+            if "wandb" in sys.modules:  # Lightning's logger would continue this run in the next job
                 sys.modules["wandb"].finish(exit_code)
 
 

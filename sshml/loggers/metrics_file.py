@@ -19,7 +19,7 @@ _COUNTS = ("/tp", "/fp", "/tn", "/fn")
 class MetricsFile(Logger):
     """Writes ``metrics.csv``, a row an epoch, and keeps the values of the test.
 
-    A run that is resumed goes on with the rows it has; an epoch done again replaces its row.
+    A resumed run keeps the rows it has; an epoch done again replaces its row.
 
     Args:
         path: the file.

@@ -41,7 +41,7 @@ _CALL_S = 30.0
 _UPLOAD_S = 300.0
 _TEAR_DOWN_S = 5.0
 _T = TypeVar("_T")
-# Each time a run is gone on with, its steps begin at the next multiple of this: `wandb sync` appends to
+# Each time a run is resumed, its steps begin at the next multiple of this: `wandb sync` appends to
 # a run what has larger steps.
 _STEPS_PER_PIECE = 1_000_000
 
@@ -77,7 +77,7 @@ def within(seconds: float, call: Callable[[], _T]) -> _T:
 
 
 class WandbLogger(PictureLogger):
-    """A Weights & Biases run of its own; one that is gone on with keeps its id.
+    """A Weights & Biases run of its own; a resumed one keeps its id.
 
     Args:
         folder: where W&B puts its ``wandb`` folder.

@@ -173,7 +173,7 @@ def _command(folder: Path, recorded: str, overrides: Sequence[str], checkpoint: 
     if parts and "train.py" not in scripts:  # a part of another program's run
         start = scripts.index("transfer.py") if "transfer.py" in scripts else None
         return recorded if start is None else shlex.join(["python", *parts[start:]])
-    begun_in = PurePath(checkpoint).parent.parent.parts  # the run's own folder if it was gone on with
+    begun_in = PurePath(checkpoint).parent.parent.parts  # the run's own folder if it was resumed
     if checkpoint != "null" and begun_in not in ((_OWN,), folder.resolve().parts[-len(begun_in) :]):
         overrides = [*overrides, f"ckpt_path={checkpoint}"]
     return shlex.join(["python", "train.py", *overrides])

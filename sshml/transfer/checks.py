@@ -59,7 +59,7 @@ def check_diagram(settings: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     if list(data["ratio_range"]) != [0, HIGHEST_RATIO]:
         raise ConfigError(
             f"data.ratio_range={list(data['ratio_range'])}: a phase diagram is drawn over "
-            f"[0, {HIGHEST_RATIO:g}]; leave it away, or set phase_diagram=null"
+            f"[0, {HIGHEST_RATIO:g}]; leave it out, or set phase_diagram=null"
         )
     if data["n_test"] < bins:
         raise ConfigError(
@@ -69,7 +69,7 @@ def check_diagram(settings: Mapping[str, Any], data: Mapping[str, Any]) -> None:
 
 
 def check_resumed(settings: Mapping[str, Any]) -> None:
-    """A study is gone on with by what it was: rows of other settings must not join it."""
+    """A study is resumed as it was begun: rows of other settings must not join it."""
     folder = Path(settings["resume"])
     if not (folder / MANIFEST).is_file():
         raise ConfigError(
@@ -99,7 +99,7 @@ def check_resumed(settings: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"{key}={now.get(key)}: the study resume={folder} has {printable(key)}="
                 f"{printable(before.get(key))}, and its "
-                "rows would not go with new ones; leave it away, or start a new study"
+                "rows would not go with new ones; leave it out, or start a new study"
             )
 
 
@@ -141,8 +141,8 @@ def _check_grown(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
             )
             lacks = f"has {before['seeds']}" if key == "seeds" else f"has {names} too"
             raise ConfigError(
-                f"{key}: the study resume={now['resume']} {lacks}; it can be gone on with by more, not "
-                "less; leave it away, or start a new study"
+                f"{key}: the study resume={now['resume']} {lacks}; it can be resumed with more, not "
+                "less; leave it out, or start a new study"
             )
 
 

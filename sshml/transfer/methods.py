@@ -173,7 +173,7 @@ class FineTune(TransferMethod):
 
 
 class BatchNormStatistics(TransferMethod):
-    """Estimate the statistics of the batch norms anew, on unlabelled profiles of the target.
+    """Estimate the statistics of the batch norms again, on unlabelled profiles of the target.
 
     Adaptive batch normalisation (Li et al., arXiv:1603.04779): weights stay as they are.
 
@@ -255,7 +255,7 @@ class DomainAdversarial(TransferMethod):
         lr: learning rate; that of the second head is five times as high.
         batch_size: profiles of either a step.
         weight: of the reversed gradient, times λ.
-        batch_norm: estimate the statistics of the batch norms anew in the end, on the same profiles.
+        batch_norm: estimate the statistics of the batch norms again at the end, on the same profiles.
     """
 
     def __init__(

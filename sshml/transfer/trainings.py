@@ -107,14 +107,14 @@ def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], methods: Sequen
     path = settings["checkpoint"]
     if "source.W" in typed or "seeds" in typed:
         raise ConfigError(
-            f"checkpoint={path}: is one trained network; leave away source.W and seeds, or the "
+            f"checkpoint={path}: is one trained network; leave out source.W and seeds, or the "
             "checkpoint"
         )
     for method in methods:
         if method.training:
             raise ConfigError(
                 f"checkpoint={path}: is trained already, and methods.{method.name} sets its training; "
-                "leave away the checkpoint, or the method"
+                "leave out the checkpoint, or the method"
             )
     of_model: list[str] = []
     try:
@@ -123,7 +123,7 @@ def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], methods: Sequen
         if of_model:
             _check_fit(path, settings["model"], content)
     except CheckpointError as error:
-        way_out = f"; leave {of_model[0]} away, the checkpoint has its own" if of_model else ""
+        way_out = f"; leave {of_model[0]} out, the checkpoint has its own" if of_model else ""
         raise CheckpointError(f"checkpoint={error}{way_out}") from error
     network = empty_network(content["hyper_parameters"]["network"])
     trained = content["hyper_parameters"]["data"]

@@ -67,7 +67,7 @@ class Stopwatch:
     @contextlib.contextmanager
     def watching_jobs(self) -> Iterator[None]:
         """Count what a job takes besides; look at the process after it."""
-        # Hydra loads its plugins anew, so the module of that name is another one.
+        # Hydra loads its plugins again, so the module of that name is another one.
         names = Plugins.instance().class_name_to_class[_LAUNCHER].launch.__globals__
         function = names["run_job"]
 

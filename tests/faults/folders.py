@@ -224,7 +224,7 @@ def _removal(rng: random.Random, content: dict[str, Any], path: Path, folder: Pa
     for state in content["callbacks"].values():
         if "best_k_models" in state:
             score = torch.tensor(9.0)
-            # The best network has to be there, or Lightning begins anew.
+            # The best network has to be there, or Lightning begins again from nothing.
             state.update(dirpath=own, best_model_path=f"{own}/best.ckpt", kth_best_model_path=victim)
             state.update(best_k_models={victim: score}, best_model_score=score, kth_value=score)
     torch.save(content, path)

@@ -127,7 +127,8 @@ class _Server:
 
     def _begin(self) -> subprocess.Popen[str]:
         threads = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-        paths = {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+        places = [str(ROOT), str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        paths = {"PYTHONPATH": os.pathsep.join(places)}
         environment = {**os.environ, **threads, **paths, "WANDB_SILENT": "true"}
         return subprocess.Popen(
             [sys.executable, "-m", "tests.faults.server"],

@@ -92,7 +92,7 @@ def require(fault: str | None) -> None:
 
 
 def resumed(folder: Path, settings: tuple[str, ...]) -> tuple[str, ...]:
-    """What a user types to resume the newest run of a working directory, or to begin anew."""
+    """What a user types to resume the newest run of a working directory, or to begin again."""
     found = run_folders(folder)
     last = found[-1] / "checkpoints" / "last.ckpt" if found else None
     return (f"ckpt_path={last}",) if last and last.is_file() else settings

@@ -33,7 +33,7 @@ class Request(TypedDict):
         folder: the working directory.
         environment: variables that are added.
         strike: a signal that it gets; None for none.
-        fresh: start Python anew instead of a copy.
+        fresh: start a new Python instead of a copy.
         cpu_s: seconds of the processor's time that it may take.
         memory: bytes of memory that it may ask for, beside what it has.
         log: its output is LOG.out and LOG.err; LOG.pid and, at its end, LOG.end come beside.

@@ -21,7 +21,7 @@ _IMPORTS = (
 
 
 def attempt(rng: random.Random, folder: Path) -> None:
-    """Interrupt one run; a sixth of them while Python starts anew."""
+    """Interrupt one run; a sixth of them while Python starts again."""
     if rng.random() < 1 / 6:
         starting(rng, folder)
     else:
@@ -29,7 +29,7 @@ def attempt(rng: random.Random, folder: Path) -> None:
 
 
 def running(rng: random.Random, folder: Path) -> None:
-    """Interrupt a run amid its work, then resume it to its end."""
+    """Interrupt a run during its work, then resume it to its end."""
     settings = rng.choice(SETTINGS)
     whole = reference("train.py", settings)
     if rng.random() < 0.5:

@@ -1,12 +1,11 @@
 """Kernels where Numba can keep nothing, as in a container with a read-only package and no home."""
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from conftest import ROOT
+from conftest import ROOT, environment
 
 CODE = """
 import numpy as np
@@ -17,10 +16,10 @@ print(Streams(3).sample_uniforms(Split.TEST, 0, np.arange(2), 2).tolist())
 """
 
 
-def run(package: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    own = {key: value for key, value in os.environ.items() if key != "NUMBA_CACHE_DIR"}
+def run(package: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    own = {key: value for key, value in environment(package).items() if key != "NUMBA_CACHE_DIR"}
     return subprocess.run(
-        [sys.executable, "-c", CODE], cwd="/", env={**own, "PYTHONPATH": str(package), **environment},
+        [sys.executable, "-c", CODE], cwd="/", env={**own, **variables},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
 
