@@ -27,7 +27,11 @@ def main(config: "DictConfig") -> None:
         with disk_errors(folder, lambda: way_on(folder)):
             matrix = transfer(settings, overrides())
         if matrix.failed:
-            raise IncompleteError(f"{len(matrix.failed)} cells failed; {way_on(folder)}")
+            number = len(matrix.failed)
+            raise IncompleteError(
+                f"{number} cell{'s' * (number > 1)} failed, for the reasons above; to try again, "
+                f"{way_on(folder)}"
+            )
 
 
 if __name__ == "__main__":

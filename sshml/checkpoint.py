@@ -10,7 +10,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
-from sshml.errors import CheckpointError, ConfigError, printable
+from sshml.errors import CheckpointError, ConfigError, printable, reason_of
 from sshml.networks import build_network
 from sshml.provenance import git_revision, versions
 from sshml.trust import TARGET, check_class, check_classes, check_name, targets
@@ -24,8 +24,6 @@ _MOST_VALUES = 1_000_000
 _SETTINGS_WITHOUT_WEIGHTS = 100
 _MAX_DEPTH = 32
 _LONGEST_TEXT = 1_000
-# Of data settings: images of 4000 x 4000, and grids of t1 of 1 GB.
-_LARGEST = {"n_cells": 2_000, "n_train": 10**8, "n_val": 10**8, "n_test": 10**8}
 
 
 class _Parameters(BaseModel):
@@ -227,7 +225,7 @@ def _empty_network(checkpoint: Mapping[str, Any], trust: Sequence[str]) -> nn.Mo
     except Exception as error:  # of a class of the user's own, it may be any
         raise CheckpointError(
             f"damaged, its network {node[TARGET]} cannot be built "
-            f"({printable(' '.join(str(error).split()))}); restore it"
+            f"({printable(reason_of(error))}); restore it"
         ) from error
     network_state(network, checkpoint)
     return network
@@ -244,6 +242,7 @@ def _checked_data(
     # These import Lightning and Hydra, which a notebook that loads a network need not wait for.
     from sshml.build import build  # noqa: PLC0415
     from sshml.config import check_data, with_defaults  # noqa: PLC0415
+    from sshml.limits import check_sizes  # noqa: PLC0415
 
     node = checkpoint["hyper_parameters"]["data"]
     if node is None:
@@ -253,9 +252,7 @@ def _checked_data(
     check_class("data", node.get(TARGET), trust)
     check_data(node)
     data: dict[str, Any] = with_defaults(node)
-    for name, largest in _LARGEST.items():
-        if data[name] > largest:
-            raise ConfigError(f"data.{name}={data[name]}: expected at most {largest}; restore it")
+    check_sizes(data)
     try:
         build(data)
         size = 2 * data["n_cells"]
@@ -263,8 +260,7 @@ def _checked_data(
         shape = tuple(logits.shape)
     except Exception as error:
         raise ConfigError(
-            f"damaged, its data and network do not fit ({printable(' '.join(str(error).split()))}); "
-            "restore it"
+            f"damaged, its data and network do not fit ({printable(reason_of(error))}); restore it"
         ) from error
     if shape != (2, 2) or not isinstance(getattr(network, "head", None), nn.Linear):
         raise ConfigError(f"its network {type(network).__name__} is no classifier of two phases")

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -21,12 +22,13 @@ from sshml.build import build
 from sshml.checkpoint import network_state, read_checkpoint
 from sshml.cli import is_sweep
 from sshml.endings import TimeLimit
-from sshml.errors import CheckpointError, ConfigError, named
+from sshml.errors import CheckpointError, ConfigError, named, reason_of
 from sshml.hardware import TRAINING
 from sshml.limits import check_network, check_process_count, check_sizes
 from sshml.loggers import check_loggers
 from sshml.metrics import LOGGED
 from sshml.networks import build_network
+from sshml.physics import density_profiles, winding_number
 from sshml.run_folder import is_resumed
 from sshml.stored import EPOCHS, MANIFEST, read_epochs, relocated, run_folder_of
 from sshml.training_state import check_training_state
@@ -55,6 +57,8 @@ _OURS = {
 _STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
 
 
+# Augmentations are tried on chains of at most this size.
+_TRIED_CELLS = 122
 # What a search for a learning rate tries at least, to say anything.
 _LEAST_RATES = 20
 # What a run is built from, beside its data and loggers.
@@ -71,18 +75,29 @@ def check_run(settings: Mapping[str, Any]) -> None:
         ConfigError: naming the part that cannot be built, or does not fit the others.
         CheckpointError: if ``ckpt_path`` is not there, is not ours or does not fit the network.
     """
-    check_sizes(settings["data"])
+    check_samples(settings["data"])
     # Runs of a sweep often differ in their seed and folder only.
     data = {key: settings["data"][key] for key in ("n_cells", "n_train", "batch_size")}
     parts = {key: settings[key] for key in _PARTS}
     placeless = relocated({"data": data, **parts}, settings["paths"]["run"], "run")
     _check_parts(json.dumps(placeless, sort_keys=True))
-    with named("data", settings["data"]):
-        build(settings["data"])
     if settings["ckpt_path"] is not None:
         _check_checkpoint(settings, _meta_network(settings["model"]))
     check_processes(settings)
     check_loggers(settings)
+
+
+def check_samples(data: Mapping[str, Any]) -> None:
+    """Build a data module, which makes no samples yet, and throw it away.
+
+    Raises:
+        ConfigError: for settings that do not fit each other, the memory or the processor.
+    """
+    check_sizes(data)
+    workers = data.get("num_workers", 0)
+    check_process_count(f"data.num_workers={workers}", workers)
+    with named("data", data):
+        build(data)
 
 
 @functools.cache
@@ -90,9 +105,10 @@ def _check_parts(parts: str) -> None:
     """Check, once, the parts of a run that are given as JSON."""
     settings = json.loads(parts)
     _check_forward(settings, _meta_network(settings["model"]))
-    for name, node in settings["augmentation"].items():
-        with named(f"augmentation.{name}", node):
-            build(node)
+    if settings["model"].get("pretrained"):  # downloaded once, and kept by torch
+        with named("model", settings["model"]):
+            build_network(settings["model"])
+    _check_augmentation(settings["augmentation"], settings["data"]["n_cells"])
     with named("optimizer", settings["optimizer"]):
         # As those of a convolution, whose layout some cannot take.
         layout = torch.channels_last if settings["channels_last"] else torch.contiguous_format
@@ -116,6 +132,23 @@ def _check_parts(parts: str) -> None:
     if settings["scheduler"]:
         _check_steps(scheduler, settings["trainer"], settings["data"])
     _check_callbacks(settings["callbacks"])
+
+
+def _check_augmentation(nodes: Mapping[str, Mapping[str, Any]], n_cells: int) -> None:
+    """Try the augmentations on images of clean chains of both phases."""
+    if not nodes:
+        return
+    t1 = np.linspace(0.2, 1.8, 8)
+    bonds = np.ones((len(t1), min(n_cells, _TRIED_CELLS)))
+    images = torch.from_numpy(density_profiles(t1[:, None] * bonds, bonds)).unsqueeze(1)
+    labels = torch.from_numpy(winding_number(t1, 1.0))
+    for name, node in nodes.items():
+        with named(f"augmentation.{name}", node), torch.random.fork_rng(devices=()):
+            changed = build(node)(images, labels)
+            alike = isinstance(changed, torch.Tensor) and changed.shape == images.shape
+            if not alike or not changed.isfinite().all():
+                raise ValueError("it has to return images of the same shape with finite values")
+        images = changed
 
 
 def _loss(weight: nn.Parameter) -> torch.Tensor:
@@ -300,7 +333,6 @@ def check_processes(settings: Mapping[str, Any]) -> None:
     """
     data, n = settings["data"], n_processes(settings["trainer"])
     workers = data.get("num_workers", 0)
-    check_process_count(f"data.num_workers={workers}", workers)
     if workers and is_sweep() and "joblib" in HydraConfig.get().launcher._target_:
         raise ConfigError(
             f"data.num_workers={workers}: expected 0 with hydra/launcher=joblib, whose jobs cannot "
@@ -333,7 +365,7 @@ def _meta_network(node: Mapping[str, Any]) -> nn.Module:
         with torch.device("meta"):
             network = build_network(node, download=False)
     except Exception as error:  # of a class of one's own, it may be any
-        raise ConfigError(f"model: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"model: {reason_of(error)}") from error
     if hasattr(network, "features") and isinstance(getattr(network, "head", None), nn.Linear):
         return network
     raise ConfigError(
@@ -355,7 +387,7 @@ def _check_forward(settings: Mapping[str, Any], network: nn.Module) -> None:
     except Exception as error:  # likewise
         raise ConfigError(
             f"data.n_cells={data['n_cells']}: {target} cannot train on {batch} image(s) of "
-            f"{size}x{size} ({' '.join(str(error).split())}); choose a larger data.n_cells, or a "
+            f"{size}x{size} ({reason_of(error)}); choose a larger data.n_cells, or a "
             "data.batch_size that leaves no single image over"
         ) from error
     if not isinstance(logits, torch.Tensor) or logits.shape != (batch, 2):

@@ -192,7 +192,8 @@ def run(main: Callable[..., object], name: str = "train") -> int:
         check_paths(sys.argv[1:])
         check_removals(sys.argv[1:])
         check_precision_variable()
-        arguments = with_quoted_paths(with_recorded_overrides(sys.argv[1:]))
+        # Recorded overrides come first, and -m before them.
+        arguments = with_multirun_first(with_quoted_paths(with_recorded_overrides(sys.argv[1:])))
         sys.argv[1:] = with_sweep_folder(as_new_run(arguments, name))
         entry = hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=name)(main)
         with _no_package(flags.package):

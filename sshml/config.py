@@ -31,7 +31,7 @@ from pydantic.errors import PydanticSchemaGenerationError
 
 from sshml.build import TARGET
 from sshml.data.grid import strength_grid
-from sshml.errors import ConfigError, unknown_key
+from sshml.errors import ConfigError, reason_of, unknown_key
 from sshml.messages import of_other_program
 
 logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)  # prints what it raises
@@ -295,8 +295,8 @@ def _signature(path: str, target: str) -> tuple[inspect.Signature, dict[str, Any
         annotated = built.__init__ if isinstance(built, type) else built  # type: ignore[misc]
         return inspect.signature(built), _annotations(annotated)
     except (Exception, SystemExit) as error:  # importing a module may raise any
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path}.{TARGET}={target}: cannot be used ({reason})") from error
+        what = reason_of(error)
+        raise ConfigError(f"{path}.{TARGET}={target}: cannot be used ({what})") from error
 
 
 def _annotations(function: Any) -> dict[str, Any]:

@@ -50,6 +50,12 @@ def printable(value: object, most: int = 200) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
+def reason_of(error: BaseException) -> str:
+    """What an error says, in one line; torch adds the calls of its C++ to some."""
+    text = str(error).split("Exception raised from", maxsplit=1)[0]
+    return " ".join(text.split()).rstrip(".!") or type(error).__name__
+
+
 def unknown_key(parent: str, name: str, known: Iterable[str], sign: str = ".") -> str:
     """What to say of a name that does not exist: which do, and which was probably meant.
 
@@ -90,12 +96,12 @@ def named(path: str, node: Mapping[str, Any]) -> Iterator[None]:
     try:
         yield
     except (Exception, SystemExit) as error:  # of a class of one's own, it may be any
-        reason = " ".join(str(error).split()).rstrip(".!") or type(error).__name__
+        what = reason_of(error)
         # What the reason does not name may be any of them, or the class itself.
-        named = {name: node[name] for name in node if re.search(rf"\b{re.escape(name)}\b", reason)}
+        named = {name: node[name] for name in node if re.search(rf"\b{re.escape(name)}\b", what)}
         given = [f"{path}.{name}={value}" for name, value in (named or node).items()]
         way_out = f"change {'one of ' if len(given) > 1 else ''}{' '.join(given)}"
-        raise ConfigError(f"{path}: {reason}; {way_out}") from error
+        raise ConfigError(f"{path}: {what}; {way_out}") from error
 
 
 @contextmanager
@@ -120,20 +126,20 @@ def errors_of_parts(parts: Mapping[str, object]) -> Iterator[None]:
     except (ConfigError, CheckpointError, UnfinishedError, OSError):
         raise
     except MisconfigurationException as error:
-        raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"trainer: {reason_of(error)}") from error
     except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split()).rstrip('.!')}"
+        what = f"{type(error).__name__}: {reason_of(error)}"
         stack = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
         module = stack[-1].f_globals.get("__name__", "")
         if module.startswith("torch.optim"):  # where the user's own functions are not
             key = "scheduler" if module.endswith("lr_scheduler") else "optimizer"
-            raise ConfigError(f"{key}: cannot be used in this run ({reason}); change it") from error
+            raise ConfigError(f"{key}: cannot be used in this run ({what}); change it") from error
         frames = [frame.f_locals.get("self") for frame in stack]
         for key, part in parts.items():
             if type(part).__module__.startswith("pytorch_lightning.") and any(
                 part is owner for owner in frames
             ):
                 raise ConfigError(
-                    f"{key}: {type(part).__name__} cannot be used in this run ({reason}); leave it out"
+                    f"{key}: {type(part).__name__} cannot be used in this run ({what}); leave it out"
                 ) from error
         raise

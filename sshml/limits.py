@@ -48,13 +48,16 @@ def check_images(given: str, what: str, number: int, n_cells: int) -> None:
     _check(given, what, _FLOAT * number * (2 * n_cells) ** 2)
 
 
-def check_network(network: nn.Module, images: torch.Tensor, batch_size: int) -> torch.Tensor:
+def check_network(
+    network: nn.Module, images: torch.Tensor, batch_size: int, given: str | None = None
+) -> torch.Tensor:
     """Check that training a network on a batch fits in memory; returns its logits.
 
     Args:
         network: on the meta device, where it needs none.
         images: likewise, shape (n, 1, 2M, 2M).
         batch_size: images in the largest batch.
+        given: the setting that decides about it; None for ``data.batch_size``.
 
     Raises:
         ConfigError: if the outputs of its layers, or its weights and their gradients, take more.
@@ -75,7 +78,11 @@ def check_network(network: nn.Module, images: torch.Tensor, batch_size: int) -> 
     weights = sum(weight.numel() for weight in network.parameters())
     _check("model", "its weights and their gradients take", 2 * _FLOAT * weights)
     of_batch = _FLOAT * values * batch_size // len(images)
-    _check(f"data.batch_size={batch_size}", "a batch takes, in the layers of the network,", of_batch)
+    _check(
+        given or f"data.batch_size={batch_size}",
+        "a batch takes, in the layers of the network,",
+        of_batch,
+    )
     return logits
 
 

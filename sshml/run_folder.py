@@ -85,14 +85,15 @@ def disk_errors(folder: Path, way_out: Callable[[], str]) -> Iterator[None]:
                 "resume the run from where it is now"
             ) from error
         path = str(error.filename or folder).removesuffix(PART)
-        if not is_of_disk(error) and not path.startswith(str(folder)):
+        of_folder = error.filename is not None and path.startswith(str(folder))
+        if not is_of_disk(error) and not of_folder:
             raise
         line = f"{path}: {error.strerror}; once it can be written to, {way_out()}"
         raise DiskError(line) from error
 
 
 def is_resumed(settings: Mapping[str, Any]) -> bool:
-    """Whether a run goes on in its own folder, and not in a new one from a checkpoint of another."""
+    """Whether a run continues in its own folder, and not in a new one from a checkpoint of another."""
     earlier = settings.get("ckpt_path") or settings.get("resume")
     folder = Path(settings["paths"]["run"])
     return earlier is not None and Path(earlier).resolve().is_relative_to(folder.resolve())
@@ -114,6 +115,13 @@ def check_unused(settings: Mapping[str, Any]) -> None:
             f"{folder}: holds the results of another run, which are never overwritten; choose another "
             "folder by hydra.run.dir=FOLDER, or resume that run by ckpt_path=CHECKPOINT (transfer.py: "
             "resume=FOLDER)"
+        )
+    # A run that was killed at its very beginning has left no more than these.
+    foreign = {path.name for path in folder.glob("[!.]*")} - {CONFIG, CONFIG + PART, MANIFEST + PART}
+    if foreign and not (folder / MANIFEST).is_file():
+        raise ConfigError(
+            f"{folder}: holds {min(foreign)}, which is of no run and could be overwritten; choose "
+            "another folder by hydra.run.dir=FOLDER"
         )
 
 

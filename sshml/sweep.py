@@ -35,15 +35,17 @@ from sshml.checkpoint import read_checkpoint
 from sshml.checks import check_run
 from sshml.config import TrainConfig, TransferConfig, plain_config
 from sshml.errors import CheckpointError, ConfigError, DivergedError, shown
+from sshml.limits import check_process_count
 from sshml.run_folder import disk_errors, write_atomically
 from sshml.start import work_begins
-from sshml.stored import MANIFEST, StoredError, read_manifest, read_metrics
+from sshml.stored import MANIFEST, StoredError, check_own, read_json, read_manifest, read_metrics
 from sshml.training import quieten_libraries
 from sshml.trust import trusted
 
 # Where a run goes, who is told of it and what it draws do not change what it computes.
 _NOT_OF_A_JOB = {"hydra", "logger", "paths", "figures", "trust"}
 _ERROR = "error.txt"
+_LOCK = ".lock"
 # Stands for the run's folder, which some settings name, in what its name is made from.
 _PLACELESS = "run"
 _ERROR_BYTES = 100_000
@@ -87,8 +89,12 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 def is_finished(folder: Path) -> bool:
     """Whether a job was done to its end, not resumed with other settings since, and has its results."""
+    if not _ended(folder, "finished"):
+        return False
     with suppress(StoredError):
-        return _ended(folder, "finished") and bool(read_metrics(folder))
+        return bool(read_metrics(folder))
+    with suppress(StoredError):  # of transfer.py
+        return isinstance(read_json(folder / "transfer.json"), list)
     return False
 
 
@@ -174,7 +180,7 @@ def _ended_when_alone() -> Iterator[None]:
 @contextmanager
 def _only_process(folder: Path, what: str, timeout: float = 0) -> Iterator[None]:
     """Keep a folder to one process; the lock ends with the process, however that ends."""
-    lock = FileLock(folder / ".lock", timeout=timeout)
+    lock = FileLock(folder / _LOCK, timeout=timeout)
     try:
         lock.acquire()
     except Timeout as error:
@@ -237,6 +243,15 @@ def expect(key: str, value: object, holds: bool, expected: str) -> None:
         raise ConfigError(f"{key}={value}: expected {expected}")
 
 
+def check_axes(params: object) -> None:
+    """Check the axes that a sweeper's configuration has.
+
+    Raises:
+        ConfigError: if they are not one value per key.
+    """
+    expect("hydra.sweeper.params", params, params is None or isinstance(params, Mapping), "KEY: VALUES")
+
+
 def is_positive(value: object) -> bool:
     """Whether a value is a whole number above 0."""
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
@@ -252,6 +267,8 @@ def check_number_of_jobs(axes: Iterable[Override]) -> None:
     for axis in axes:
         value = axis.value()
         if isinstance(value, RangeSweep):
+            if float(value.step) == 0:
+                raise ConfigError(f"{axis.input_line}: expected a step other than 0")
             start, stop, step = float(value.start or 0), float(value.stop or 0), float(value.step)
             number *= (
                 max(math.ceil((stop - start) / step), 0)
@@ -327,6 +344,8 @@ def checked_jobs(
         HydraException: likewise, for a key or an option that does not exist.
     """
     is_training = config.hydra.job.config_name == "train"
+    if isinstance(at_once := config.hydra.launcher.get("n_jobs"), int):
+        check_process_count(f"hydra.launcher.n_jobs={at_once}", at_once)
     quieten_libraries()
     before = HydraConfig.instance().cfg
     jobs: dict[str, Sequence[str]] = {}
@@ -362,6 +381,14 @@ def only_sweep(folder: Path) -> Iterator[None]:
     if (folder / MANIFEST).is_file():
         raise ConfigError(
             f"hydra.sweep.dir={folder}: is the folder of a run; expected a new folder, or a sweep's"
+        )
+    check_own(folder)
+    if not (folder / _LOCK).is_file() and (
+        foreign := sorted(path.name for path in folder.glob("[!.]*"))
+    ):
+        raise ConfigError(
+            f"hydra.sweep.dir={folder}: holds {foreign[0]}, which is of no sweep, and could be "
+            "overwritten; expected a new folder, or a sweep's"
         )
     folder.mkdir(parents=True, exist_ok=True)
     work_begins()

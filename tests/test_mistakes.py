@@ -112,6 +112,13 @@ OTHER_MISTAKES = {
     "+callbacks.find={_target_:pytorch_lightning.callbacks.LearningRateFinder,num_training_steps:0}": [
         "callbacks.find.num_training_steps=0: expected at least 20"
     ],
+    "augmentation=localised_states augmentation.localised_states.scatter=1e6": [
+        "augmentation.localised_states: it has to return images of the same shape with finite values",
+        "augmentation.localised_states.scatter=1000000.0",
+    ],
+    "+augmentation.x._target_=sshml.augmentation.Augmentation": ["augmentation.x: it has to return"],
+    "data.ratio_range=[1e300,1.7e308]": ["0 <= low < high <= 1e+06"],
+    "data.W=1e307": ["expected at most 1e+06"],
     "augmentation={a:1}": ["add to them by +augmentation.NAME=VALUE"],
 }
 

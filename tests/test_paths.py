@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import TINY, TINY_TRANSFER, Command
+from conftest import TINY, TINY_TRANSFER, Command, one_error
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from sshml.arguments import plain_path, with_quoted_paths
@@ -54,6 +54,20 @@ def test_odd_names_of_folders_and_checkpoints(
     odd.write_bytes((run.folder / "checkpoints" / "best.ckpt").read_bytes())
     tested = run_transfer(*TINY_TRANSFER, "figures=false", f"checkpoint={odd}")
     assert tested.status == 0, tested.err
+
+
+def test_files_of_others_are_not_written_over(
+    run_train: Command, run_transfer: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "transfer.csv").write_text("mine")
+    for done in (
+        run_train(*TINY, "hydra.run.dir=mine"),
+        run_transfer(*TINY_TRANSFER, "hydra.run.dir=mine"),
+        run_train("-m", *TINY, "seed=0,1", "hydra.sweep.dir=mine"),
+    ):
+        assert "mine: holds transfer.csv, which is of no " in one_error(done)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["transfer.csv"]
 
 
 def test_links(run_train: Command, run_transfer: Command, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT, TINY, Command, environment
+from conftest import ROOT, TINY, Command, environment, one_error
 from filelock import FileLock
 from hydra import compose, initialize_config_dir
 from hydra.core.plugins import Plugins
@@ -173,6 +173,15 @@ def test_a_job_is_its_resolved_configuration() -> None:
             "hydra.sweeper.n_trials=True: expected a whole",
         ),
         (["sweep=search", "hydra.sweeper.n_jobs=0"], "hydra.sweeper.n_jobs=0: expected a"),
+        (["sweep=search", "hydra.sweeper.storage=null"], "hydra.sweeper.storage=None: expected text"),
+        (["sweep=search", "hydra.sweeper.params=x"], "hydra.sweeper.params=x: expected KEY: VALUES"),
+        (
+            ["sweep=search", "optimizer.lr=tag(log,interval(0,1))"],
+            "optimizer.lr=tag(log,interval(0,1)): ",
+        ),
+        (["hydra.sweeper.params=[a]"], "hydra.sweeper.params=['a']: expected KEY: VALUES"),
+        (["data.W=range(0,1,0)"], "data.W=range(0,1,0): expected a step other than 0"),
+        (["data.W=interval(0,1)"], "data.W=interval(0,1): an interval is for hydra/sweeper=search"),
         (["sweep=search", "hydra.sweeper.direction=up"], "direction=up: expected maximize or minimize"),
         (
             ["seed=1,2", "hydra.sweeper.max_batch_size=0"],
@@ -380,6 +389,39 @@ def test_a_trial_that_diverges_fails(run_train: Command, tmp_path: Path) -> None
     assert {trial.state for trial in study.trials} == {optuna.trial.TrialState.FAIL}
     (job,) = folder.glob("*/manifest.json")
     assert json.loads(job.read_text())["earlier"] == []
+
+
+def test_a_search_does_not_mix_with_another(run_train: Command, tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    command = ("sweep=search", *TINY, "hydra.sweep.dir=search", "hydra.sweeper.n_trials=1")
+    rate = "optimizer.lr=interval(0.001,0.01)"
+    assert run_train(*command, rate).status == 0
+    line = one_error(run_train(*command, rate, "hydra.sweeper.direction=minimize"))
+    assert "hydra.sweeper.direction=minimize: Cannot overwrite study direction" in line
+    line = one_error(run_train(*command, "optimizer.lr=0.001,0.01"))
+    assert "optimizer.lr=0.001,0.01: the study has drawn from UniformDistribution" in line
+    (tmp_path / "search" / "optuna.db").write_bytes(b"garbage" * 1000)
+    line = one_error(run_train(*command, rate), 1)
+    assert "file is not a database; restore it, or move it away" in line
+
+
+def test_a_sweep_writes_through_no_link(run_train: Command, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "multirun.yaml").symlink_to(tmp_path / "thesis.tex")
+    line = one_error(run_train("-m", *TINY, "seed=0,1", "hydra.sweep.dir=sweep"))
+    assert "sweep/multirun.yaml: is a link" in line
+    assert (tmp_path / "thesis.tex").read_text() == "mine"
+
+
+def test_studies_in_a_sweep_are_done_once(run_train: Command, run_transfer: Command) -> None:
+    run = run_train(*TINY)
+    command = ("-m", f"checkpoint={run.folder / 'checkpoints' / 'best.ckpt'}", "data.W=0,1")
+    plain = ("logger=csv", "figures=false", "trainer.accelerator=cpu")
+    first = run_transfer(*command, *plain)
+    assert first.status == 0, first.err
+    assert "2 of 2 jobs are done" in first.out
+    assert "2 jobs, 0 of them to do" in run_transfer(*command, *plain).out
 
 
 def test_a_search_goes_on_with_its_study(run_train: Command, tmp_path: Path) -> None:

@@ -340,6 +340,11 @@ def test_a_study_of_before_a_baseline_was_there_gets_it(run_transfer: Command) -
         ),
         (["transfer=fine_tune", "transfer.lr=1e300"], "transfer.lr=1e+300: expected"),
         (["transfer=domain_adversarial", "transfer.lr=1e300"], "transfer.lr=1e+300: expected"),
+        (
+            ["seeds=2", "seed=4294967295"],
+            "seeds=2: the last seed would be 4294967296; expected at most",
+        ),
+        (["data.seed=5"], "data.seed=5: a study that trains takes it from seed; set seed"),
         (["methods={}"], "methods={}: expected one or more, such as methods={plain:{}}"),
         (["data.ratio_gap=[0.8,2.5]"], "data: ratio_gap=[0.8, 2.5] must be a part of ratio_range="),
         (["augmentation=mirror"], "augmentation=mirror: no such option; expected one of "),

@@ -6,6 +6,7 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep
 from omegaconf import OmegaConf
 
 from sshml.errors import ConfigError, IncompleteError
@@ -32,6 +33,7 @@ class GridSweeper(BasicSweeper):
         """Run the jobs that are missing, and print what became of all of them."""
         # Hydra imports this module at every start.
         from sshml.sweep import (  # noqa: PLC0415
+            check_axes,
             check_number_of_jobs,
             checked_jobs,
             expect,
@@ -52,12 +54,19 @@ class GridSweeper(BasicSweeper):
             "true or false",
         )  # fmt: skip
 
+        check_axes(self.params)
         assert self.config is not None
         assert self.launcher is not None
         assert self.hydra_context is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
         check_number_of_jobs(overrides)
+        for override in overrides:
+            if isinstance(override.value(), IntervalSweep):
+                raise ConfigError(
+                    f"{override.input_line}: an interval is for hydra/sweeper=search; expected values, "
+                    f"such as {override.get_key_element()}=0,1"
+                )
         (batch,) = self.split_arguments(overrides, max_batch_size=None)
         if not batch:
             raise ConfigError(
@@ -66,6 +75,9 @@ class GridSweeper(BasicSweeper):
         jobs = checked_jobs(self.hydra_context, self.config, batch)
         folder = Path(self.config.hydra.sweep.dir)
         with only_sweep(folder):
+            for name in jobs:
+                if (folder / name).exists() and not (folder / name).is_dir():
+                    raise ConfigError(f"{folder / name}: is where a job has its folder; move it away")
             OmegaConf.save(self.config, folder / "multirun.yaml")
             missing: list[Sequence[str]] = [
                 job

@@ -1,34 +1,60 @@
 """A search by Optuna that resumes where it was ended."""
 
 import logging
-from collections.abc import Iterator
+import re
+import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import IntervalSweep
+from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from sshml.errors import ConfigError, IncompleteError, UnfinishedError
+from sshml.errors import ConfigError, IncompleteError, UnfinishedError, reason_of
+
+# The way out of a study that is of another kind.
+_NEW = "keep that, or begin another search by hydra.sweep.dir=FOLDER"
+# What databases say of a file that is none of theirs, or no longer one.
+_DAMAGED = re.compile("not a database|malformed|no such (table|column)|has no column")
 
 
 @contextmanager
 def _errors_of_storage(storage: str) -> Iterator[None]:
     """Turns what the database of a study raises, as on a full disk, into one line."""
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  # Optuna brings it
+    from optuna.exceptions import StorageInternalError  # noqa: PLC0415  # imports much
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError  # noqa: PLC0415  # Optuna brings it
 
+    given = f"hydra.sweeper.storage={storage}"
     try:
         yield
-    except SQLAlchemyError as error:
-        reason = " ".join(str(getattr(error, "orig", None) or error).split())
-        raise UnfinishedError(
-            f"hydra.sweeper.storage={storage}: {reason}; once it can be written to, the same command "
-            "goes on"
-        ) from error
+    except (ArgumentError, ImportError) as error:
+        raise ConfigError(f"{given}: {reason_of(error)}; expected sqlite:///FILE") from error
+    except (SQLAlchemyError, StorageInternalError) as error:
+        cause = getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error
+        reason = reason_of(cause)
+        if _DAMAGED.search(reason):
+            way_out = "restore it, or move it away to begin another search"
+        else:
+            way_out = "once it can be written to, the same command goes on"
+        raise UnfinishedError(f"{given}: {reason}; {way_out}") from error
+
+
+def _check_alike(study: Any, axes: Mapping[str, tuple[str, Any]]) -> None:
+    """Axes are of the kind that earlier trials drew from, or Optuna could not compare them."""
+    from optuna.distributions import check_distribution_compatibility  # noqa: PLC0415
+
+    earlier = {name: axis for trial in study.trials for name, axis in trial.distributions.items()}
+    for name, (typed, axis) in axes.items():
+        before = earlier.get(name, axis)
+        try:
+            check_distribution_compatibility(before, axis)
+        except ValueError as error:
+            raise ConfigError(f"{typed}: the study has drawn from {before} before; {_NEW}") from error
 
 
 class SearchSweeper(Sweeper):
@@ -49,7 +75,7 @@ class SearchSweeper(Sweeper):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """Make Optuna's sweeper."""
-        from sshml.sweep import expect, is_positive  # noqa: PLC0415  # imports torch
+        from sshml.sweep import check_axes, expect, is_positive  # noqa: PLC0415  # imports torch
 
         own, named = self._optuna, "hydra.sweeper"
         direction, n_jobs, redo = own["direction"], own["n_jobs"], self._redo_diverged
@@ -57,6 +83,9 @@ class SearchSweeper(Sweeper):
         expect(f"{named}.n_trials", self._n_trials, is_positive(self._n_trials), whole)
         expect(f"{named}.n_jobs", n_jobs, is_positive(n_jobs), whole)
         expect(f"{named}.redo_diverged", redo, isinstance(redo, bool), "true or false")
+        check_axes(own["params"])
+        for key in ("storage", "study_name"):
+            expect(f"{named}.{key}", own[key], isinstance(own[key], str) and own[key] != "", "text")
         expect(
             f"{named}.direction",
             direction,
@@ -93,14 +122,12 @@ class SearchSweeper(Sweeper):
         )
 
         optuna.logging.set_verbosity(logging.WARNING)
+        warnings.filterwarnings("ignore", message="The distribution is specified by .*")
         checked_jobs(self._context, self._config, self._jobs(arguments))
+        axes = self._axes(arguments)
         with only_sweep(self._folder), _errors_of_storage(self._optuna["storage"]):
-            study = optuna.create_study(
-                study_name=self._optuna["study_name"],
-                storage=self._optuna["storage"],
-                direction=self._optuna["direction"],
-                load_if_exists=True,
-            )
+            study = self._study()
+            _check_alike(study, axes)
             states = optuna.trial.TrialState
             for trial in study.get_trials(states=(states.RUNNING,)):  # of a process that was ended
                 study.tell(trial.number, state=states.FAIL)
@@ -111,7 +138,7 @@ class SearchSweeper(Sweeper):
             print(f"{self._n_trials} trials, {to_do} of them to do, in {self._folder}", flush=True)
             if to_do:
                 self._sweeper.sweeper.n_trials = to_do
-                launched(self._folder, lambda: self._sweeper.sweep(arguments))
+                launched(self._folder, lambda: self._search(study, arguments))
             print_what_is_left(self._folder, jobs_of(self._folder))
             done = len(study.get_trials(states=(states.COMPLETE,)))
             if done:
@@ -125,13 +152,58 @@ class SearchSweeper(Sweeper):
                     f"{done} of {self._n_trials} trials are done; the same command tries others"
                 )
 
+    def _search(self, study: Any, arguments: list[str]) -> None:
+        try:
+            self._sweeper.sweep(arguments)
+        except ValueError:
+            import optuna  # noqa: PLC0415
+
+            # Optuna's sweeper asks for the best trial, which there is none of if all have failed.
+            if study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)):
+                raise
+
+    def _study(self) -> Any:
+        """The study that the database has, or a new one."""
+        import optuna  # noqa: PLC0415
+
+        try:
+            return optuna.create_study(
+                study_name=self._optuna["study_name"],
+                storage=self._optuna["storage"],
+                direction=self._optuna["direction"],
+                load_if_exists=True,
+            )
+        except ValueError as error:  # of a direction that is not the study's
+            raise ConfigError(
+                f"hydra.sweeper.direction={self._optuna['direction']}: {reason_of(error)}; {_NEW}"
+            ) from error
+
+    def _axes(self, arguments: list[str]) -> dict[str, tuple[str, Any]]:
+        """What is searched: each axis as it was typed, and what Optuna draws from."""
+        from hydra_plugins.hydra_optuna_sweeper._impl import (  # noqa: PLC0415
+            create_optuna_distribution_from_override,
+        )
+
+        axes = {}
+        for override in filter(Override.is_sweep_override, self._overrides(arguments)):
+            typed = str(override.input_line)
+            try:
+                axis = create_optuna_distribution_from_override(override)
+            except (ValueError, TypeError, AssertionError, NotImplementedError) as error:
+                raise ConfigError(f"{typed}: {reason_of(error)}") from error
+            axes[override.get_key_element()] = (typed, axis)
+        return axes
+
+    def _overrides(self, arguments: list[str]) -> list[Override]:
+        axes = [f"{key}={value}" for key, value in (self._optuna["params"] or {}).items()]
+        return OverridesParser.create().parse_overrides([*axes, *arguments])
+
     def _jobs(self, arguments: list[str]) -> Iterator[list[str]]:
         """Jobs to check the command by: every value of each axis, and the ends of intervals."""
         from sshml.sweep import check_number_of_jobs  # noqa: PLC0415  # imports torch
 
-        axes = [f"{key}={value}" for key, value in (self._optuna["params"] or {}).items()]
         values: dict[str, list[str]] = {}
-        overrides = OverridesParser.create().parse_overrides([*axes, *arguments])
+        overrides = self._overrides(arguments)
         check_number_of_jobs(overrides)
         for override in overrides:
             key = override.get_key_element()

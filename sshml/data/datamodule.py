@@ -14,7 +14,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, Sequent
 
 from sshml.data.ensemble import Ensemble, Label, RatioGrid, Realisations, Resample
 from sshml.data.streams import Split
-from sshml.data.strength import DisorderStrength
+from sshml.data.strength import LARGEST, DisorderStrength
 from sshml.physics import Disorder, density_profiles
 
 
@@ -185,8 +185,8 @@ def _checked_strength(W: object) -> object:
 
 def _checked_range(limits: Sequence[float]) -> tuple[float, float]:
     low, high = limits
-    if not 0 <= low < high < float("inf"):
-        raise ValueError("expected [low,high] with 0 <= low < high")
+    if not 0 <= low < high <= LARGEST:
+        raise ValueError(f"expected [low,high] with 0 <= low < high <= {LARGEST:g}")
     return low, high
 
 
@@ -228,7 +228,7 @@ class SSHDataModule(pl.LightningDataModule):
         n_test: PositiveInt = 6_000,
         batch_size: PositiveInt = 100,
         num_workers: NonNegativeInt = 0,
-        seed: NonNegativeInt = 0,
+        seed: Annotated[int, Field(ge=0, lt=2**64)] = 0,
     ) -> None:
         super().__init__()
         whole, gap = list(ratio_range), list(ratio_gap or ())

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
+from sshml.data.strength import LARGEST
+
 EXPECTED = "a number >= 0, a list such as [0.25,0.5] or a range start:stop:step such as 0.25:0.75:0.05"
 # More tests than this are a slip of the step.
 _MOST = 1000
@@ -68,4 +70,6 @@ def _finite(number: Decimal) -> float:
     value = float(number)
     if value == float("inf"):
         raise ValueError(f"expected {EXPECTED}")
+    if value > LARGEST:
+        raise ValueError(f"expected at most {LARGEST:g}")
     return value

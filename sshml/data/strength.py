@@ -7,6 +7,8 @@ import numpy as np
 
 from sshml.physics.hoppings import Floats
 
+#: Larger hoppings are no chain anybody has, and their squares overflow.
+LARGEST = 1e6
 EXPECTED = "a number >= 0, a list such as [0.25,0.5] or an interval such as 0.25..0.75"
 
 
@@ -76,4 +78,6 @@ def _strength(value: object) -> float:
         raise ValueError(f"expected {EXPECTED}") from None
     if not (np.isfinite(strength) and strength >= 0):
         raise ValueError(f"expected {EXPECTED}")
+    if strength > LARGEST:
+        raise ValueError(f"expected at most {LARGEST:g}")
     return strength

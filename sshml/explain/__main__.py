@@ -28,7 +28,7 @@ from sshml.explain.figures import explained
 from sshml.explain.generalisation import COLUMNS as CORRELATION_COLUMNS
 from sshml.explain.generalisation import correlations
 from sshml.explain.measures import COLUMNS, Row, all_measures, of_groups
-from sshml.explain.subject import Subject, check_once, check_together, strengths
+from sshml.explain.subject import Subject, check_once, check_phases, check_together, strengths
 from sshml.tables import csv_text
 
 _FILES = ("scores.csv", "generalisation.csv", "explain.png")
@@ -59,13 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         grid = strengths(options.W)
         explanations = chosen(options.explanations)
         networks = grouped(options.checkpoints, options.group)
-        check_together(
-            [
-                (path, read_checkpoint(path, options.trust)["hyper_parameters"]["data"])
-                for path in networks
-            ],
-            options.chains,
-        )
+        trained = [
+            (path, read_checkpoint(path, options.trust)["hyper_parameters"]["data"])
+            for path in networks
+        ]
+        check_together(trained, options.chains)
+        for path, data in trained:
+            check_phases(path, data, options.chains)
         out = results_folder(options.out, next(iter(networks)), "explain", _FILES)
         rows: list[Row] = []
         for number, (path, group) in enumerate(networks.items(), start=1):

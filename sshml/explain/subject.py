@@ -70,6 +70,22 @@ def check_together(trained: Sequence[tuple[str, Mapping[str, Any]]], chains: int
                 )
 
 
+def check_phases(path: str, data: Mapping[str, Any], chains: int) -> None:
+    """Test chains are of both phases, between which counterfactuals and maps are compared.
+
+    Raises:
+        ConfigError: if they are not.
+    """
+    ensemble = data_module({**data, "n_test": chains}).ensemble
+    labels = ensemble.chains(Split.TEST, range(chains)).labels["ratio"]
+    if labels.min() == labels.max():
+        phase = ("trivial", "topological")[labels[0]]
+        raise ConfigError(
+            f"{path}: its {chains} test chains are all {phase}, data.ratio_range="
+            f"{list(data['ratio_range'])}; set --chains higher, or ask about a network of both phases"
+        )
+
+
 class Subject:
     """A network and its test chains, which are those of its own data settings but for W.
 

@@ -1,5 +1,6 @@
 """Figs. 5 and 6 of the thesis, and its claim that one network's map is the more precise one."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
+from sshml import intervals
 from sshml.cam import edge_region, network_maps, positive_share
 from sshml.checkpoint import read_checkpoint, trained_network
 from sshml.data.streams import Split
@@ -83,7 +85,7 @@ class Precision:
 
     Attributes:
         mean: share of the positive part of the map, mean over chains; NaN without any.
-        interval: half of its 95 % interval.
+        interval: half of its 95 % interval; NaN for a single chain.
         area: share of the area, what chance would give.
         n: chains whose map has a positive part.
     """
@@ -109,5 +111,5 @@ def precision(shown: Shown) -> Precision:
         shares.append(positive_share(maps, region))
     share = torch.cat(shares)
     share = share[~share.isnan()]
-    half = 1.96 * float(share.std()) / max(len(share), 1) ** 0.5
-    return Precision(float(share.mean()), half, float(region.mean()), len(share))
+    low, high = intervals.of_mean(share.tolist()) if len(share) else (math.nan, math.nan)
+    return Precision(float(share.mean()), (high - low) / 2, float(region.mean()), len(share))

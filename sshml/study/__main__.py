@@ -24,6 +24,8 @@ from sshml.study.runs import Skipped, read_runs
 _NEEDED = ("pandas", "pyarrow", "sklearn")
 # Skipped folders that are listed on the terminal; the page has them all.
 _LISTED = 20
+# What made a page, as the page says.
+_COMMAND = "python -m sshml.study"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,9 +90,10 @@ def _study(folders: Sequence[Path], metric: str, out: Path | None) -> None:
         check_own(out)
     revisions = study.table["git_revision"].dropna().unique()
     origin = (
-        f"python -m sshml.study {where} --metric {metric}; sshml {__version__}; runs of "
+        f"{_COMMAND} {where} --metric {metric}; sshml {__version__}; runs of "
         f"{count(len(revisions), 'git revision')} {', '.join(r[:10] for r in revisions[:3])}"
     )
+    _check_unused(out, PAGE)
     with results_errors(out):
         write_study(out, study, skipped, origin)
     _print_skipped(skipped)
@@ -101,6 +104,18 @@ def _study(folders: Sequence[Path], metric: str, out: Path | None) -> None:
     print(f"best {metric}: {study.metric.format(best[metric])}  {best['folder']}\n  {best['command']}")
     for name in ("runs.csv", "runs.parquet", PAGE):
         print(out / name)
+
+
+def _check_unused(out: Path, name: str) -> None:
+    """Results in a folder are replaced if an earlier call wrote them, whose page says so."""
+    page = out / name
+    earlier = [file for file in ("runs.csv", "runs.parquet", name) if os.path.lexists(out / file)]
+    is_study = page.is_file() and _COMMAND in page.read_text(errors="replace")
+    if earlier and not is_study:
+        raise ConfigError(
+            f"--out={out}: its {earlier[0]} is not of {_COMMAND}, and is not replaced; expected a new "
+            "folder"
+        )
 
 
 def _print_skipped(skipped: Sequence[Skipped]) -> None:

@@ -50,7 +50,9 @@ def write_study(out: Path, study: Study, skipped: Sequence[Skipped], origin: str
     page = html(f"{count(len(study.runs), 'run')} by {study.metric.name}", origin, sections, drawn)
     folder = out / "figures"
     folder.mkdir(parents=True, exist_ok=True)
-    if (out / PAGE).exists() and not folder.is_symlink():
+    is_again = (out / PAGE).exists()
+    (out / PAGE).write_text(page, encoding="utf-8")  # first: by it the folder is known as a study's
+    if is_again and not folder.is_symlink():
         # Of an earlier study, which may have had other axes; pictures of others stay.
         for picture in (*folder.glob("by_*.png"), *folder.glob("map_*.png")):
             picture.unlink()
@@ -61,7 +63,6 @@ def write_study(out: Path, study: Study, skipped: Sequence[Skipped], origin: str
     rows = (dict(zip(names, row, strict=True)) for row in cells.itertuples(index=False, name=None))
     (out / "runs.csv").write_text(csv_text(names, rows), encoding="utf-8")
     study.table.to_parquet(out / "runs.parquet", index=False)
-    (out / PAGE).write_text(page, encoding="utf-8")
 
 
 def count(n: int, what: str) -> str:

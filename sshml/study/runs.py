@@ -45,6 +45,7 @@ _MAX_DEPTH = 32
 _MAX_FOLDERS = 200_000
 # Nothing that is set or measured is beyond, and larger ones do not fit on a scale.
 _LARGEST = 1e100
+_LARGEST_WHOLE = 2**63
 
 
 @dataclass(frozen=True)
@@ -186,10 +187,17 @@ def _flat(node: Mapping[str, Any], prefix: str, own: str) -> Iterator[tuple[str,
             yield from _flat(value, f"{key}.", own)
         elif isinstance(value, str) and (value == own or value.startswith(f"{own}/")):
             yield key, _OWN + shown(value.removeprefix(own))
-        elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST:
+        elif _is_number(value):
             yield key, value
         else:  # true, null, [16,32] as YAML has them
             yield key, shown(value if isinstance(value, str) else _text(value))
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value is one that a table and a scale can hold."""
+    if isinstance(value, float):
+        return abs(value) < _LARGEST
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST_WHOLE
 
 
 def _text(value: object) -> str:

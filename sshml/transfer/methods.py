@@ -14,7 +14,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
 from sshml.errors import ConfigError
-from sshml.limits import check_images
+from sshml.limits import check_images, check_network
 
 
 class TransferMethod(ABC):
@@ -122,9 +122,12 @@ class FineTune(TransferMethod):
         """There are enough samples; each part to be frozen is there, and something is left to train."""
         _check_enough(self.n_samples, data)
         images = self.batch_size * (1 + self.replay)
-        check_images(
-            f"transfer.replay={self.replay}", "a batch of images takes", images, data["n_cells"]
-        )
+        given = f"transfer.replay={self.replay} of transfer.batch_size={self.batch_size}"
+        check_images(given, "a batch of images takes", images, data["n_cells"])
+        size = 2 * data["n_cells"]
+        device = next(network.parameters()).device
+        if device.type == "meta":  # where nothing is computed
+            check_network(network, torch.empty(2, 1, size, size, device=device), images, given)
         names = [name for name, _ in network.named_parameters()]
         parts = {name.rsplit(".", depth)[0] for name in names for depth in range(name.count(".") + 1)}
         for part in self.freeze:

@@ -13,10 +13,11 @@ from rich.table import Table
 
 from sshml import intervals
 from sshml.build import build
-from sshml.errors import ConfigError
+from sshml.errors import ConfigError, named
 from sshml.run_folder import write_atomically
 from sshml.tables import csv_text
 from sshml.transfer.baselines import BASELINES, ONLY_METHOD
+from sshml.transfer.methods import TransferMethod
 from sshml.transfer.scores import Row
 from sshml.transfer.study import Method
 
@@ -32,7 +33,7 @@ def methods_of(settings: Mapping[str, Any]) -> list[Method]:
     """
     default = settings["transfer"]
     if settings["methods"] is None:
-        return [Method(ONLY_METHOD, build(default))]
+        return [Method(ONLY_METHOD, _built("transfer", default))]
     if not settings["methods"]:
         raise ConfigError(
             "methods={}: expected one or more, such as methods={plain:{}}; null has the one of transfer"
@@ -47,11 +48,17 @@ def methods_of(settings: Mapping[str, Any]) -> list[Method]:
     return [
         Method(
             name,
-            build(node.get("transfer") or default),
+            _built(f"methods.{name}.transfer", node.get("transfer") or default),
             _own_training(node, settings["augmentation"]),
         )
         for name, node in settings["methods"].items()
     ]
+
+
+def _built(path: str, node: Mapping[str, Any]) -> TransferMethod:
+    with named(path, node):
+        method: TransferMethod = build(node)
+    return method
 
 
 def _own_training(node: Mapping[str, Any], augmentation: Mapping[str, Any]) -> dict[str, Any]:

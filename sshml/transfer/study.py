@@ -178,7 +178,9 @@ class Network:
         seconds = time.monotonic() - start
         answers = ask(network, target.test_dataloader(), self.thresholds)
         if not answers.logits.isfinite().all():
-            raise DivergedError("the network's answers are not finite; lower transfer.lr")
+            raise DivergedError(
+                "the network's answers are not finite; start a study with a lower transfer.lr"
+            )
         is_carried_over = network is not self.network
         cell = {"train_W": self.source.train_W, "W": W, "seed": self.source.seed}
         rows: list[Row] = [

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from sshml.checkpoint import network_state, read_checkpoint
-from sshml.checks import check_run
-from sshml.errors import CheckpointError, ConfigError, printable
+from sshml.checks import check_run, check_samples
+from sshml.errors import CheckpointError, ConfigError, printable, reason_of
+from sshml.limits import check_network
 from sshml.transfer.checks import check_diagram, check_methods, check_resumed, empty_network
 from sshml.transfer.study import (
     Method,
@@ -22,6 +23,8 @@ from sshml.transfer.study import (
 )
 from sshml.trust import trusted
 
+# As for `seed`: numpy's seeds are below.
+_SEEDS = 2**32
 # Settings of a checkpoint that may leave a training without any.
 _RARELY = ("save_top_k", "every_n_epochs", "every_n_train_steps", "train_time_interval")
 # Of a folder; file systems have 255 bytes, and pictures have the name and more.
@@ -51,6 +54,14 @@ def trainings_of(
         raise ConfigError(
             "source.W=null: there is no network to test; set checkpoint=RUN/checkpoints/best.ckpt, or "
             "the strengths to train networks at"
+        )
+    if "data.seed" in typed:
+        raise ConfigError(
+            f"data.seed={settings['data']['seed']}: a study that trains takes it from seed; set seed"
+        )
+    if (last := settings["seed"] + settings["seeds"] - 1) >= _SEEDS:
+        raise ConfigError(
+            f"seeds={settings['seeds']}: the last seed would be {last}; expected at most {_SEEDS - 1}"
         )
     check_diagram(settings, settings["data"])
     check_methods(methods, empty_network(settings["model"]), settings["data"])
@@ -144,15 +155,16 @@ def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], methods: Sequen
         f"tested on {data['n_test']} chains of M = {data['n_cells']} a strength, made as those of its "
         "training but for what the command line changes (an experiment's data settings do not)"
     )
+    check_samples(data)
     check_diagram(settings, data)
     check_methods(methods, network, data)
     size = 2 * data["n_cells"]
     try:
-        network(torch.empty(2, 1, size, size, device="meta"))
+        check_network(network, torch.empty(2, 1, size, size, device="meta"), data["batch_size"])
     except RuntimeError as error:
         raise ConfigError(
             f"data.n_cells={data['n_cells']}: too small for the network of checkpoint={path} "
-            f"({' '.join(str(error).split())}); choose a larger data.n_cells"
+            f"({reason_of(error)}); choose a larger data.n_cells"
         ) from error
     W = trained["W"]
     strength = tuple(W) if isinstance(W, list) else W

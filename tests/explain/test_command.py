@@ -114,6 +114,13 @@ def test_a_number_of_chains_that_cannot_be(
     assert not (tmp_path / "explain").exists()
 
 
+def test_test_chains_of_one_phase_only(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = untrained(tmp_path / "a.ckpt", ratio_range=[1.5, 2.0])
+    assert main([str(path), "--W", "0", "--chains", "10"]) == 2
+    assert "its 10 test chains are all trivial, data.ratio_range=[1.5, 2.0]" in capfd.readouterr().err
+    assert not (tmp_path / "explain").exists()
+
+
 def test_results_are_not_written_through_a_link(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

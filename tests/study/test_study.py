@@ -275,6 +275,17 @@ def test_pictures_of_others_and_what_links_lead_to_stay(tmp_path: Path) -> None:
     assert (tmp_path / "thesis.tex").read_text() == "thesis"
 
 
+def test_files_of_others_are_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path / "runs" / "one", ["data.W=1", "data.seed=99999999999999999999"], 0.9)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "runs.csv").write_text("mine")
+    assert main([str(tmp_path / "runs"), "--out", str(tmp_path / "mine")]) == 2
+    assert "its runs.csv is not of python -m sshml.study" in capsys.readouterr().err
+    assert (tmp_path / "mine" / "runs.csv").read_text() == "mine"
+    for _ in range(2):
+        assert main([str(tmp_path / "runs"), "--out", str(tmp_path / "own")]) == 0
+
+
 def test_one_run_and_several_folders(grid: Path) -> None:
     only = grid / "runs" / "sweeps" / "x" / "0.100"
     assert main([str(only), str(only.parent / "0.100"), "--out", "one"]) == 0
