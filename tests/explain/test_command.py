@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY, Command
+from strangers import DATA
 from strangers import checkpoint as untrained
 
 from sshml.explain.__main__ import main
@@ -115,7 +116,7 @@ def test_a_number_of_chains_that_cannot_be(
 
 
 def test_test_chains_of_one_phase_only(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    path = untrained(tmp_path / "a.ckpt", ratio_range=[1.5, 2.0])
+    path = untrained(tmp_path / "a.ckpt", data={**DATA, "ratio_range": [1.5, 2.0]})
     assert main([str(path), "--W", "0", "--chains", "10"]) == 2
     assert "its 10 test chains are all trivial, data.ratio_range=[1.5, 2.0]" in capfd.readouterr().err
     assert not (tmp_path / "explain").exists()
