@@ -114,6 +114,7 @@ def start(main: Callable[..., object], name: str) -> int:
 
 
 def _checked(main: Callable[..., object], name: str) -> int:
+    _draw_into_files()
     if problem := _problem():
         return _fail(problem)
     try:
@@ -132,8 +133,14 @@ def start_command(name: str) -> None:
     """
     _signals.install(pipe=name != "sshml.dashboard")  # whose connections may break
     sys.excepthook = _hook
+    _draw_into_files()
     if problem := _problem():
         sys.exit(_fail(problem))
+
+
+def _draw_into_files() -> None:
+    """Need no window, nor whatever MPLBACKEND names."""
+    os.environ["MPLBACKEND"] = "agg"
 
 
 def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

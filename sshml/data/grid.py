@@ -61,7 +61,9 @@ def _values(part: object) -> list[float]:
     if len(numbers) == 1:
         return [_finite(numbers[0])]
     start, stop, step = numbers
-    if step == 0 or stop < start or (stop - start) / step > _MOST:
+    if step > 0 and (stop - start) / step > _MOST:
+        raise ValueError(f"expected {EXPECTED}, of 1 to {_MOST} values")
+    if step == 0 or stop < start:
         raise ValueError(f"expected start:stop:step with start <= stop and a step > 0, got {part}")
     return [_finite(start + k * step) for k in range(int((stop - start) / step) + 1)]
 
