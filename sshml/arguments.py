@@ -17,6 +17,12 @@ from sshml.stored import MANIFEST, StoredError, read_settings, run_folder_of
 # Keys whose value is the path of a file or folder, as typed.
 PATH_KEYS = ("checkpoint", "ckpt_path", "compare", "paths.runs", "rerun", "resume")
 _MULTIRUN = {"-m", "--multirun"}
+_TAKE_A_VALUE = {
+    "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-c", "--package",
+    "-p", "--experimental-rerun",
+}  # fmt: skip
+# May take one.
+_INFO = {"--info", "-i"}
 # What Hydra reads as the same text without quotes.
 _PLAIN = re.compile(r"[\w./-]*", re.ASCII)
 _QUOTED = re.compile(r"""(?s)'(.*)'|"(.*)\"""")
@@ -38,14 +44,24 @@ def is_multirun(arguments: Sequence[str]) -> bool:
     return bool(_MULTIRUN & set(arguments)) or "sweep" in keys
 
 
-def with_multirun_first(arguments: Sequence[str]) -> list[str]:
-    """Put ``-m`` first, since Hydra takes no overrides on both sides of it.
+def with_flags_first(arguments: Sequence[str]) -> list[str]:
+    """Put Hydra's flags first, since it takes no overrides on both sides of them.
 
     Example:
-        >>> with_multirun_first(["seed=0", "-m", "data.W=0,1"])
-        ['-m', 'seed=0', 'data.W=0,1']
+        >>> with_flags_first(["seed=0", "-m", "data.W=0,1", "--config-dir", "mine"])
+        ['-m', '--config-dir', 'mine', 'seed=0', 'data.W=0,1']
     """
-    return sorted(arguments, key=lambda argument: argument not in _MULTIRUN)
+    flags, others, left = [], [], list(arguments)
+    while left:
+        argument = left.pop(0)
+        if argument.startswith("-"):
+            asks = argument in _INFO and "=" not in "".join(left[:1])
+            has_value = argument in _TAKE_A_VALUE or asks
+            flags += [argument, *left[:has_value]]
+            del left[:has_value]
+        else:
+            others.append(argument)
+    return [*flags, *others]
 
 
 def plain_path(override: str) -> str:
@@ -170,7 +186,8 @@ def _check_config_folder(given: str, folder: Path, name: str) -> None:
             f"rerun={folder}"
         )
     if not folder.is_dir():
-        raise ConfigError(f"{given}: there is no such folder; expected one with {name}.yaml")
+        own = f"{name}.yaml" if given.startswith("--config-path") else "your own groups, such as model/"
+        raise ConfigError(f"{given}: there is no such folder; expected one with {own}")
 
 
 def _check_completion(overrides: Sequence[str]) -> None:

@@ -23,7 +23,7 @@ from sshml.arguments import (
     check_removals,
     is_multirun,
     key_of,
-    with_multirun_first,
+    with_flags_first,
     with_quoted_paths,
 )
 from sshml.errors import ConfigError, UnfinishedError, fail
@@ -187,13 +187,13 @@ def run(main: Callable[..., object], name: str = "train") -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     on_early_end(remove_unused_folder)
     try:
-        sys.argv[1:] = with_multirun_first(sys.argv[1:])
+        sys.argv[1:] = with_flags_first(sys.argv[1:])
         flags = check_flags(sys.argv[1:], name)
         check_paths(sys.argv[1:])
         check_removals(sys.argv[1:])
         check_precision_variable()
         # Recorded overrides come first, and -m before them.
-        arguments = with_multirun_first(with_quoted_paths(with_recorded_overrides(sys.argv[1:])))
+        arguments = with_flags_first(with_quoted_paths(with_recorded_overrides(sys.argv[1:])))
         sys.argv[1:] = with_sweep_folder(as_new_run(arguments, name))
         entry = hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=name)(main)
         with _no_package(flags.package):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import (
     HydraException,
@@ -17,7 +18,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sshml.arguments import is_override, key_of
-from sshml.errors import CheckpointError, ConfigError, unknown_key
+from sshml.errors import CheckpointError, ConfigError, reason_of, unknown_key
 from sshml.start import how_to_install
 
 CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
@@ -79,7 +80,7 @@ def _of_plugin(message: str, arguments: list[str]) -> str | None:
 
 def one_line(error: Exception, arguments: list[str], name: str = "train") -> str:
     """What a user needs to know of a mistake in a command line or a configuration file."""
-    message = str(error)
+    message = str(error) or reason_of(error.__cause__ or error)
     kept = re.fullmatch(r"Error merging override (~.*)", message)
     if kept:
         return f"{kept[1]}: its value depends on other keys, so Hydra cannot remove it; omit {kept[1]}"
@@ -95,7 +96,11 @@ def one_line(error: Exception, arguments: list[str], name: str = "train") -> str
     lines.sort(key=lambda line: f"full_key: {line[:-1]}" not in message)
     text = re.sub(r"([:,]);", r"\1", "; ".join(lines))
     if isinstance(error, OverrideParseException):
-        return f"{error.override}: expected KEY=VALUE in Hydra's grammar ({text})"
+        key = str(error.override).partition("=")[0]
+        return (
+            f"{error.override}: expected KEY=VALUE in Hydra's grammar ({text}); a value with special "
+            f"characters needs two pairs of quotes: \"{key}='VALUE'\""
+        )
     return text
 
 
@@ -134,9 +139,9 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         try:
-            config = compose(
-                config_name, [a for a in groups if not a.startswith("-")], return_hydra_config=of_hydra
-            )
+            own = [f"hydra.searchpath=[file://{folder}]" for folder in _own_folders(arguments)]
+            chosen = [a for a in groups if not a.startswith("-")]
+            config = compose(config_name, [*own, *chosen], return_hydra_config=of_hydra)
         except HydraException:  # another mistake, or a sweep: the defaults will do
             config = compose(config_name, return_hydra_config=of_hydra)
     plain: Any = OmegaConf.to_container(config)  # without interpolations, which need a run
@@ -149,7 +154,10 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
         return f"{override}: other options set parts of {key} already; add to them by +{key}.NAME=VALUE"
     if not parent:
         known |= _top_level(config_name)
-    return f"{override}: {unknown_key(parent, name, known)}"
+    text = unknown_key(parent, name, known)
+    if "_target_" in node and "did you mean" not in text:
+        text += f"; if {node['_target_']} takes it, add it by +{override}"
+    return f"{override}: {text}"
 
 
 def _part(node: Any, key: str) -> dict[str, Any] | None:
@@ -167,12 +175,21 @@ def _unknown_option(missing: str, arguments: list[str]) -> str:
     if group == "hydra" and "/" in name:
         group, _, name = missing.rpartition("/")
     override = next((a for a in arguments if a.endswith(f"={name}")), f"{group}={name}")
-    return f"{override}: {unknown_key(group, name, _options(group), sign='=')}"
+    return f"{override}: {unknown_key(group, name, _options(group, arguments), sign='=')}"
 
 
-def _options(group: str) -> set[str]:
-    folder = CONF_DIR / group
-    options = {str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml")}
+def _own_folders(arguments: list[str]) -> list[Path]:
+    """The folder of the user's own configuration files, if the command line names one."""
+    flags = get_args_parser().parse_known_args(arguments)[0]
+    return [Path(flags.config_dir).absolute()] if flags.config_dir else []
+
+
+def _options(group: str, arguments: list[str]) -> set[str]:
+    options = {
+        str(path.relative_to(folder / group).with_suffix(""))
+        for folder in (CONF_DIR, *_own_folders(arguments))
+        for path in (folder / group).rglob("*.yaml")
+    }
     return options | ({"basic"} if group == "hydra/launcher" else set())
 
 
@@ -180,7 +197,7 @@ def _no_option(arguments: list[str]) -> str | None:
     """The line for a group that is set to what cannot be the name of an option."""
     for argument in filter(is_override, arguments):
         group, value = key_of(argument), argument.partition("=")[2]
-        options = _options(group)
+        options = _options(group, arguments)
         if options and not options.issuperset(value.strip("[]").split(",")):
             return f"{argument}: {unknown_key(group, value, options, sign='=')}"
     return None

@@ -14,7 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from sshml.arguments import is_override, key_of, plain_path
+from sshml.arguments import is_multirun, is_override, key_of, plain_path
 from sshml.errors import ConfigError, printable
 from sshml.stored import MANIFEST, MAX_DEPTH, read_manifest, run_folder_of
 from sshml.trust import check_classes, targets
@@ -62,6 +62,8 @@ def with_recorded_overrides(arguments: list[str]) -> list[str]:
     folder = run_folder_of(paths[-1]) if paths else None
     if folder is None:
         return arguments
+    if is_multirun(arguments) and any(key_of(a) == "resume" for a in given):
+        raise ConfigError(f"resume={folder}: is one study, which a sweep cannot resume; leave out -m")
     # Another choice of a group takes the place of its recorded keys too. What is left out (~) once
     # cannot be left out again.
     taken = tuple(f"{path_of(override)}." for override in given)

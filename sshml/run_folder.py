@@ -6,7 +6,9 @@ import json
 import math
 import os
 import shlex
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -35,6 +37,8 @@ from sshml.stored import (
 _WRITTEN = ("*.json", "*.yaml", "*.csv", "*.md", "*.html", "*.txt", "**/*.ckpt")
 # Where the best network and the last epoch of a run are, and its final values.
 _RESULTS = ("checkpoints/*.ckpt", METRICS, "transfer.json")
+# Bytes; a run writes no more at a time.
+_ROOM = 1 << 30
 # Of a disk that is full, read-only or broken, wherever it is.
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.ESTALE}
 
@@ -84,12 +88,19 @@ def disk_errors(folder: Path, way_out: Callable[[], str]) -> Iterator[None]:
                 f"{folder}: was moved or removed while the run was writing to it; if it was moved, "
                 "resume the run from where it is now"
             ) from error
-        path = str(error.filename or folder).removesuffix(PART)
+        path = str(error.filename or _full(error, folder)).removesuffix(PART)
         of_folder = error.filename is not None and path.startswith(str(folder))
         if not is_of_disk(error) and not of_folder:
             raise
         line = f"{path}: {error.strerror}; once it can be written to, {way_out()}"
         raise DiskError(line) from error
+
+
+def _full(error: OSError, folder: Path) -> str:
+    """Where a write failed that does not say where."""
+    if error.errno == errno.ENOSPC and shutil.disk_usage(folder).free > _ROOM:
+        return f"standard output, or a file in {tempfile.gettempdir()}"
+    return str(folder)
 
 
 def is_resumed(settings: Mapping[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 Only the standard library is imported here, so that all of it holds from the first line of a program on.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -99,6 +100,7 @@ def start(main: Callable[..., object], name: str) -> int:
         Exit status, see :func:`sshml.cli.run`.
     """
     _signals.install()
+    _open_streams()
     # What cannot be built may still print a traceback when it is thrown away, half-built as it is.
     sys.unraisablehook = lambda _: None
     try:
@@ -107,6 +109,9 @@ def start(main: Callable[..., object], name: str) -> int:
     except BrokenPipeError:
         status = _BROKEN_PIPE
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # of standard output; any other is a line by now
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = _fail(f"standard output: {error.strerror}")
     finally:
         for number in _ENDING:  # nothing is left to interrupt but the exit
             signal.signal(number, signal.SIG_IGN)
@@ -131,11 +136,19 @@ def start_command(name: str) -> None:
     Args:
         name: of the module.
     """
+    _open_streams()
     _signals.install(pipe=name != "sshml.dashboard")  # whose connections may break
     sys.excepthook = _hook
     _draw_into_files()
     if problem := _problem():
         sys.exit(_fail(problem))
+
+
+def _open_streams() -> None:
+    """A program whose output was closed (``>&-``) has none at all, which libraries do not expect."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115  # until the end
 
 
 def _draw_into_files() -> None:
@@ -146,6 +159,8 @@ def _draw_into_files() -> None:
 def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if isinstance(error, ModuleNotFoundError):
         os._exit(_fail(how_to_install(error)))
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+        os._exit(_fail(f"standard output: {error.strerror}"))
     sys.__excepthook__(kind, error, trace)
 
 

@@ -38,7 +38,16 @@ from sshml.errors import CheckpointError, ConfigError, DivergedError, shown
 from sshml.limits import check_process_count
 from sshml.run_folder import disk_errors, write_atomically
 from sshml.start import work_begins
-from sshml.stored import MANIFEST, StoredError, check_own, read_json, read_manifest, read_metrics
+from sshml.stored import (
+    MANIFEST,
+    StoredError,
+    check_own,
+    read_json,
+    read_manifest,
+    read_metrics,
+    read_settings,
+    relocated,
+)
 from sshml.training import quieten_libraries
 from sshml.trust import trusted
 
@@ -345,6 +354,7 @@ def checked_jobs(
     """
     is_training = config.hydra.job.config_name == "train"
     if isinstance(at_once := config.hydra.launcher.get("n_jobs"), int):
+        expect("hydra.launcher.n_jobs", at_once, at_once != 0, "a number, or -1 for one a core")
         check_process_count(f"hydra.launcher.n_jobs={at_once}", at_once)
     quieten_libraries()
     before = HydraConfig.instance().cfg
@@ -434,9 +444,27 @@ def mark_running(folder: Path, status: str) -> None:
             _change_manifest(folder / name, status=status)
 
 
+def _is_of_others(folder: Path) -> bool:
+    """Whether a job's folder was resumed by itself, with other settings than the job's."""
+    with suppress(StoredError):
+        settings = relocated(read_settings(folder), str(folder), _PLACELESS)
+        return _name({**settings, "ckpt_path": None}) != folder.name
+    return False
+
+
 def gone_on_with(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings of a job, with the checkpoint that an interrupted one has left."""
-    last = Path(settings["paths"]["run"], "checkpoints", "last.ckpt")
+    """Settings of a job, with the checkpoint that an interrupted one has left.
+
+    Raises:
+        ConfigError: if its folder has become another run's.
+    """
+    folder = Path(settings["paths"]["run"])
+    if _is_of_others(folder):
+        raise ConfigError(
+            f"{folder}: was resumed with other settings than this job's; move it away, and the job is "
+            "done again"
+        )
+    last = folder / "checkpoints" / "last.ckpt"
     if settings["ckpt_path"] is None and last.is_file():
         with suppress(CheckpointError):
             read_checkpoint(last, trusted(settings))

@@ -405,6 +405,20 @@ def test_a_search_does_not_mix_with_another(run_train: Command, tmp_path: Path) 
     assert "file is not a database; restore it, or move it away" in line
 
 
+def test_a_job_that_was_resumed_by_itself_is_not_trained_over(
+    run_train: Command, tmp_path: Path
+) -> None:
+    command = ("-m", *TINY, "seed=0,1", "hydra.sweep.dir=sweep")
+    assert run_train(*command).status == 0
+    first = sorted(tmp_path.glob("sweep/*/checkpoints/last.ckpt"))[0]
+    assert run_train(f"ckpt_path={first}", "trainer.max_epochs=2").status == 0
+    again = run_train(*command)
+    assert again.status == 1
+    assert f"{first.parent.parent.name}: was resumed with other settings than this job's" in again.out
+    (first.parent.parent).rename(tmp_path / "longer")
+    assert run_train(*command).status == 0
+
+
 def test_a_sweep_writes_through_no_link(run_train: Command, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
     (tmp_path / "sweep").mkdir()

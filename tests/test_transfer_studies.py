@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import TINY_TRANSFER, Command, Outcome, rows
+from conftest import TINY_TRANSFER, Command, Outcome, one_error, rows
 from omegaconf import OmegaConf
 
 from sshml.cli import with_recorded_overrides
@@ -123,7 +123,7 @@ def test_a_study_of_one_method_stays_one(run_transfer: Command) -> None:
     for more in ("+methods.mine={}", "+methods.mine.data.n_train=40"):
         refused = run_transfer(f"resume={run.folder}", more)
         assert refused.status == 2
-        assert "has one method, transfer=, and no others" in refused.err
+        assert "has one method, that of transfer; leave out" in refused.err
 
 
 def test_a_study_of_before_an_option_was_there_goes_on(run_transfer: Command) -> None:
@@ -294,6 +294,28 @@ def test_a_study_of_before_a_baseline_was_there_gets_it(run_transfer: Command) -
     assert diagrams(again) == drawn
     # One method of each network is enough.
     assert again.out.count("tested at W=") == 2
+
+
+def test_a_study_is_resumed_as_it_was(run_transfer: Command) -> None:
+    run = run_transfer(*TINY_TRANSFER, "phase_diagram=5")
+    line = one_error(run_transfer(f"resume={run.folder}", "phase_diagram=7"))
+    assert "phase_diagram=7: the study" in line
+    line = one_error(run_transfer(f"resume={run.folder}", "-m", "seed=0,1"))
+    assert "is one study, which a sweep cannot resume; leave out -m" in line
+    assert (run.folder / "phase_diagram.json").is_file()
+
+
+def test_a_network_that_was_trained_on_is_not_mixed_with_its_former_rows(
+    run_train: Command, run_transfer: Command
+) -> None:
+    run = run_transfer(*TINY_TRANSFER)
+    source = run.folder / "sources" / "W0_seed0"
+    longer = run_train(f"ckpt_path={source / 'checkpoints' / 'last.ckpt'}", "trainer.max_epochs=2")
+    assert longer.status == 0, longer.err
+    again = run_transfer(f"resume={run.folder}", "data.W=[0,0.5,1]")
+    assert again.status == 1
+    assert f"{source}: was trained with trainer.max_epochs=2, not 1; put it back" in again.out
+    assert {row["W"] for row in rows(run)} == {0, 0.5}
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def strengths(text: str) -> list[float]:
         ConfigError: naming the option.
     """
     try:
-        return strength_grid(text if ":" in text else text.split(","))
+        return strength_grid(text if ":" in text else text.strip("[]").split(","))
     except ValueError as error:
         raise ConfigError(f"--W={text}: {error}") from error
 

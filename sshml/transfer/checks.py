@@ -76,19 +76,12 @@ def check_resumed(settings: Mapping[str, Any]) -> None:
             f"resume={folder}: no run folder of transfer.py; expected one that has {MANIFEST}"
         )
     stored = _settings_of(folder, trusted(settings))
-    cells = {cell_of(row) for row in read_rows(folder)}
-    cells |= Diagrams(folder, settings["phase_diagram"]).cells
     _check_grown(stored, settings)
-    if foreign := {W for *_, W in cells} - set(settings["data"]["W"]):
-        raise ConfigError(
-            f"resume={folder}: has results at W={min(foreign):g} in transfer.json or {DIAGRAMS}, but "
-            "not in config.yaml; restore them"
-        )
     had, has = stored.get("methods"), settings["methods"]
     if has and had is None:
         raise ConfigError(
-            f"methods: the study resume={folder} has one method, transfer=, and no others; leave them "
-            "away, or start a new study"
+            f"methods: the study resume={folder} has one method, that of transfer; leave out the "
+            "others, or start a new study"
         )
     # Methods that are new have no rows yet.
     own = {name: has[name] for name in had} if had else has
@@ -101,6 +94,13 @@ def check_resumed(settings: Mapping[str, Any]) -> None:
                 f"{printable(before.get(key))}, and its "
                 "rows would not go with new ones; leave it out, or start a new study"
             )
+    cells = {cell_of(row) for row in read_rows(folder)}
+    cells |= Diagrams(folder, settings["phase_diagram"]).cells
+    if foreign := {W for *_, W in cells} - set(settings["data"]["W"]):
+        raise ConfigError(
+            f"resume={folder}: has results at W={min(foreign):g} in transfer.json or {DIAGRAMS}, but "
+            "not in config.yaml; restore them"
+        )
 
 
 def _settings_of(folder: Path, trust: Sequence[str]) -> dict[str, Any]:

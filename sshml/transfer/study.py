@@ -15,11 +15,12 @@ from torch import nn
 
 from sshml.build import build
 from sshml.checkpoint import load_classifier, read_checkpoint
+from sshml.config import dotted, with_defaults
 from sshml.data.datamodule import SSHDataModule
 from sshml.errors import CheckpointError, DivergedError
 from sshml.run_folder import is_of_disk, write_atomically
 from sshml.start import end_if_interrupted
-from sshml.stored import StoredError, read_manifest, relocated
+from sshml.stored import StoredError, read_manifest, read_settings, relocated
 from sshml.tables import csv_text
 from sshml.training import train
 from sshml.transfer.baselines import BASELINES, ONLY_METHOD
@@ -30,6 +31,11 @@ from sshml.transfer.scores import COLUMNS, Answers, Row, ask, fitted_thresholds,
 from sshml.trust import trusted
 
 _LOG = logging.getLogger(__name__)
+# Settings that decide what a network becomes.
+_DECIDING = (
+    "augmentation", "data.W", "data.label", "data.n_train", "data.seed", "model", "optimizer",
+    "scheduler", "seed", "trainer.max_epochs",
+)  # fmt: skip
 # The settings of a study that are those of its trainings.
 _OF_TRAINING = (
     "data", "augmentation", "model", "optimizer", "scheduler", "callbacks", "logger", "trainer",
@@ -233,6 +239,14 @@ def strength_name(W: float | str | Sequence[float]) -> float | str:
     return W if isinstance(W, int | float | str) else "+".join(f"{w:g}" for w in dict.fromkeys(W))
 
 
+def _check_unchanged(folder: Path, run: Mapping[str, Any]) -> None:
+    """A network was trained as the study says, and not resumed with other settings since."""
+    before, now = (dotted(with_defaults(settings)) for settings in (read_settings(folder), dict(run)))
+    for key, value in now.items():
+        if key.startswith(_DECIDING) and before.get(key) != value:
+            raise CheckpointError(f"{folder}: was trained with {key}={before.get(key)}, not {value}")
+
+
 def trained_source(run: Mapping[str, Any], data: Mapping[str, Any]) -> Source:
     """Train a source, resume its training, or take what an earlier run has trained.
 
@@ -250,7 +264,9 @@ def trained_source(run: Mapping[str, Any], data: Mapping[str, Any]) -> Source:
     checkpoint, last = (folder / "checkpoints" / f"{name}.ckpt" for name in ("best", "last"))
     W, seed = run["data"]["W"], run["seed"]
     try:
-        if not (folder / "metrics.json").is_file():
+        if (folder / "metrics.json").is_file():
+            _check_unchanged(folder, run)
+        else:
             print(f"training at W={strength_name(W)}, seed {seed} ({folder.name})", flush=True)
             overrides = training_overrides(run)
             train(
