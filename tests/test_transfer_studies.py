@@ -358,7 +358,7 @@ def test_a_network_that_was_trained_on_is_not_mixed_with_its_former_rows(
         ),
         (
             ["transfer=fine_tune", "transfer.n_samples=10", "transfer.replay=1000000000000"],
-            "transfer.replay=1000000000000: a batch of images takes",
+            "transfer.replay=1000000000000 of transfer.batch_size=10: a batch of images takes",
         ),
         (["transfer=fine_tune", "transfer.lr=1e300"], "transfer.lr=1e+300: expected"),
         (["transfer=domain_adversarial", "transfer.lr=1e300"], "transfer.lr=1e+300: expected"),
