@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sshml.start import start, work_begins
+from sshml.entry.start import start
+from sshml.signals import work_begins
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -13,14 +14,15 @@ if TYPE_CHECKING:
 
 def main(config: "DictConfig") -> float:
     """Run one training; returns the validation accuracy of the best checkpoint, for searches."""
-    from sshml.cli import is_sweep, overrides, user_mistakes  # noqa: PLC0415
+    from sshml.config.programs import is_sweep  # noqa: PLC0415
+    from sshml.entry.cli import overrides, user_mistakes  # noqa: PLC0415
 
     with user_mistakes():
         # torch and Lightning take seconds to import, which `--help` and a typo need not wait for.
-        from sshml.config import plain_config  # noqa: PLC0415
-        from sshml.run_folder import disk_errors  # noqa: PLC0415
-        from sshml.sweep import finished_metrics, gone_on_with  # noqa: PLC0415
-        from sshml.training import train, way_on  # noqa: PLC0415
+        from sshml.config.schema import plain_config  # noqa: PLC0415
+        from sshml.entry.sweep import finished_metrics, gone_on_with  # noqa: PLC0415
+        from sshml.files.run_folder import disk_errors  # noqa: PLC0415
+        from sshml.training.train import train, way_on  # noqa: PLC0415
 
         work_begins()
         settings = plain_config(config)

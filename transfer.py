@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sshml.start import start, work_begins
+from sshml.entry.start import start
+from sshml.signals import work_begins
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -12,13 +13,13 @@ if TYPE_CHECKING:
 
 def main(config: "DictConfig") -> None:
     """Run one transfer study."""
-    from sshml.cli import overrides, user_mistakes  # noqa: PLC0415
+    from sshml.entry.cli import overrides, user_mistakes  # noqa: PLC0415
     from sshml.errors import IncompleteError  # noqa: PLC0415
 
     with user_mistakes():
         # torch and Lightning take seconds to import, which `--help` and a typo need not wait for.
-        from sshml.config import TransferConfig, plain_config  # noqa: PLC0415
-        from sshml.run_folder import disk_errors  # noqa: PLC0415
+        from sshml.config.schema import TransferConfig, plain_config  # noqa: PLC0415
+        from sshml.files.run_folder import disk_errors  # noqa: PLC0415
         from sshml.transfer.run import transfer, way_on  # noqa: PLC0415
 
         work_begins()

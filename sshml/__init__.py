@@ -9,7 +9,7 @@ __all__ = ["__version__", "load_classifier"]
 if sys.argv[:1] == ["-m"] and "-m" in sys.orig_argv:
     _module = sys.orig_argv[sys.orig_argv.index("-m") + 1]
     if _module.startswith("sshml."):
-        from sshml.start import start_command
+        from sshml.entry.start import start_command
 
         start_command(_module)
 
@@ -17,7 +17,7 @@ if sys.argv[:1] == ["-m"] and "-m" in sys.orig_argv:
 def __getattr__(name: str) -> Any:
     # torch takes seconds to import, and sshml.physics works without it.
     if name == "load_classifier":
-        from sshml.checkpoint import load_classifier  # noqa: PLC0415
+        from sshml.files.checkpoint import load_classifier  # noqa: PLC0415
 
         return load_classifier
     if name == "__version__":  # what a clone that is not installed does not have

@@ -2,7 +2,7 @@
 
 The open config group ``augmentation``. No disordered chain is diagonalised for any of them, but
 :class:`ZeroModes` shows the mid-gap pairs of such chains: domain randomisation. They draw from torch's
-global random numbers, which :class:`sshml.module.PhaseClassifier` seeds at every step.
+global random numbers, which :class:`sshml.training.module.PhaseClassifier` seeds at every step.
 """
 
 import math

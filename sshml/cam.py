@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from sshml.precision import float32
+from sshml.networks.precision import float32
 
 
 def class_activation_maps(features: Tensor, weight: Tensor) -> Tensor:

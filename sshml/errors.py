@@ -56,6 +56,11 @@ def reason_of(error: BaseException) -> str:
     return " ".join(text.split()).rstrip(".!") or type(error).__name__
 
 
+def how_to_install(error: ModuleNotFoundError) -> str:
+    """The line for a package that is missing."""
+    return f"{str(error.name).split('.')[0]}: not installed; run pip install -e . again"
+
+
 def unknown_key(parent: str, name: str, known: Iterable[str], sign: str = ".") -> str:
     """What to say of a name that does not exist: which do, and which was probably meant.
 

@@ -14,7 +14,7 @@ import torch
 
 import train
 import transfer
-from sshml.cli import run
+from sshml.entry.cli import run
 
 torch.set_num_threads(1)  # two test processes share two cores
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,7 +89,7 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """W&B's process may take its time to start and to answer where the machine has other work."""
     monkeypatch.setenv("WANDB__SERVICE_WAIT", "300")
     for name in ("_INIT_S", "_CALL_S"):
-        monkeypatch.setattr(f"sshml.loggers.wandb.{name}", 300.0)
+        monkeypatch.setattr(f"sshml.tracking.wandb.{name}", 300.0)
 
 
 Start = Callable[[Callable[[], object], str], Command]

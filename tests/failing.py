@@ -9,7 +9,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from sshml.stored import read_epochs
+from sshml.files.stored import read_epochs
 
 
 class FailsIfEven(pl.Callback):

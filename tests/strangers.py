@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import yaml
 
-from sshml.checkpoint import CHECKPOINT_KEY, checkpoint_origin
+from sshml.files.checkpoint import CHECKPOINT_KEY, checkpoint_origin
 from sshml.networks import build_network
 
 NETWORK = {"_target_": "sshml.networks.CNN", "widths": [4, 4], "pool_after": [1]}

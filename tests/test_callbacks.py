@@ -2,11 +2,11 @@
 
 import torch
 
-from sshml.callbacks import ExampleSet
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
 from sshml.figures import map_panel
 from sshml.networks import CNN
+from sshml.training.callbacks import ExampleSet
 
 
 def test_examples_of_every_kind_with_maps_that_add_up_to_their_logits() -> None:

@@ -11,8 +11,8 @@ from conftest import TINY, Command
 from strangers import DATA, NETWORK, checkpoint, content
 
 from sshml import load_classifier
-from sshml.checkpoint import CHECKPOINT_KEY, checkpoint_origin, read_checkpoint
 from sshml.errors import CheckpointError
+from sshml.files.checkpoint import CHECKPOINT_KEY, checkpoint_origin, read_checkpoint
 from sshml.networks import build_network
 
 NODE = {"_target_": "sshml.networks.CNN", "widths": [4, 4], "pool_after": [1]}

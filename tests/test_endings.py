@@ -14,7 +14,7 @@ import torch
 import yaml
 from conftest import ROOT, TINY, TINY_TRANSFER, Command, environment, one_error
 
-from sshml.run_folder import RunFolder
+from sshml.files.run_folder import RunFolder
 
 
 @contextmanager

@@ -12,10 +12,10 @@ from conftest import ROOT, TINY, Command
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from sshml.checks import check_run
-from sshml.cli import CONF_DIR
-from sshml.config import TransferConfig, plain_config
-from sshml.reproduction.report import check_report
+from sshml.config.programs import CONF_DIR
+from sshml.config.schema import TransferConfig, plain_config
+from sshml.thesis.report import check_report
+from sshml.training.dry_run import check_run
 from sshml.transfer.protocol import methods_of
 from sshml.transfer.study import source_settings
 
@@ -165,7 +165,7 @@ def test_top_level_is_as_small_as_it_is_meant_to_be() -> None:
 def test_physics_networks_and_maps_import_without_the_rim() -> None:
     script = (
         "import sys, sshml.physics; assert 'torch' not in sys.modules\n"
-        "import sshml.cam, sshml.networks, sshml.checkpoint\n"
+        "import sshml.cam, sshml.networks, sshml.files.checkpoint\n"
         "heavy = {'pytorch_lightning', 'hydra', 'omegaconf', 'wandb'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

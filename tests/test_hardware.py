@@ -8,8 +8,8 @@ import torch
 from conftest import TINY, Command, networks
 from torch.nn.functional import cross_entropy
 
+from sshml.config.hardware import PRECISION_VARIABLE, TRAINING, fastest_precision
 from sshml.explain.subject import Subject
-from sshml.hardware import PRECISION_VARIABLE, TRAINING, fastest_precision
 
 
 @pytest.fixture

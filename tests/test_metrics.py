@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from sshml.metrics import NAMES, PhaseMetrics
+from sshml.training.metrics import NAMES, PhaseMetrics
 
 
 def test_loss_counts_accuracy_and_calibration_against_their_definitions() -> None:

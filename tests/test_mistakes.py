@@ -252,6 +252,6 @@ def test_our_own_errors_keep_their_traceback(
     def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("sshml.training.draw_figures", broken)
+    monkeypatch.setattr("sshml.training.train.draw_figures", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         run_train(*TINY)

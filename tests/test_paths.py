@@ -6,7 +6,7 @@ import pytest
 from conftest import TINY, TINY_TRANSFER, Command, one_error
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from sshml.arguments import plain_path, with_quoted_paths
+from sshml.entry.arguments import plain_path, with_quoted_paths
 
 NAMES = [
     "epoch=3-step=9",

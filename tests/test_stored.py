@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sshml.stored import (
+from sshml.files.stored import (
     StoredError,
     read_epochs,
     read_json,

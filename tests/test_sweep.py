@@ -17,9 +17,10 @@ from filelock import FileLock
 from hydra import compose, initialize_config_dir
 from hydra.core.plugins import Plugins
 
-from sshml.cli import CONF_DIR, with_sweep_folder
+from sshml.config.programs import CONF_DIR
+from sshml.entry.cli import with_sweep_folder
+from sshml.entry.sweep import error_of, is_diverged, is_finished, job_name
 from sshml.study.runs import read_runs
-from sshml.sweep import error_of, is_diverged, is_finished, job_name
 from tests.study.synthetic import write_run
 
 FAILING = "+callbacks.own._target_=failing.FailsIfEven"

@@ -6,7 +6,7 @@ import io
 import pytest
 
 from sshml.errors import shown
-from sshml.tables import csv_text
+from sshml.files.tables import csv_text
 
 
 @pytest.mark.parametrize(

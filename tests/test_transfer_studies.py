@@ -12,7 +12,7 @@ import pytest
 from conftest import TINY_TRANSFER, Command, Outcome, one_error, rows
 from omegaconf import OmegaConf
 
-from sshml.cli import with_recorded_overrides
+from sshml.entry.cli import with_recorded_overrides
 from sshml.transfer.baselines import BASELINES
 
 

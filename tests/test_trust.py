@@ -13,9 +13,9 @@ from conftest import TINY, TINY_TRANSFER, Command, one_error
 from strangers import DATA, NETWORK, checkpoint, content, files, run_folder
 
 from sshml import load_classifier
+from sshml.entry.resuming import with_recorded_overrides
 from sshml.errors import CheckpointError
 from sshml.explain.__main__ import main as explain
-from sshml.resuming import with_recorded_overrides
 from sshml.uncertainty.__main__ import main as uncertainty
 
 # Makes the canary, if anything calls it, or imports a module that lies about.
@@ -47,20 +47,18 @@ RECORDED = {
     "callbacks.maps._target_=pytorch_lightning.cli.LightningCLI": ALLOWED,
     "callbacks.maps._target_=[os.system]": "expected the dotted name of a class",
     "callbacks.maps._target_=system": "expected the dotted name of a class",
-    "callbacks.maps._target_='sshml.callbacks..MapPanels'": "expected the dotted name of a class",
-    "callbacks.maps._target_=sshml.callbacks.os.system": "cannot be imported",
+    "callbacks.maps._target_='sshml.training.callbacks..MapPanels'": "expected the dotted name of a",
+    "callbacks.maps._target_=sshml.training.callbacks.os.system": "cannot be imported",
     "callbacks.maps._target_=torch.optim.sys.modules": "cannot be imported",
     "callbacks.maps._target_=torchvision.models.utils.load_state_dict_from_url": "cannot be imported",
-    "callbacks.maps._target_=sshml.run_folder.write_atomically": "expected a class derived from",
-    "callbacks.maps={_target_: sshml.run_folder.RunFolder, path: elsewhere}": "elsewhere",
+    "callbacks.maps._target_=sshml.files.run_folder.write_atomically": "expected a class derived from",
+    "callbacks.maps={_target_: sshml.files.run_folder.RunFolder, path: elsewhere}": "elsewhere",
     "callbacks.maps._target_=sshml.networks.CNN": "expected a class derived from pytorch_lightning",
     "data._target_=sshml.networks.CNN": "expected a class derived from sshml.data",
     "model._target_=sshml.networks.gap.nn.Linear": "cannot be imported",
-    "model._target_=sshml.checkpoint.Tensor": "expected a class derived from torch.nn.Module",
+    "model._target_=sshml.files.checkpoint.Tensor": "expected a class derived from torch.nn.Module",
     "optimizer.foreach={_target_: torch.optim.SGD}": NO_PLACE,
-    "model={_target_: sshml.module.PhaseClassifier, augmentation: {x: {_target_: sshml.a.b}}}": (
-        NO_PLACE
-    ),
+    "model={_target_: sshml.training.train.PhaseClassifier, x: {y: {_target_: sshml.a.b}}}": NO_PLACE,
     "callbacks.maps='${data}'": "it has an interpolation",
     "+logger.wandb.name=${oc.env:SECRET}": "it has an interpolation",
     "+data.label=$\\{oc.env:SECRET\\}": "it has an interpolation",
@@ -148,6 +146,7 @@ def test_nor_is_that_of_a_study(
 
 
 SYSTEM = {"_target_": "os.system", "command": "touch canary"}
+RUN_FOLDER = {"_target_": "sshml.files.run_folder.RunFolder", "path": "elsewhere"}
 # Hyper-parameters of a checkpoint, and what the line has to say.
 PARAMETERS: list[tuple[dict[str, Any], str]] = [
     ({"data": {**DATA, "seed": SYSTEM}}, ALLOWED),
@@ -159,23 +158,23 @@ PARAMETERS: list[tuple[dict[str, Any], str]] = [
     ({"data": {**DATA, "_target_": "canary_module.Net"}}, ALLOWED),
     ({"data": {**DATA, "_target_": "sshml.networks.CNN"}}, "expected a class derived from sshml.data"),
     (
-        {"data": {**DATA, "seed": {"_target_": "sshml.run_folder.RunFolder", "path": "elsewhere"}}},
+        {"data": {**DATA, "seed": RUN_FOLDER}},
         "expected plain values",
     ),
     ({"network": SYSTEM}, ALLOWED),
     ({"network": {**NETWORK, "_target_": "canary_module.Net"}}, ALLOWED),
     ({"network": {**NETWORK, "_target_": "sshml_evil.Net"}}, ALLOWED),
     ({"network": {**NETWORK, "_target_": "sshml.evil.Net"}}, "cannot be imported"),
-    ({"network": {**NETWORK, "_target_": "sshml.checkpoint.torch.hub.load"}}, "cannot be imported"),
+    ({"network": {**NETWORK, "_target_": "sshml.files.page.torch.hub.load"}}, "cannot be imported"),
     ({"network": {**NETWORK, "_target_": ["os.system"]}}, "expected the dotted name of a class"),
     ({"network": {**NETWORK, "widths": [SYSTEM]}}, ALLOWED),
     (
         {
             "network": {
-                "_target_": "sshml.module.PhaseClassifier",
+                "_target_": "sshml.training.module.PhaseClassifier",
                 "network": NETWORK,
                 "optimizer": {},
-                "augmentation": {"x": {"_target_": "sshml.run_folder.RunFolder", "path": "elsewhere"}},
+                "augmentation": {"x": RUN_FOLDER},
             }
         },
         NO_PLACE,
@@ -252,7 +251,7 @@ def test_a_pickle_is_not_code(
 # Settings of a study, and what the line has to say.
 STORED: list[tuple[dict[str, Any], str]] = [
     ({"transfer": SYSTEM}, ALLOWED),
-    ({"transfer": {"_target_": "sshml.run_folder.RunFolder"}}, "expected a class derived from"),
+    ({"transfer": {"_target_": "sshml.files.run_folder.RunFolder"}}, "expected a class derived from"),
     ({"methods": {"a": {"transfer": SYSTEM}}}, ALLOWED),
     ({"methods": {"a": {"augmentation": {"x": [SYSTEM]}}}}, ALLOWED),
     ({"methods": {"a": {"data": {"seed": SYSTEM}}}}, ALLOWED),

@@ -5,7 +5,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import nn
 
-from sshml.parallel import synchronised_batch_norm
+from sshml.training.distributed import synchronised_batch_norm
 
 
 class BatchNormCheck(Callback):

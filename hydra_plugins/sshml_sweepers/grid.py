@@ -32,7 +32,7 @@ class GridSweeper(BasicSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Run the jobs that are missing, and print what became of all of them."""
         # Hydra imports this module at every start.
-        from sshml.sweep import (  # noqa: PLC0415
+        from sshml.entry.sweep import (  # noqa: PLC0415
             check_axes,
             check_number_of_jobs,
             checked_jobs,
@@ -99,7 +99,7 @@ class GridSweeper(BasicSweeper):
 
     def _launch(self, folder: Path, jobs: Sequence[Sequence[str]], first: int) -> None:
         """Launch jobs; a killed process ends joblib, and the jobs it leaves are launched again."""
-        from sshml.sweep import launched, left_by_launcher, mark_running  # noqa: PLC0415
+        from sshml.entry.sweep import launched, left_by_launcher, mark_running  # noqa: PLC0415
 
         launcher = self.launcher
         assert launcher is not None

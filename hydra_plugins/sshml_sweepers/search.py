@@ -75,7 +75,7 @@ class SearchSweeper(Sweeper):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         """Make Optuna's sweeper."""
-        from sshml.sweep import check_axes, expect, is_positive  # noqa: PLC0415  # imports torch
+        from sshml.entry.sweep import check_axes, expect, is_positive  # noqa: PLC0415  # imports torch
 
         own, named = self._optuna, "hydra.sweeper"
         direction, n_jobs, redo = own["direction"], own["n_jobs"], self._redo_diverged
@@ -113,7 +113,7 @@ class SearchSweeper(Sweeper):
         # Hydra imports this module at every start.
         import optuna  # noqa: PLC0415
 
-        from sshml.sweep import (  # noqa: PLC0415
+        from sshml.entry.sweep import (  # noqa: PLC0415
             checked_jobs,
             jobs_of,
             launched,
@@ -200,7 +200,7 @@ class SearchSweeper(Sweeper):
 
     def _jobs(self, arguments: list[str]) -> Iterator[list[str]]:
         """Jobs to check the command by: every value of each axis, and the ends of intervals."""
-        from sshml.sweep import check_number_of_jobs  # noqa: PLC0415  # imports torch
+        from sshml.entry.sweep import check_number_of_jobs  # noqa: PLC0415  # imports torch
 
         values: dict[str, list[str]] = {}
         overrides = self._overrides(arguments)

@@ -4,7 +4,7 @@ import wandb_workspaces.reports.v2 as wr
 import wandb_workspaces.workspaces as ws
 from wandb_workspaces.reports.v2.interface import Panel
 
-from sshml.reproduction.published import FIG_7_W, FIG_7A, FIG_7B, SECTION_4_1
+from sshml.thesis.published import FIG_7_W, FIG_7A, FIG_7B, SECTION_4_1
 from sshml.transfer.baselines import BASELINES
 
 # By these an earlier call's are found again; the workspace's address ends in ?nw=sshml.

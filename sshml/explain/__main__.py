@@ -20,8 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sshml.checkpoint import read_checkpoint
-from sshml.command import Parser, add_trust, results_errors, results_folder
+from sshml.entry.command import Parser, add_trust, results_errors, results_folder
 from sshml.errors import CheckpointError, ConfigError, fail
 from sshml.explain.explanations import EXPLANATIONS, chosen
 from sshml.explain.figures import explained
@@ -29,7 +28,8 @@ from sshml.explain.generalisation import COLUMNS as CORRELATION_COLUMNS
 from sshml.explain.generalisation import correlations
 from sshml.explain.measures import COLUMNS, Row, all_measures, of_groups
 from sshml.explain.subject import Subject, check_once, check_phases, check_together, strengths
-from sshml.tables import csv_text
+from sshml.files.checkpoint import read_checkpoint
+from sshml.files.tables import csv_text
 
 _FILES = ("scores.csv", "generalisation.csv", "explain.png")
 

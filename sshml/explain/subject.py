@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sshml.checkpoint import read_checkpoint, trained_network
+from sshml.config.limits import check_images
 from sshml.data.datamodule import Batch
 from sshml.data.grid import strength_grid
 from sshml.data.streams import Split
 from sshml.errors import ConfigError
-from sshml.limits import check_images
-from sshml.precision import float32
+from sshml.files.checkpoint import read_checkpoint, trained_network
+from sshml.networks.precision import float32
 from sshml.transfer.study import data_module
 
 _BATCH = 200
@@ -93,7 +93,7 @@ class Subject:
         checkpoint: of train.py.
         chains: how many of each strength.
         group: what it is shown as, with others of the same group.
-        trust: packages or classes, beside those of :mod:`sshml.trust`, that it may name.
+        trust: packages or classes, beside those of :mod:`sshml.config.trust`, that it may name.
 
     Attributes:
         data: settings of the data that it was trained on.

@@ -15,9 +15,9 @@ from pathlib import Path
 from rich.console import Console
 
 from sshml import __version__
-from sshml.command import Parser, results_errors
+from sshml.entry.command import Parser, results_errors
 from sshml.errors import ConfigError, shown
-from sshml.stored import check_own
+from sshml.files.stored import check_own
 from sshml.study.compare import comparison
 from sshml.study.runs import Skipped, read_runs
 

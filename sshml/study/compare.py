@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sshml.errors import ConfigError, shown
-from sshml.stored import StoredError
+from sshml.files.stored import StoredError
 from sshml.study.axes import as_text, differing
 from sshml.study.runs import read_config
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from markupsafe import Markup
 
 from sshml.errors import shown
-from sshml.page import Section, html, pictures
+from sshml.files.page import Section, html, pictures
+from sshml.files.tables import csv_text
 from sshml.study import figures
 from sshml.study.axes import Axis
 from sshml.study.importance import Importance, importance
 from sshml.study.runs import Skipped
 from sshml.study.table import Study
-from sshml.tables import csv_text
 
 PAGE = "study.html"
 # Pictures of each kind, of the most important axes.

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from sshml.errors import ConfigError, shown
-from sshml.stored import (
+from sshml.files.stored import (
     CONFIG,
     EPOCHS,
     MANIFEST,

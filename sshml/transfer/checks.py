@@ -8,16 +8,16 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import nn
 
-from sshml.checkpoint import read_checkpoint
-from sshml.config import dotted, with_defaults
+from sshml.config.schema import dotted, with_defaults
+from sshml.config.trust import check_classes, trusted
 from sshml.errors import CheckpointError, ConfigError, printable
+from sshml.files.checkpoint import read_checkpoint
+from sshml.files.stored import CONFIG, MANIFEST, read_settings, relocated
 from sshml.networks import build_network
-from sshml.stored import CONFIG, MANIFEST, read_settings, relocated
 from sshml.transfer.baselines import ONLY_METHOD
 from sshml.transfer.phase_diagram import DIAGRAMS, HIGHEST_RATIO, Diagrams
 from sshml.transfer.rows import cell_of, read_rows
 from sshml.transfer.study import Method
-from sshml.trust import check_classes, trusted
 
 # What may change when a study is resumed: it grows, shows more, or moves to another machine.
 _MAY_CHANGE = (

@@ -14,9 +14,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sshml.config import dotted
-from sshml.messages import CONF_DIR
-from sshml.stored import RUN_FOLDER, relocated
+from sshml.config.programs import CONF_DIR
+from sshml.config.schema import dotted
+from sshml.files.stored import RUN_FOLDER, relocated
 
 # Choices of these make a command short; `data` of transfer.py is another group.
 _GROUPS = ("augmentation", "callbacks", "logger", "model", "optimizer", "scheduler", "trainer")

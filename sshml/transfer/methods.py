@@ -11,10 +11,10 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
+from sshml.config.limits import check_images, check_network
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
 from sshml.errors import ConfigError
-from sshml.limits import check_images, check_network
 
 
 class TransferMethod(ABC):

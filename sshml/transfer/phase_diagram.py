@@ -19,10 +19,10 @@ from scipy.optimize import isotonic_regression
 
 from sshml import intervals
 from sshml.errors import ConfigError
+from sshml.files.run_folder import write_atomically
+from sshml.files.tables import csv_text
 from sshml.physics import Disorder, critical_ratio
 from sshml.physics.hoppings import Floats
-from sshml.run_folder import write_atomically
-from sshml.tables import csv_text
 from sshml.transfer.baselines import BASELINES, DETECTORS
 from sshml.transfer.rows import Cell, Share, StoredCell, cell_of, read_list
 from sshml.transfer.scores import Answers

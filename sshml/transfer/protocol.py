@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from sshml import intervals
-from sshml.build import build
+from sshml.config.build import build
 from sshml.errors import ConfigError, named
-from sshml.run_folder import write_atomically
-from sshml.tables import csv_text
+from sshml.files.run_folder import write_atomically
+from sshml.files.tables import csv_text
 from sshml.transfer.baselines import BASELINES, ONLY_METHOD
 from sshml.transfer.methods import TransferMethod
 from sshml.transfer.scores import Row

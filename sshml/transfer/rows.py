@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from sshml.errors import ConfigError, printable
-from sshml.stored import StoredError, read_json
+from sshml.files.stored import StoredError, read_json
 from sshml.transfer.scores import COLUMNS, Row
 
 #: A method or baseline, what its network was trained at, the seed, and what it is tested at.

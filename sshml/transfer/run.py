@@ -13,16 +13,17 @@ from rich.table import Table
 from torch import nn
 
 from sshml.cam import network_maps
-from sshml.checks import n_processes
+from sshml.config.trust import trusted
 from sshml.data.streams import Split
 from sshml.errors import ConfigError
 from sshml.figures import Example
-from sshml.loggers import check_loggers, opened, pictured, upload_command
-from sshml.provenance import git_revision, versions
-from sshml.reproduction.maps import Shown
-from sshml.reproduction.report import Results, check_report, write_report
-from sshml.run_folder import RunFolder, check_unused
-from sshml.training import quieten_libraries
+from sshml.files.provenance import git_revision, versions
+from sshml.files.run_folder import RunFolder, check_unused
+from sshml.thesis.maps import Shown
+from sshml.thesis.report import Results, check_report, write_report
+from sshml.tracking import check_loggers, opened, pictured, upload_command
+from sshml.training.dry_run import n_processes
+from sshml.training.train import quieten_libraries
 from sshml.transfer import figures
 from sshml.transfer.baselines import BASELINES, ONLY_METHOD
 from sshml.transfer.checks import check_compare
@@ -32,7 +33,6 @@ from sshml.transfer.rows import Cell
 from sshml.transfer.scores import Answers, Row
 from sshml.transfer.study import Matrix, Method, Source, Training, fill
 from sshml.transfer.trainings import trainings_of
-from sshml.trust import trusted
 
 # Examples of each kind, right and wrong, of both phases, in a panel of maps.
 _EXAMPLES = 2
@@ -42,8 +42,8 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Matr
     """Test networks at disorder strengths that they were not trained at.
 
     Args:
-        settings: from :func:`sshml.config.plain_config` with
-            :class:`sshml.config.TransferConfig`.
+        settings: from :func:`sshml.config.schema.plain_config` with
+            :class:`sshml.config.schema.TransferConfig`.
         overrides: what the command line changed of the configuration.
 
     Returns:

@@ -13,10 +13,10 @@ from sshml import intervals
 from sshml.data.datamodule import Batch, SSHDataModule
 from sshml.data.ensemble import Label
 from sshml.data.streams import Split
-from sshml.metrics import PhaseMetrics
+from sshml.networks.precision import float32
 from sshml.physics import best_threshold
 from sshml.physics.hoppings import Floats
-from sshml.precision import float32
+from sshml.training.metrics import PhaseMetrics
 from sshml.transfer.baselines import DETECTORS
 
 LABELS: tuple[Label, ...] = ("ratio", "sample", "thermodynamic")

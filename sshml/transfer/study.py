@@ -13,22 +13,22 @@ from typing import Any
 import torch
 from torch import nn
 
-from sshml.build import build
-from sshml.checkpoint import load_classifier, read_checkpoint
-from sshml.config import dotted, with_defaults
+from sshml.config.build import build
+from sshml.config.schema import dotted, with_defaults
+from sshml.config.trust import trusted
 from sshml.data.datamodule import SSHDataModule
 from sshml.errors import CheckpointError, DivergedError
-from sshml.run_folder import is_of_disk, write_atomically
-from sshml.start import end_if_interrupted
-from sshml.stored import StoredError, read_manifest, read_settings, relocated
-from sshml.tables import csv_text
-from sshml.training import train
+from sshml.files.checkpoint import load_classifier, read_checkpoint
+from sshml.files.run_folder import is_of_disk, write_atomically
+from sshml.files.stored import StoredError, read_manifest, read_settings, relocated
+from sshml.files.tables import csv_text
+from sshml.signals import end_if_interrupted
+from sshml.training.train import train
 from sshml.transfer.baselines import BASELINES, ONLY_METHOD
 from sshml.transfer.commands import command_of, training_overrides
 from sshml.transfer.methods import TransferMethod
 from sshml.transfer.rows import Cell, cell_of, read_rows, with_all_columns
 from sshml.transfer.scores import COLUMNS, Answers, Row, ask, fitted_thresholds, score
-from sshml.trust import trusted
 
 _LOG = logging.getLogger(__name__)
 # Settings that decide what a network becomes.
@@ -54,7 +54,7 @@ class Source:
         trained_on: settings of the data it was trained on.
         tested_on: settings of the data it is tested on, but for W.
         seconds: that its training has taken; None if another program has trained it.
-        trust: what its checkpoint may name, beside what :mod:`sshml.trust` lets pass.
+        trust: what its checkpoint may name, beside what :mod:`sshml.config.trust` lets pass.
     """
 
     W: float | str | tuple[float, ...]

@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 
-from sshml.checkpoint import network_state, read_checkpoint
-from sshml.checks import check_run, check_samples
+from sshml.config.limits import check_network
+from sshml.config.trust import trusted
 from sshml.errors import CheckpointError, ConfigError, printable, reason_of
-from sshml.limits import check_network
+from sshml.files.checkpoint import network_state, read_checkpoint
+from sshml.training.dry_run import check_run, check_samples
 from sshml.transfer.checks import check_diagram, check_methods, check_resumed, empty_network
 from sshml.transfer.study import (
     Method,
@@ -21,7 +22,6 @@ from sshml.transfer.study import (
     strength_name,
     trained_source,
 )
-from sshml.trust import trusted
 
 # As for `seed`: numpy's seeds are below.
 _SEEDS = 2**32

@@ -20,10 +20,10 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from sshml.command import Parser, add_trust, results_errors, results_folder
+from sshml.entry.command import Parser, add_trust, results_errors, results_folder
 from sshml.errors import CheckpointError, ConfigError, fail
 from sshml.explain.subject import Subject, check_once, strengths
-from sshml.tables import csv_text
+from sshml.files.tables import csv_text
 
 _TOGETHER = "together"
 _FILES = ("ensemble.csv", "strangeness.csv", "uncertainty.png")

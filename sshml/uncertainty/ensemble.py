@@ -14,7 +14,7 @@ from torchmetrics.functional.classification import binary_auroc
 from sshml.data.ensemble import Label
 from sshml.errors import ConfigError
 from sshml.explain.subject import Subject, check_together
-from sshml.metrics import PhaseMetrics
+from sshml.training.metrics import PhaseMetrics
 from sshml.transfer.phase_diagram import exact_boundary
 
 LABEL: Label = "ratio"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import torch
 from threadpoolctl import threadpool_limits
 
-from sshml.provenance import git_revision, versions
+from sshml.files.provenance import git_revision, versions
 
 
 def median_seconds(rounds: int, **contestants: Callable[[], object]) -> dict[str, float]:

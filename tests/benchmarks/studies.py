@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sshml.cli import CONF_DIR
+from sshml.config.programs import CONF_DIR
 from tests.study.synthetic import write_run
 
 # A grid of 10 strengths, 5 learning rates, 2 networks, 2 schedules and 5 seeds has 1000 runs.

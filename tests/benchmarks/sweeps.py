@@ -16,8 +16,8 @@ import psutil
 import pytorch_lightning as pl
 from hydra.core.plugins import Plugins
 
-import sshml.sweep
-from sshml.cli import run
+import sshml.entry.sweep
+from sshml.entry.cli import run
 
 _LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 JOBS = 1000
@@ -84,7 +84,7 @@ class Stopwatch:
         try:
             with (
                 self.watching(loader, "load_sweep_config"),
-                replaced(sshml.sweep, "checked_jobs", self.own(sshml.sweep.checked_jobs)),
+                replaced(sshml.entry.sweep, "checked_jobs", self.own(sshml.entry.sweep.checked_jobs)),
             ):
                 yield
         finally:

@@ -17,11 +17,11 @@ from hydra import compose, initialize_config_dir
 from torch.nn.functional import cross_entropy
 
 from sshml.cam import network_maps
-from sshml.cli import CONF_DIR
-from sshml.config import plain_config
+from sshml.config.schema import plain_config
 from sshml.data.datamodule import SSHDataModule
+from sshml.entry.cli import CONF_DIR
 from sshml.networks import build_network
-from sshml.training import train
+from sshml.training.train import train
 from tests.benchmarks.measure import median_seconds
 
 # Steps of 100 or 20 images that fit into a round of some seconds on two cores.

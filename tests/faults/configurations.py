@@ -27,7 +27,7 @@ _ODDITIES = (
     "${trainer.max_epochs}", "${callbacks}", "${paths.run}", "${oc.env:HOME}",
     "${oc.env:NO_SUCH_VARIABLE}", "${oc.env:X,1}", "${oc.decode:'[1'}", "${oc.create:1}", "${now:%Y}",
     "${hydra:runtime.cwd}", "${hydra:no.such}", "${hydra:}", "${no.such:1}", "${sshml.steps:a,b,c}",
-    "${sshml.steps:1,2,0}", "${sshml.run_folder:a}", "${sshml.job_name:}", "${sshml.group:1}",
+    "${sshml.steps:1,2,0}", "${sshml.files.run_folder:a}", "${sshml.job_name:}", "${sshml.group:1}",
     "${oc.select:a.b}", "${oc.dict.keys:data}", "${oc.deprecated:seed}", "${${x}}", "${a:${b:${c}}}",
     "!!python/object/apply:os.getcwd", "!!python/name:os.getcwd []", "!!int 5", "!x", "&a b", "*a",
     "- 1", "a: b", "a:", ": a", "# a", "a # b", "|", ">", "%", "@", "`", "?", "? a", "---", "...",
@@ -154,10 +154,10 @@ def held(status: int, out: str, err: str) -> bool:
 
 def check_train(config: "DictConfig") -> None:
     """The part of train.py before any work."""
-    from sshml.checks import check_run
-    from sshml.cli import is_sweep, user_mistakes
-    from sshml.config import plain_config
-    from sshml.training import quieten_libraries
+    from sshml.config.schema import plain_config
+    from sshml.entry.cli import is_sweep, user_mistakes
+    from sshml.training.dry_run import check_run
+    from sshml.training.train import quieten_libraries
 
     if is_sweep():
         sys.exit(0)  # the sweep has checked all its jobs before this one
@@ -168,9 +168,9 @@ def check_train(config: "DictConfig") -> None:
 
 def check_transfer(config: "DictConfig") -> None:
     """The part of transfer.py before any work."""
-    from sshml.cli import is_sweep, overrides, user_mistakes
-    from sshml.config import TransferConfig, plain_config
-    from sshml.training import quieten_libraries
+    from sshml.config.schema import TransferConfig, plain_config
+    from sshml.entry.cli import is_sweep, overrides, user_mistakes
+    from sshml.training.train import quieten_libraries
     from sshml.transfer.run import planned
 
     if is_sweep():
@@ -185,6 +185,6 @@ CHECKS: dict[str, Callable[["DictConfig"], None]] = {"train": check_train, "tran
 
 def command(name: str) -> Callable[[], int]:
     """What composes and checks the arguments of ``sys.argv``, and stops there; returns the status."""
-    from sshml.cli import run
+    from sshml.entry.cli import run
 
     return partial(run, CHECKS[name], name)

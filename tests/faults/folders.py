@@ -105,8 +105,8 @@ def _node(rng: random.Random, folder: Path) -> Any:
                 "dst": canary,
             },
             {"_target_": "hydra.utils.get_object", "path": "evil.Net"},
-            {"_target_": "sshml.run_folder.write_atomically", "path": canary, "text": "x"},
-            {"_target_": "sshml.loggers.TensorBoardLogger", "folder": str(folder / "outside")},
+            {"_target_": "sshml.files.run_folder.write_atomically", "path": canary, "text": "x"},
+            {"_target_": "sshml.tracking.TensorBoardLogger", "folder": str(folder / "outside")},
         )
     )
     wrapped = (node, node, [node], {"_target_": "builtins.dict", "a": node}, {"a": [node]})

@@ -58,15 +58,15 @@ def warm() -> None:
     import wandb  # noqa: F401
     from hydra import compose, initialize_config_dir
 
+    import sshml.entry.sweep
     import sshml.explain.measures
     import sshml.study.report
-    import sshml.sweep
     import sshml.transfer.run
     import sshml.uncertainty  # noqa: F401
-    from sshml.cli import CONF_DIR
+    from sshml.config.programs import CONF_DIR
     from sshml.data.datamodule import SSHDataModule
     from sshml.data.streams import Split
-    from sshml.provenance import git_revision, versions
+    from sshml.files.provenance import git_revision, versions
 
     torch.set_num_threads(1)
     data = SSHDataModule(n_cells=8, n_train=4, n_val=4, n_test=4, batch_size=2, W=[0, 0.5])

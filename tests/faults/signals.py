@@ -14,9 +14,9 @@ from tests.faults.trees import difference
 _INTERRUPTED = 130
 # In the order in which train.py comes to them, from its first line on.
 _IMPORTS = (
-    "hydra", "omegaconf", "sshml.cli", "sshml.hardware", "sshml.config", "pydantic", "torch",
-    "sshml.sweep", "pytorch_lightning", "torchvision", "sshml.training", "matplotlib", "numba",
-    "sshml.run_folder",
+    "hydra", "omegaconf", "sshml.entry.cli", "sshml.config.hardware", "sshml.config.schema",
+    "pydantic", "torch", "sshml.entry.sweep", "pytorch_lightning", "torchvision",
+    "sshml.training.train", "matplotlib", "numba", "sshml.files.run_folder",
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sshml.loggers import MetricsFile
+from sshml.tracking import MetricsFile
 
 
 def test_metrics_file_merges_an_epoch_and_replaces_it_when_done_again(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import TINY, Command
 
-from sshml.provenance import git_revision
+from sshml.files.provenance import git_revision
 
 pytest.importorskip("tensorboard")
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

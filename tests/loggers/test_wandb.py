@@ -15,8 +15,8 @@ from matplotlib.image import imread
 from pytorch_lightning.utilities import rank_zero_only
 from wandb_file import config, exit_codes, history, of_kind
 
-from sshml.loggers import WandbLogger
-from sshml.provenance import git_revision
+from sshml.files.provenance import git_revision
+from sshml.tracking import WandbLogger
 from sshml.transfer.scores import COLUMNS
 
 WANDB = [override for override in TINY if override != "logger=csv"]
@@ -121,7 +121,7 @@ def test_jobs_of_a_process_are_runs_of_their_own_and_nothing_leaks(
     def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("sshml.training.draw_figures", broken)
+    monkeypatch.setattr("sshml.training.train.draw_figures", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         run_train(*WANDB)
     (failed,) = tmp_path.glob("runs/2*/*/wandb/offline-run-*/run-*.wandb")

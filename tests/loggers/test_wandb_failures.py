@@ -13,7 +13,7 @@ from harm import wandb_processes
 from matplotlib.figure import Figure
 from wandb_file import exit_codes, history
 
-from sshml.loggers import WandbLogger
+from sshml.tracking import WandbLogger
 
 WANDB = [override for override in TINY if override != "logger=csv"]
 SETTINGS = {
@@ -85,7 +85,7 @@ def test_without_a_server_an_online_run_is_logged_offline(
 def test_a_training_outlives_the_process_of_wandb(
     run_train: Command, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    monkeypatch.setattr("sshml.loggers.wandb._CALL_S", 3.0)
+    monkeypatch.setattr("sshml.tracking.wandb._CALL_S", 3.0)
     harm = ["+callbacks.harm._target_=harm.Signal", f"+callbacks.harm.number={int(number)}"]
     done = run_train(*WANDB, *harm)
     assert_complete(done, 1)

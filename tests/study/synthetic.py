@@ -9,7 +9,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from sshml.cli import CONF_DIR
+from sshml.entry.cli import CONF_DIR
 
 
 @functools.cache

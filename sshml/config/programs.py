@@ -1,0 +1,36 @@
+"""The two programs and the keys that each one's configuration has."""
+
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+#: The configuration files.
+CONF_DIR = Path(__file__).resolve().parents[2] / "conf"
+
+
+def of_other_program(key: str, name: str) -> str | None:
+    """What to say of a key that only the other program has; None for another key.
+
+    Args:
+        key: dotted, or the name of a group.
+        name: of this program.
+    """
+    other = "train" if name == "transfer" else "transfer"
+    if key.split(".", maxsplit=1)[0] in top_level(other) - top_level(name):
+        return f"a setting of {other}.py only; run python {other}.py, or omit it"
+    return None
+
+
+def top_level(name: str) -> set[str]:
+    """The keys and groups of a program's configuration."""
+    node: Any = OmegaConf.to_container(OmegaConf.load(CONF_DIR / f"{name}.yaml"))
+    groups = {group for part in node.pop("defaults") if isinstance(part, dict) for group in part}
+    return {*groups, *node}
+
+
+def is_sweep() -> bool:
+    """Whether this is a job of a sweep."""
+    return HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN

@@ -1,0 +1,1 @@
+"""How the programs start: the command line, resuming, sweeps, errors as one line."""

@@ -1,0 +1,228 @@
+"""What is typed on the command line of train.py and transfer.py, before Hydra reads it."""
+
+import argparse
+import errno
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.types import Quote, QuotedString
+
+from sshml.errors import ConfigError
+from sshml.files.stored import MANIFEST, StoredError, read_settings, run_folder_of
+
+# Keys whose value is the path of a file or folder, as typed.
+PATH_KEYS = ("checkpoint", "ckpt_path", "compare", "paths.runs", "rerun", "resume")
+_MULTIRUN = {"-m", "--multirun"}
+_TAKE_A_VALUE = {
+    "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-c", "--package",
+    "-p", "--experimental-rerun",
+}  # fmt: skip
+# May take one.
+_INFO = {"--info", "-i"}
+# What Hydra reads as the same text without quotes.
+_PLAIN = re.compile(r"[\w./-]*", re.ASCII)
+_QUOTED = re.compile(r"""(?s)'(.*)'|"(.*)\"""")
+
+
+def key_of(override: str) -> str:
+    """The key of an override, without the signs before it and the place of a group."""
+    return override.split("=", maxsplit=1)[0].lstrip("+~").split("@")[0]
+
+
+def is_override(argument: str) -> bool:
+    """Whether an argument is an override with a value, and not a flag."""
+    return "=" in argument and not argument.startswith("-")
+
+
+def is_multirun(arguments: Sequence[str]) -> bool:
+    """Whether commas in values stand for several jobs."""
+    keys = {key_of(argument) for argument in arguments if is_override(argument)}
+    return bool(_MULTIRUN & set(arguments)) or "sweep" in keys
+
+
+def with_flags_first(arguments: Sequence[str]) -> list[str]:
+    """Put Hydra's flags first, since it takes no overrides on both sides of them.
+
+    Example:
+        >>> with_flags_first(["seed=0", "-m", "data.W=0,1", "--config-dir", "mine"])
+        ['-m', '--config-dir', 'mine', 'seed=0', 'data.W=0,1']
+    """
+    flags, others, left = [], [], list(arguments)
+    while left:
+        argument = left.pop(0)
+        if argument.startswith("-"):
+            asks = argument in _INFO and "=" not in "".join(left[:1])
+            has_value = argument in _TAKE_A_VALUE or asks
+            flags += [argument, *left[:has_value]]
+            del left[:has_value]
+        else:
+            others.append(argument)
+    return [*flags, *others]
+
+
+def plain_path(override: str) -> str:
+    r"""The path that an override of one of :data:`PATH_KEYS` sets, quoted for Hydra or not.
+
+    Example:
+        >>> plain_path("ckpt_path=a=b.ckpt"), plain_path(r"ckpt_path='it\'s [1].ckpt'")
+        ('a=b.ckpt', "it's [1].ckpt")
+    """
+    value = override.partition("=")[2]
+    quoted = _QUOTED.fullmatch(value)
+    if quoted is None:
+        return value
+    quote = value[0]
+    text = quoted[1] if quote == "'" else quoted[2]
+    # Hydra halves the backslashes before a quote, and those at the end.
+    return re.sub(rf"(\\+)({quote}|$)", lambda m: "\\" * (len(m[1]) // 2) + m[2], text)
+
+
+def with_quoted_paths(arguments: Sequence[str]) -> list[str]:
+    """Quote the paths among the arguments, so that Hydra takes them as typed.
+
+    In a sweep commas still separate jobs.
+    """
+    several = is_multirun(arguments)
+    return [_quoted(a, several) if is_override(a) and key_of(a) in PATH_KEYS else a for a in arguments]
+
+
+def _quoted(override: str, several: bool) -> str:
+    key, _, value = override.partition("=")
+    if several and not re.search(r"['\"()\[\]{}]", value):
+        return f"{key}={','.join(_quoted_value(part) for part in value.split(','))}"
+    return f"{key}={_quoted_value(value)}"
+
+
+def _quoted_value(value: str) -> str:
+    if _PLAIN.fullmatch(value) or _QUOTED.fullmatch(value):
+        return value
+    quoted: str = QuotedString(value, Quote.single).with_quotes()
+    return quoted
+
+
+def check_paths(arguments: Sequence[str]) -> None:
+    """Check the paths among the arguments.
+
+    Raises:
+        ConfigError: for one that no file can have.
+    """
+    for argument in arguments:
+        if is_override(argument) and key_of(argument) in PATH_KEYS:
+            _check_path(key_of(argument), plain_path(argument))
+
+
+def check_removals(arguments: Sequence[str]) -> None:
+    """Check what the command line leaves out.
+
+    Raises:
+        ConfigError: for settings of Hydra, which decide where a run writes.
+    """
+    for argument in arguments:
+        if argument.startswith("~") and key_of(argument).split(".")[0] == "hydra":
+            raise ConfigError(f"{argument}: Hydra's own settings cannot be left out; set them")
+
+
+def _check_path(key: str, path: str) -> None:
+    try:
+        Path(path).stat()
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise ConfigError(f"{key}={path}: {os.strerror(error.errno)}; expected a path") from error
+    except ValueError as error:  # a null character
+        raise ConfigError(f"{key}={path}: {error}; expected a path") from error
+
+
+def _refuse(message: str) -> NoReturn:
+    raise ConfigError(f"{message}; see --help and --hydra-help")
+
+
+def check_flags(arguments: Sequence[str], name: str) -> argparse.Namespace:
+    """Check Hydra's own flags, and return them.
+
+    Args:
+        arguments: of the command line, without the program's name.
+        name: of the program.
+
+    Raises:
+        ConfigError: for one that does not exist, does not go with the others, or would write into the
+            folder of an earlier run.
+    """
+    parser = get_args_parser()
+    parser.error = _refuse  # type: ignore[method-assign]
+    flags: argparse.Namespace = parser.parse_args(list(arguments))
+    if flags.experimental_rerun is not None:
+        raise ConfigError(f"--experimental-rerun={flags.experimental_rerun}: use rerun=RUN instead")
+    for flag in ("config_path", "config_dir"):
+        folder = getattr(flags, flag)
+        if folder is not None:
+            _check_config_folder(f"--{flag.replace('_', '-')}={folder}", Path(folder), name)
+    actions = {
+        "--run": flags.run,
+        "--multirun": flags.multirun,
+        "--cfg": flags.cfg,
+        "--info": flags.info,
+        "--shell-completion": flags.shell_completion,
+    }
+    chosen = [flag for flag, value in actions.items() if value]
+    if len(chosen) > 1:
+        raise ConfigError(f"{' '.join(chosen)}: expected one of them")
+    if flags.resolve and not (flags.cfg or flags.help):
+        raise ConfigError("--resolve: expected --cfg job, hydra or all beside it")
+    if flags.package is not None and not flags.cfg:
+        raise ConfigError(f"--package={flags.package}: expected --cfg job, hydra or all beside it")
+    if flags.shell_completion:
+        _check_completion(flags.overrides)
+    return flags
+
+
+def _check_config_folder(given: str, folder: Path, name: str) -> None:
+    if (folder / MANIFEST).is_file():
+        raise ConfigError(
+            f"{given}: is the folder of a run; do it again in a new folder with python {name}.py "
+            f"rerun={folder}"
+        )
+    if not folder.is_dir():
+        own = f"{name}.yaml" if given.startswith("--config-path") else "your own groups, such as model/"
+        raise ConfigError(f"{given}: there is no such folder; expected one with {own}")
+
+
+def _check_completion(overrides: Sequence[str]) -> None:
+    tasks = [override.partition("=") for override in overrides]
+    if len(tasks) != 1 or tasks[0][0] not in ("install", "uninstall", "query"):
+        raise ConfigError("--shell-completion: expected install=SHELL or uninstall=SHELL beside it")
+    if tasks[0][2] not in ("bash", "fish", "zsh"):
+        raise ConfigError(f"{overrides[0]}: expected bash, fish or zsh")
+
+
+def as_new_run(arguments: Sequence[str], name: str) -> list[str]:
+    """Remove ``rerun=RUN``, whose overrides are among the arguments, and whatever would resume a run.
+
+    Args:
+        arguments: of the command line, with the recorded overrides of the run.
+        name: of the program.
+
+    Raises:
+        ConfigError: if there is no such run, or it is one of the other program.
+    """
+    reruns = [a for a in arguments if is_override(a) and key_of(a) == "rerun"]
+    if not reruns:
+        return list(arguments)
+    _check_rerun(plain_path(reruns[-1]), name)
+    not_again = {"rerun", "resume", "ckpt_path", "paths.run"}
+    return [a for a in arguments if not (is_override(a) and key_of(a) in not_again)]
+
+
+def _check_rerun(path: str, name: str) -> None:
+    folder = run_folder_of(path)
+    if folder is None:
+        raise ConfigError(f"rerun={path}: no run folder; expected one with {MANIFEST}")
+    try:
+        of = "transfer" if "source" in read_settings(folder) else "train"
+    except StoredError as error:
+        raise ConfigError(f"rerun={path}: {error}") from error
+    if of != name:
+        raise ConfigError(f"rerun={path}: is a run of {of}.py; run python {of}.py rerun={path}")

@@ -1,0 +1,113 @@
+"""The first and the last moment of a program: what is not installed, a closed pipe.
+
+Only the standard library is imported here at first, as in :mod:`sshml.signals`.
+"""
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from types import TracebackType
+
+from sshml.errors import how_to_install
+from sshml.signals import ENDING, signals
+
+# As a shell shows a program that nobody reads from any more.
+_BROKEN_PIPE = 141
+
+
+def start(main: Callable[..., object], name: str) -> int:
+    """Run ``train.py`` or ``transfer.py``.
+
+    Args:
+        main: the program, which takes the composed configuration.
+        name: of the program and its configuration.
+
+    Returns:
+        Exit status, see :func:`sshml.entry.cli.run`.
+    """
+    signals.install()
+    _open_streams()
+    # What cannot be built may still print a traceback when it is thrown away, half-built as it is.
+    sys.unraisablehook = lambda _: None
+    try:
+        status = _checked(main, name)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = _BROKEN_PIPE
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # of standard output; any other is a line by now
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = _fail(f"standard output: {error.strerror}")
+    finally:
+        for number in ENDING:  # nothing is left to interrupt but the exit
+            signal.signal(number, signal.SIG_IGN)
+    return status
+
+
+def _checked(main: Callable[..., object], name: str) -> int:
+    _draw_into_files()
+    if problem := _problem():
+        return _fail(problem)
+    try:
+        from sshml.entry.cli import run  # noqa: PLC0415  # may not be installed
+
+        return run(main, name)
+    except ModuleNotFoundError as error:
+        return _fail(how_to_install(error))
+
+
+def start_command(name: str) -> None:
+    """Prepare ``python -m sshml.…``, which has nothing to save: signals end it at once.
+
+    Args:
+        name: of the module.
+    """
+    _open_streams()
+    signals.install(pipe=name != "sshml.dashboard")  # whose connections may break
+    sys.excepthook = _hook
+    _draw_into_files()
+    if problem := _problem():
+        sys.exit(_fail(problem))
+
+
+def _open_streams() -> None:
+    """A program whose output was closed (``>&-``) has none at all, which libraries do not expect."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115  # until the end
+
+
+def _draw_into_files() -> None:
+    """Need no window, nor whatever MPLBACKEND names."""
+    os.environ["MPLBACKEND"] = "agg"
+
+
+def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if isinstance(error, ModuleNotFoundError):
+        os._exit(_fail(how_to_install(error)))
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+        os._exit(_fail(f"standard output: {error.strerror}"))
+    sys.__excepthook__(kind, error, trace)
+
+
+def _problem() -> str | None:
+    """What keeps any program from starting."""
+    try:
+        os.getcwd()  # noqa: PTH109  # pathlib takes longer to import
+    except OSError:
+        return "the working directory no longer exists; cd to one that does"
+    try:
+        version("sshml")
+    except PackageNotFoundError:
+        return "sshml: not installed; run pip install -e . in the folder with its pyproject.toml"
+    return None
+
+
+def _fail(line: str) -> int:
+    with suppress(OSError):
+        print(f"error: {line}", file=sys.stderr, flush=True)
+    return 2

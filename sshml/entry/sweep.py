@@ -1,0 +1,472 @@
+"""Jobs of a sweep: what each is called, whether it is done, what became of all of them.
+
+A job is its resolved configuration, so the same command run again finds what it has done before.
+"""
+
+import errno
+import functools
+import hashlib
+import json
+import math
+import multiprocessing
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, cast
+
+import psutil
+from filelock import FileLock, Timeout
+from hydra.conf import HydraConf
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
+from hydra.errors import HydraException
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from sshml.config.limits import check_process_count
+from sshml.config.schema import TrainConfig, TransferConfig, plain_config
+from sshml.config.trust import trusted
+from sshml.errors import CheckpointError, ConfigError, DivergedError, shown
+from sshml.files.checkpoint import read_checkpoint
+from sshml.files.run_folder import disk_errors, write_atomically
+from sshml.files.stored import (
+    MANIFEST,
+    StoredError,
+    check_own,
+    read_json,
+    read_manifest,
+    read_metrics,
+    read_settings,
+    relocated,
+)
+from sshml.signals import work_begins
+from sshml.training.dry_run import check_run
+from sshml.training.train import quieten_libraries
+
+# Where a run goes, who is told of it and what it draws do not change what it computes.
+_NOT_OF_A_JOB = {"hydra", "logger", "paths", "figures", "trust"}
+_ERROR = "error.txt"
+_LOCK = ".lock"
+# Stands for the run's folder, which some settings name, in what its name is made from.
+_PLACELESS = "run"
+_ERROR_BYTES = 100_000
+# Characters of an error that are printed.
+_LONGEST = 500
+# Each is composed and checked before the first one starts, which takes some ms.
+_MOST_JOBS = 100_000
+# Seconds that jobs have to write their last state after Ctrl-C, or when the sweep's process is gone.
+_PATIENCE = 3.0
+# Seconds between two looks at whether it is.
+_WATCH = 0.5
+_working = threading.Event()
+
+
+def job_name(config: DictConfig) -> str:
+    """Name of a job's folder: its network and a digest of its resolved configuration.
+
+    Args:
+        config: as composed, with or without its ``hydra`` node.
+    """
+    node: Any = OmegaConf.to_container(config, resolve=False)
+    own = {key: value for key, value in node.items() if key not in _NOT_OF_A_JOB}
+    placeless = OmegaConf.create({**own, "paths": {"runs": "runs", "run": _PLACELESS}})
+    resolved: Any = OmegaConf.to_container(placeless, resolve=True)
+    return _name(resolved)
+
+
+def _name(settings: Mapping[str, Any]) -> str:
+    own = {key: value for key, value in settings.items() if key not in _NOT_OF_A_JOB}
+    digest = hashlib.sha256(json.dumps(own, sort_keys=True, default=str).encode()).hexdigest()
+    model = str(settings["model"].get("_target_", "job")).rpartition(".")[2]
+    return f"{model}_{digest[:12]}"
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a job's folder; empty if it has none that can be read."""
+    with suppress(StoredError):
+        return read_manifest(folder)
+    return {}
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a job was done to its end, not resumed with other settings since, and has its results."""
+    if not _ended(folder, "finished"):
+        return False
+    with suppress(StoredError):
+        return bool(read_metrics(folder))
+    with suppress(StoredError):  # of transfer.py
+        return isinstance(read_json(folder / "transfer.json"), list)
+    return False
+
+
+def is_diverged(folder: Path) -> bool:
+    """Whether the loss of a job was no longer finite, so that it would not be again."""
+    return _ended(folder, "diverged")
+
+
+def _ended(folder: Path, status: str) -> bool:
+    content = manifest(folder)
+    return content.get("status") == status and content.get("job") == folder.name
+
+
+def finished_metrics(folder: str) -> dict[str, float] | None:
+    """The final values of a job that is done; None for one that is to be done.
+
+    Raises:
+        DivergedError: for one that has diverged, unless ``hydra.sweeper.redo_diverged`` is set.
+    """
+    path = Path(folder)
+    if is_diverged(path) and not HydraConfig.get().sweeper.get("redo_diverged", False):
+        raise DivergedError(error_of(path))
+    return read_metrics(path) if is_finished(path) else None
+
+
+@contextmanager
+def recorded(folder: Path) -> Iterator[None]:
+    """Print which job begins, and keep the traceback of a failing one in its folder.
+
+    Raises:
+        ConfigError: if another process is running the job, as one of a sweep that was killed.
+    """
+    _end_with_parent()
+    hydra = HydraConfig.get()
+    print(f"job {hydra.job.num + 1}:", *hydra.overrides.task, flush=True)
+    # What is left of a killed sweep ends within this time.
+    with _only_process(folder, "job", timeout=3 * _PATIENCE), _ended_when_alone():
+        if not is_diverged(folder):
+            (folder / _ERROR).unlink(missing_ok=True)
+        try:
+            yield
+        except Exception as error:
+            write_atomically(folder / _ERROR, traceback.format_exc())
+            if isinstance(error, DivergedError):
+                _change_manifest(folder, job=folder.name)
+            raise
+        (folder / _ERROR).unlink(missing_ok=True)
+        _change_manifest(folder, job=folder.name)
+
+
+@functools.cache
+def _end_with_parent() -> None:
+    """Let a process that joblib has started end when the process of the sweep is killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid is not None:
+        threading.Thread(target=_watch, args=(parent.pid,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_WATCH)
+    if _working.is_set():  # as Ctrl-C does, so that the job keeps its state
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(_PATIENCE)
+    os._exit(130)
+
+
+@contextmanager
+def _ended_when_alone() -> Iterator[None]:
+    """Within a job; of one that nobody waits for any more the process ends without a word."""
+    parent = multiprocessing.parent_process()
+    _working.set()
+    try:
+        yield
+    except KeyboardInterrupt:
+        if parent is not None and os.getppid() != parent.pid:
+            os._exit(130)
+        raise
+    finally:
+        _working.clear()
+
+
+@contextmanager
+def _only_process(folder: Path, what: str, timeout: float = 0) -> Iterator[None]:
+    """Keep a folder to one process; the lock ends with the process, however that ends."""
+    lock = FileLock(folder / _LOCK, timeout=timeout)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        owner = shown(Path(lock.lock_file).read_text(errors="replace")[:_LONGEST])
+        raise ConfigError(
+            f"{folder}: another process is running this {what} ({owner or 'unknown'}); wait for it, or "
+            "choose another folder with hydra.sweep.dir=FOLDER"
+        ) from error
+    except OSError as error:
+        if error.errno not in (errno.EISDIR, errno.ELOOP):
+            raise
+        raise ConfigError(f"{lock.lock_file}: is a folder or a link; move it away") from error
+    with lock:
+        Path(lock.lock_file).write_text(f"process {os.getpid()} on {socket.gethostname()}")
+        yield
+
+
+def _change_manifest(folder: Path, **values: str) -> None:
+    write_atomically(folder / MANIFEST, json.dumps({**manifest(folder), **values}, indent=2) + "\n")
+
+
+def launched(folder: Path, launch: Callable[[], object]) -> bool:
+    """Launch jobs; print one line if the launcher gives up, as when the process of a job is killed.
+
+    Mistakes in the command are raised.
+
+    Args:
+        folder: of the sweep; gets the traceback.
+        launch: does it.
+
+    Returns:
+        Whether the launcher did not give up.
+    """
+    (folder / _ERROR).unlink(missing_ok=True)
+    try:
+        launch()
+    except (HydraException, ConfigError):
+        raise
+    except Exception as error:
+        write_atomically(folder / _ERROR, traceback.format_exc())
+        reason = shown(" ".join(str(error).split())[:_LONGEST])
+        print(f"the launcher gave up: {type(error).__name__}: {reason} ({folder / _ERROR})")
+        return False
+    return True
+
+
+def left_by_launcher(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Jobs that a launcher which gave up has left unfinished, and those it did not begin."""
+    left = [path for path in folders if not (is_finished(path) or (path / _ERROR).is_file())]
+    return [path for path in left if manifest(path)], [path for path in left if not manifest(path)]
+
+
+def expect(key: str, value: object, holds: bool, expected: str) -> None:
+    """Check a setting of a sweeper.
+
+    Raises:
+        ConfigError: if it does not hold.
+    """
+    if not holds:
+        raise ConfigError(f"{key}={value}: expected {expected}")
+
+
+def check_axes(params: object) -> None:
+    """Check the axes that a sweeper's configuration has.
+
+    Raises:
+        ConfigError: if they are not one value per key.
+    """
+    expect("hydra.sweeper.params", params, params is None or isinstance(params, Mapping), "KEY: VALUES")
+
+
+def is_positive(value: object) -> bool:
+    """Whether a value is a whole number above 0."""
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def check_number_of_jobs(axes: Iterable[Override]) -> None:
+    """Check the axes of a sweep before their values are written out.
+
+    Raises:
+        ConfigError: if they make more jobs than a sweep can compose and check.
+    """
+    number = 1
+    for axis in axes:
+        value = axis.value()
+        if isinstance(value, RangeSweep):
+            if float(value.step) == 0:
+                raise ConfigError(f"{axis.input_line}: expected a step other than 0")
+            start, stop, step = float(value.start or 0), float(value.stop or 0), float(value.step)
+            number *= (
+                max(math.ceil((stop - start) / step), 0)
+                if math.isfinite(stop - start)
+                else _MOST_JOBS + 1
+            )
+        elif isinstance(value, ChoiceSweep):
+            number *= len(value.list)
+        if number > _MOST_JOBS:
+            raise ConfigError(f"{axis.input_line}: makes more than {_MOST_JOBS} jobs; expected fewer")
+
+
+def jobs_of(folder: Path) -> dict[str, list[str]]:
+    """The jobs that a sweep's folder has, by name, and the overrides of each."""
+    found = {path.parent.name for name in (MANIFEST, _ERROR) for path in folder.glob(f"*/{name}")}
+    return {name: manifest(folder / name).get("overrides", [name]) for name in sorted(found)}
+
+
+def print_what_is_left(folder: Path, jobs: Mapping[str, Sequence[str]]) -> int:
+    """Print how many jobs of a sweep are done, and of each that is not, why.
+
+    Args:
+        folder: of the sweep.
+        jobs: names of the jobs' folders, and the overrides of each.
+
+    Returns:
+        How many are neither done nor diverged.
+    """
+    of_all = set.intersection(*map(set, jobs.values())) if len(jobs) > 1 else set()
+    left = {name: overrides for name, overrides in jobs.items() if not is_finished(folder / name)}
+    diverged = {name for name in left if is_diverged(folder / name)}
+    for name, overrides in left.items():
+        own = " ".join(o for o in overrides if o not in of_all and not o.startswith("hydra."))
+        what = "diverged" if name in diverged else "failed"
+        print(f"{what}: {shown(own)}: {error_of(folder / name)} ({shown(folder / name)})")
+    counted = f"{len(jobs) - len(left)} of {len(jobs)} jobs are done"
+    counted += f", {len(diverged)} diverged" * bool(diverged)
+    print(f"{counted}; look at them with: python -m sshml.study {shown(folder)}")
+    return len(left) - len(diverged)
+
+
+def error_of(folder: Path) -> str:
+    """Why a job is not done, in one line."""
+    path = folder / _ERROR
+    if not path.is_file():
+        return "its process ended" if manifest(folder) else "was not started"
+    try:
+        with path.open("rb") as file:
+            file.seek(max(path.stat().st_size - _ERROR_BYTES, 0))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError as error:
+        return f"{_ERROR} cannot be read ({error.strerror})"
+    traced = max((i for i, line in enumerate(lines) if line.startswith(" ")), default=-1)
+    why = " ".join(lines[traced + 1 :])[:_LONGEST]
+    return shown(re.sub(r"^sshml\.(\w+\.)+\w+: ", "", why))
+
+
+def checked_jobs(
+    context: HydraContext, config: DictConfig, batch: Iterable[Sequence[str]]
+) -> dict[str, Sequence[str]]:
+    """Compose and check every job of a sweep before the first one starts.
+
+    Args:
+        context: of Hydra.
+        config: of the sweep.
+        batch: the overrides of each job.
+
+    Returns:
+        The same by the names of their folders, each job once.
+
+    Raises:
+        ConfigError: for the first job that cannot be.
+        HydraException: likewise, for a key or an option that does not exist.
+    """
+    is_training = config.hydra.job.config_name == "train"
+    if isinstance(at_once := config.hydra.launcher.get("n_jobs"), int):
+        expect("hydra.launcher.n_jobs", at_once, at_once != 0, "a number, or -1 for one a core")
+        check_process_count(f"hydra.launcher.n_jobs={at_once}", at_once)
+    quieten_libraries()
+    before = HydraConfig.instance().cfg
+    jobs: dict[str, Sequence[str]] = {}
+    try:
+        for overrides in batch:
+            job = context.config_loader.load_sweep_config(config, list(overrides))
+            with open_dict(job):
+                job.hydra.runtime.output_dir = _PLACELESS
+                job.hydra.job.num = len(jobs)
+            # Not set_config, which copies all of it.
+            HydraConfig.instance().cfg = cast("HydraConf", job)
+            own = OmegaConf.masked_copy(job, [str(key) for key in job if key != "hydra"])
+            settings = plain_config(own, TrainConfig if is_training else TransferConfig)
+            if is_training:
+                check_run(settings)
+            # Said to the job, which would find another name where it resolves its settings otherwise,
+            # as on a node that has bfloat16.
+            name = _name(settings)
+            jobs.setdefault(name, [*overrides, f"hydra.sweep.subdir={name}"])
+    finally:
+        HydraConfig.instance().cfg = before
+    return jobs
+
+
+@contextmanager
+def only_sweep(folder: Path) -> Iterator[None]:
+    """Keep a sweep's folder to one process; leave none behind, and no job that seems to run.
+
+    Raises:
+        ConfigError: if another process works on the sweep, or the folder is that of a run.
+        DiskError: if a file of the sweep cannot be written.
+    """
+    if (folder / MANIFEST).is_file():
+        raise ConfigError(
+            f"hydra.sweep.dir={folder}: is the folder of a run; expected a new folder, or a sweep's"
+        )
+    check_own(folder)
+    if not (folder / _LOCK).is_file() and (
+        foreign := sorted(path.name for path in folder.glob("[!.]*"))
+    ):
+        raise ConfigError(
+            f"hydra.sweep.dir={folder}: holds {foreign[0]}, which is of no sweep, and could be "
+            "overwritten; expected a new folder, or a sweep's"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    work_begins()
+    way_out = "the same command continues the sweep"
+    with disk_errors(folder, lambda: way_out), _only_process(folder, "sweep"):
+        try:
+            yield
+        except KeyboardInterrupt:
+            _end_children()
+            mark_running(folder, "interrupted")
+            print(f"interrupted; {way_out}", file=sys.stderr)
+            raise
+
+
+def _end_children() -> None:
+    """Interrupt the processes of jobs, as Ctrl-C does, and kill those that do not end."""
+    children = psutil.Process().children(recursive=True)
+    ray = sys.modules.get("ray")
+    # Without its own processes Ray would take ten seconds to end.
+    jobs = [child for child in children if not ray or _name_of(child).startswith("ray::")]
+    for job in jobs:
+        with suppress(psutil.NoSuchProcess):
+            job.send_signal(signal.SIGINT)
+    psutil.wait_procs(jobs, timeout=_PATIENCE)
+    if ray:
+        ray.shutdown()
+    for child in children:
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+
+
+def _name_of(process: psutil.Process) -> str:
+    try:
+        return process.cmdline()[0]
+    except (psutil.NoSuchProcess, IndexError):
+        return ""
+
+
+def mark_running(folder: Path, status: str) -> None:
+    """No job of a sweep runs any more, whatever the manifests of killed ones say."""
+    for name in jobs_of(folder):
+        if manifest(folder / name).get("status") == "running":
+            _change_manifest(folder / name, status=status)
+
+
+def _is_of_others(folder: Path) -> bool:
+    """Whether a job's folder was resumed by itself, with other settings than the job's."""
+    with suppress(StoredError):
+        settings = relocated(read_settings(folder), str(folder), _PLACELESS)
+        return _name({**settings, "ckpt_path": None}) != folder.name
+    return False
+
+
+def gone_on_with(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a job, with the checkpoint that an interrupted one has left.
+
+    Raises:
+        ConfigError: if its folder has become another run's.
+    """
+    folder = Path(settings["paths"]["run"])
+    if _is_of_others(folder):
+        raise ConfigError(
+            f"{folder}: was resumed with other settings than this job's; move it away, and the job is "
+            "done again"
+        )
+    last = folder / "checkpoints" / "last.ckpt"
+    if settings["ckpt_path"] is None and last.is_file():
+        with suppress(CheckpointError):
+            read_checkpoint(last, trusted(settings))
+            return {**settings, "ckpt_path": str(last)}
+    return settings

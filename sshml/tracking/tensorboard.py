@@ -1,0 +1,133 @@
+"""TensorBoard."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from sshml.config.schema import dotted
+from sshml.errors import ConfigError
+from sshml.figures import PHASES, Example, map_picture, profile_picture
+from sshml.files.provenance import git_revision
+from sshml.tracking.pictures import (
+    EXAMPLE_COLUMNS,
+    JobType,
+    PictureLogger,
+    example_values,
+    network_scores,
+    shielded,
+)
+
+# What the table of hyper-parameters compares runs by.
+_COMPARED = ("val/accuracy", "val/loss", "test/accuracy", "test/loss")
+# TensorBoard's steps are whole numbers: those of a training are epochs, those of a study 1000 W.
+_STEPS_PER_UNIT = {"train": 1, "transfer": 1000}
+
+
+_Hook = Callable[[threading.ExceptHookArgs], object]
+
+
+def _without_writer(hook: _Hook) -> _Hook:
+    """A hook that shows no failure of TensorBoard's thread, which its next call raises anyway."""
+
+    def shown(failure: threading.ExceptHookArgs) -> None:
+        if type(failure.thread).__module__.partition(".")[0] != "tensorboard":
+            hook(failure)
+
+    return shown
+
+
+class TensorBoardLogger(PictureLogger):
+    """Event files for TensorBoard.
+
+    Args:
+        folder: where they go.
+    """
+
+    title = "TensorBoard"
+
+    def __init__(self, folder: str) -> None:
+        super().__init__()
+        self._folder = folder
+        self._writer: Any = None
+
+    @staticmethod
+    def check_installed() -> None:
+        """Raise a ConfigError that says how to install TensorBoard, if it is not."""
+        if find_spec("tensorboard") is None:
+            raise ConfigError(
+                'logger=tensorboard: TensorBoard is not installed; pip install -e ".[tensorboard]"'
+            )
+
+    @shielded
+    def start(self, settings: Mapping[str, Any], job_type: JobType) -> None:
+        """Write the settings as hyper-parameters."""
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  # an extra
+        from torch.utils.tensorboard.summary import hparams  # noqa: PLC0415
+
+        self._writer = SummaryWriter(self._folder)
+        self._hook = threading.excepthook
+        threading.excepthook = _without_writer(self._hook)
+        self._steps_per_unit = _STEPS_PER_UNIT[job_type]
+        values = dotted(settings) | {"git_revision": git_revision(), "job_type": job_type}
+        plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in values.items()}
+        *begin, self._end = hparams(plain, dict.fromkeys(_COMPARED, 0.0))  # type: ignore[no-untyped-call]
+        for summary in begin:
+            self._writer.file_writer.add_summary(summary)
+
+    @shielded
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:  # noqa: ARG002
+        """Log scalars against the epoch among them."""
+        for name in metrics.keys() - {"epoch"}:
+            self._writer.add_scalar(name, metrics[name], int(metrics["epoch"]))
+        self._writer.flush()
+
+    @shielded
+    def figure(self, name: str, figure: Figure, step: float) -> None:
+        """Show a figure."""
+        self._writer.add_figure(f"figures/{name}", figure, self._whole(step), close=False)
+
+    def confusion(
+        self, labels: NDArray[np.integer], predictions: NDArray[np.integer], step: float
+    ) -> None:
+        """Nothing: TensorBoard has no chart of it, and its picture is among the figures."""
+
+    @shielded
+    def examples(self, examples: Sequence[Example], step: float) -> None:
+        """Show a table of test samples, and the profile and the map of each."""
+        table = [EXAMPLE_COLUMNS, ["---"] * len(EXAMPLE_COLUMNS), *map(example_values, examples)]
+        text = "\n".join(f"| {' | '.join(map(str, row))} |" for row in table)
+        self._writer.add_text("test/examples", text, self._whole(step))
+        for number, example in enumerate(examples, start=1):
+            said = f"{PHASES[example.label]}_called_{PHASES[example.prediction]}"
+            pictures = [profile_picture(example), map_picture(example)]
+            name = f"test/examples/{number}_{said}"
+            self._writer.add_figure(name, pictures, self._whole(step), close=False)
+
+    @shielded
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Show the networks' scores against W."""
+        for W, scores in network_scores(rows):
+            for name, value in scores.items():
+                self._writer.add_scalar(name, value, self._whole(W))
+
+    def artifact(self, folder: Path) -> None:
+        """Nothing: TensorBoard keeps no files."""
+
+    def _finish(self, exit_code: int) -> None:
+        if self._writer is None:
+            return
+        try:
+            if exit_code == 0:
+                self._writer.file_writer.add_summary(self._end)
+            self._writer.close()
+        finally:
+            threading.excepthook = self._hook
+
+    def _whole(self, step: float) -> int:
+        return round(self._steps_per_unit * step)

@@ -1,0 +1,150 @@
+"""What a run shows at its end: figures, a table, the way to everything else."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import rank_zero_only
+from rich.console import Console
+from rich.table import Table
+
+from sshml import figures
+from sshml.config.programs import is_sweep
+from sshml.data.datamodule import SSHDataModule
+from sshml.data.streams import Split
+from sshml.files.run_folder import RunFolder
+from sshml.networks.precision import EVALUATION
+from sshml.physics import critical_ratio
+from sshml.tracking import MetricsFile, pictured, upload_command
+from sshml.training.callbacks import TestPredictions
+from sshml.training.endings import StopReason
+
+# Far from the transition on both sides, and close to it, where profiles are hard to tell apart.
+_RATIOS_SHOWN = (0.2, 0.6, 0.9, 0.98, 1.02, 1.1, 1.4, 1.8)
+
+
+def profiles_figure(datamodule: SSHDataModule) -> Figure:
+    """Training samples whose t1/t2 is closest to a few values."""
+    dataset = datamodule.dataset(Split.TRAIN)
+    t1 = dataset.ensemble.chains(Split.TRAIN, np.arange(len(dataset))).t1
+    nearest = [int(np.abs(t1 - ratio).argmin()) for ratio in _RATIOS_SHOWN]
+    batch = dataset.__getitems__(sorted(set(nearest), key=nearest.index))
+    return figures.sample_profiles(
+        batch["profile"][:, 0].numpy(),
+        batch["t1"].tolist(),
+        batch["W"].tolist(),
+        batch["label"].tolist(),
+    )
+
+
+def critical_line(data: Mapping[str, Any]) -> float | None:
+    """(t1/t2)_c of the data, if they have a single disorder strength."""
+    W = data["W"]
+    return float(critical_ratio(W, data["disorder"])) if isinstance(W, int | float) else None
+
+
+def draw_figures(
+    run: RunFolder,
+    settings: Mapping[str, Any],
+    datamodule: SSHDataModule,
+    history: MetricsFile,
+    predictions: TestPredictions,
+    best_epoch: int,
+) -> dict[str, Figure]:
+    """Draw the figures of a finished run into its folder.
+
+    Args:
+        run: the folder.
+        settings: of the run.
+        datamodule: its data.
+        history: the values of all epochs and of the test.
+        predictions: of the test.
+        best_epoch: of the best checkpoint, counted from 0.
+
+    Returns:
+        The figures by name.
+    """
+    counts = [int(history.test[f"test/{name}"]) for name in ("tp", "fp", "tn", "fn")]
+    drawn = {
+        "profiles": profiles_figure(datamodule),
+        "learning_curves": figures.learning_curves(list(history.rows.values()), best_epoch),
+        "confusion_matrix": figures.confusion_matrix(*counts),
+        "accuracy_by_ratio": figures.accuracy_by_ratio(
+            predictions.t1,
+            predictions.labels,
+            predictions.predictions,
+            critical_line(settings["data"]),
+        ),
+    }
+    run.figures.mkdir(exist_ok=True)
+    for name, figure in drawn.items():
+        figure.savefig(run.figures / f"{name}.png", dpi=120)
+    return drawn
+
+
+def log_results(
+    loggers: Sequence[Logger],
+    drawn: Mapping[str, Figure],
+    predictions: TestPredictions,
+    epoch: int,
+) -> None:
+    """Send the figures and the confusion matrix to the loggers."""
+    for logger in pictured(loggers):
+        for name, figure in drawn.items():
+            logger.figure(name, figure, epoch)
+        logger.confusion(predictions.labels, predictions.predictions, epoch)
+
+
+_STOPPED_BY = {
+    "max_epochs": "trainer.max_epochs, the number of epochs",
+    "max_time": "trainer.max_time, the time limit",
+    "early_stopping": "callbacks.early_stopping",
+    "callback": "a callback",
+}
+
+
+@rank_zero_only
+def print_summary(
+    run: RunFolder, settings: Mapping[str, Any], metrics: Mapping[str, float], stopped_by: StopReason
+) -> None:
+    """Print a short table of the final values, and where everything is; in a sweep a line.
+
+    Args:
+        run: the folder.
+        settings: of the run.
+        metrics: as in ``metrics.json``.
+        stopped_by: what ended the training.
+    """
+    if is_sweep():
+        accuracy = [f"{stage} {metrics[f'{stage}/accuracy']:.2%}" for stage in ("val", "test")]
+        print("accuracy:", *accuracy, run.path, sep="  ", flush=True)
+        return
+    table = Table(title=f"best checkpoint: epoch {int(metrics['epoch']) + 1}")
+    table.add_column("")
+    for stage, precision in (
+        ("validation", settings["trainer"]["precision"]), ("test", EVALUATION)
+    ):  # fmt: skip
+        table.add_column(f"{stage}\n{precision}", justify="right")
+    for name, form in (
+        ("accuracy", "{:.2%}"),
+        ("loss", "{:.4f}"),
+        ("ece", "{:.4f}"),
+        *((count, "{:.0f}") for count in ("tp", "fp", "tn", "fn")),
+    ):
+        values = [form.format(metrics[f"{stage}/{name}"]) for stage in ("val", "test")]
+        table.add_row(name, *values)
+    console = Console()
+    console.print(table)
+    paths: dict[str, object] = {
+        "stopped by": _STOPPED_BY[stopped_by],
+        "run folder": run.path,
+        "metrics": run.path / "metrics.json",
+        **({"figures": run.figures} if run.figures.is_dir() else {}),
+        "best network": run.path / "checkpoints" / "best.ckpt",
+    }
+    if upload := upload_command(run.path):
+        paths["upload with"] = upload
+    for name, path in paths.items():
+        console.print(f"{name + ':':<14}{path}", soft_wrap=True, highlight=False, markup=False)

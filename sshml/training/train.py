@@ -1,0 +1,165 @@
+"""One run: train, test, explain, and leave a folder behind."""
+
+import logging
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ProgressBar
+
+from sshml.config.build import build
+from sshml.config.programs import is_sweep
+from sshml.data.datamodule import SSHDataModule
+from sshml.errors import DivergedError, errors_of_parts
+from sshml.files.run_folder import RunFolder, check_unused, is_resumed
+from sshml.files.stored import EPOCHS, check_own, read_epochs
+from sshml.tracking import MetricsFile, opened, pictured
+from sshml.training.callbacks import AtomicCheckpointIO, MapPanels, TestPredictions
+from sshml.training.distributed import BatchNormSync, Termination, ending_processes
+from sshml.training.dry_run import check_run
+from sshml.training.endings import Divergence, StopReason, TimeLimit, stop_reason
+from sshml.training.module import PhaseClassifier
+from sshml.training.summary import draw_figures, log_results, print_summary
+
+
+def train(
+    settings: Mapping[str, Any],
+    overrides: Sequence[str] | None = None,
+    *,
+    command: str | None = None,
+) -> dict[str, float]:
+    """Train, test and explain.
+
+    Args:
+        settings: from :func:`sshml.config.schema.plain_config`; the run's folder is ``paths.run``.
+        overrides: what the command line of train.py changed of the configuration; a resumed run takes
+            them up. None for a run that is part of another program's.
+        command: that does this run by itself, for the manifest; None for the one that was typed.
+
+    Returns:
+        The final values, as in ``metrics.json``: ``epoch``, counted from 0, and ``train/…`` and
+        ``val/…`` of the best checkpoint; ``test/…``.
+
+    Raises:
+        ConfigError: before any work, if the parts do not fit together.
+        CheckpointError: likewise, for ``ckpt_path``.
+        DivergedError: at the first loss that is not finite.
+        OSError: if a file cannot be written; those written before are whole.
+    """
+    quieten_libraries()
+    check_run(settings)
+    folder = Path(settings["paths"]["run"])
+    if is_sweep():  # whose jobs are what their folders are named after
+        check_own(folder)
+    else:
+        check_unused(settings)
+    if is_resumed(settings) or (folder / EPOCHS).exists():
+        read_epochs(folder)  # a file that is damaged or gone is reported before anything is written
+    run = RunFolder(settings["paths"]["run"], settings, overrides or (), command)
+    by_itself = overrides is not None and command is None
+    status, stopped_by = "failed", "error"
+    try:
+        metrics, stopped_by = _train(settings, run)
+        status = "finished"
+    except (KeyboardInterrupt, SystemExit):  # Lightning turns Ctrl-C into the latter
+        status, stopped_by = "interrupted", "signal"
+        if by_itself:
+            print(f"interrupted; {way_on(run.path)}", file=sys.stderr)
+        raise KeyboardInterrupt from None
+    except DivergedError:
+        status, stopped_by = "diverged", "divergence"
+        raise
+    finally:
+        run.finish(status, stopped_by)
+    if stopped_by == "max_time" and by_itself:
+        print(f"stopped by trainer.max_time; {way_on(run.path)}", file=sys.stderr)
+    print_summary(run, settings, metrics, stopped_by)
+    return metrics
+
+
+def quieten_libraries() -> None:
+    """Silence what Lightning says of every run here; its other warnings stay."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    logging.raiseExceptions = False  # a log file of W&B's on a full disk is not worth a traceback
+    for said_of_every_run in (
+        ".*does not have many workers.*",  # profiles are made faster than they are trained on
+        ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run's own
+        ".*when logging on epoch level in distributed setting.*",  # computed over all processes
+        ".*treespec, LeafSpec.*",  # Lightning 2.6 on torch 2.15
+        ".*number of training batches .* is smaller than the logging interval.*",
+    ):
+        warnings.filterwarnings("ignore", message=said_of_every_run)
+
+
+def way_on(folder: Path) -> str:
+    """What to do to have an unfinished run finished."""
+    last = folder / "checkpoints" / "last.ckpt"
+    if last.is_file():
+        return f"resume with: python train.py ckpt_path={last}"
+    return "start the run again; no epoch was finished"
+
+
+def _callbacks(settings: Mapping[str, Any]) -> dict[str, pl.Callback]:
+    """The callbacks that the settings name, by their keys."""
+    built = {f"callbacks.{name}": build(node) for name, node in settings["callbacks"].items()}
+    return {
+        key: part
+        for key, part in built.items()
+        if settings["figures"] or not isinstance(part, MapPanels)
+    }
+
+
+def _train(settings: Mapping[str, Any], run: RunFolder) -> tuple[dict[str, float], StopReason]:
+    pl.seed_everything(settings["seed"], workers=True, verbose=False)
+    datamodule: SSHDataModule = build(settings["data"])
+    module = PhaseClassifier(
+        network=settings["model"],
+        optimizer=settings["optimizer"],
+        scheduler=settings["scheduler"],
+        augmentation=settings["augmentation"],
+        data=settings["data"],
+        seed=settings["seed"],
+        channels_last=settings["channels_last"],
+    )
+    on_terminal = sys.stdout.isatty()
+    history = MetricsFile(run.path / "metrics.csv", echo=not on_terminal)
+    with opened(settings, "train") as loggers:
+        callbacks = _callbacks(settings)
+        predictions = TestPredictions()
+        limit = TimeLimit(time) if (time := settings["trainer"].get("max_time")) else None
+        trainer: pl.Trainer = build(
+            {key: value for key, value in settings["trainer"].items() if key != "max_time"},
+            logger=[history, *loggers],
+            callbacks=[
+                *callbacks.values(),
+                predictions,
+                Termination(),
+                Divergence(),
+                *([limit] if limit else []),
+            ],
+            enable_progress_bar=on_terminal
+            or any(isinstance(part, ProgressBar) for part in callbacks.values()),
+            use_distributed_sampler=False,  # the data module gives every process its share
+            plugins=[BatchNormSync(), AtomicCheckpointIO()],
+        )
+        named_loggers = {
+            f"logger.{name}": part for name, part in zip(settings["logger"], loggers, strict=True)
+        }
+        with ending_processes(trainer), errors_of_parts({**callbacks, **named_loggers}):
+            trainer.fit(module, datamodule, ckpt_path=settings["ckpt_path"], weights_only=True)
+            reason = stop_reason(trainer, limit)
+            best = trainer.checkpoint_callback.best_model_path or None  # type: ignore[union-attr]
+            trainer.test(module, datamodule, ckpt_path=best, verbose=False, weights_only=True)
+            epoch = module.epoch_loaded if best else max(history.rows)
+            metrics = {**history.rows[epoch], **history.test}
+            if trainer.is_global_zero and settings["figures"]:
+                drawn = draw_figures(run, settings, datamodule, history, predictions, epoch)
+                log_results(loggers, drawn, predictions, epoch)
+            run.write_metrics(metrics)  # last: a run that has them is whole
+            if trainer.is_global_zero:
+                for logger in pictured(loggers):
+                    logger.artifact(run.path)
+    return metrics, reason
