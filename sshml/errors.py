@@ -103,8 +103,8 @@ def named(path: str, node: Mapping[str, Any]) -> Iterator[None]:
     except (Exception, SystemExit) as error:  # of a class of one's own, it may be any
         what = reason_of(error)
         # What the reason does not name may be any of them, or the class itself.
-        named = {name: node[name] for name in node if re.search(rf"\b{re.escape(name)}\b", what)}
-        given = [f"{path}.{name}={value}" for name, value in (named or node).items()]
+        mentioned = {name: node[name] for name in node if re.search(rf"\b{re.escape(name)}\b", what)}
+        given = [f"{path}.{name}={value}" for name, value in (mentioned or node).items()]
         way_out = f"change {'one of ' if len(given) > 1 else ''}{' '.join(given)}"
         raise ConfigError(f"{path}: {what}; {way_out}") from error
 

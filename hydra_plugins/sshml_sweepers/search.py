@@ -40,7 +40,7 @@ def _errors_of_storage(storage: str) -> Iterator[None]:
         if _DAMAGED.search(reason):
             way_out = "restore it, or move it away to begin another search"
         else:
-            way_out = "once it can be written to, the same command goes on"
+            way_out = "once it can be written to, the same command continues"
         raise UnfinishedError(f"{given}: {reason}; {way_out}") from error
 
 
@@ -158,7 +158,7 @@ class SearchSweeper(Sweeper):
         except ValueError:
             import optuna  # noqa: PLC0415
 
-            # Optuna's sweeper asks for the best trial, which there is none of if all have failed.
+            # Optuna's sweeper asks for the best trial; if all have failed, there is none.
             if study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)):
                 raise
 

@@ -61,7 +61,7 @@ def _steps(epochs: int, n_train: int, batch_size: int) -> int:
 
 # At import, and replacing: a second job in the same process would register it again. Cached, so that
 # the folder does not change within a run.
-OmegaConf.register_new_resolver("sshml.files.run_folder", run_folder_for, use_cache=True, replace=True)
+OmegaConf.register_new_resolver("sshml.run_folder", run_folder_for, use_cache=True, replace=True)
 OmegaConf.register_new_resolver("sshml.job_name", _job_name, replace=True)
 OmegaConf.register_new_resolver("sshml.jobs_at_once", jobs_at_once, replace=True)
 OmegaConf.register_new_resolver("sshml.steps", _steps, replace=True)

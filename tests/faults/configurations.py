@@ -27,7 +27,7 @@ _ODDITIES = (
     "${trainer.max_epochs}", "${callbacks}", "${paths.run}", "${oc.env:HOME}",
     "${oc.env:NO_SUCH_VARIABLE}", "${oc.env:X,1}", "${oc.decode:'[1'}", "${oc.create:1}", "${now:%Y}",
     "${hydra:runtime.cwd}", "${hydra:no.such}", "${hydra:}", "${no.such:1}", "${sshml.steps:a,b,c}",
-    "${sshml.steps:1,2,0}", "${sshml.files.run_folder:a}", "${sshml.job_name:}", "${sshml.group:1}",
+    "${sshml.steps:1,2,0}", "${sshml.run_folder:a}", "${sshml.job_name:}", "${sshml.group:1}",
     "${oc.select:a.b}", "${oc.dict.keys:data}", "${oc.deprecated:seed}", "${${x}}", "${a:${b:${c}}}",
     "!!python/object/apply:os.getcwd", "!!python/name:os.getcwd []", "!!int 5", "!x", "&a b", "*a",
     "- 1", "a: b", "a:", ": a", "# a", "a # b", "|", ">", "%", "@", "`", "?", "? a", "---", "...",
