@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY, Command
+from conftest import TINY, Command, one_error
 
 # What was typed, and what the line has to say of it.
 MISTAKES = {
@@ -255,3 +255,20 @@ def test_our_own_errors_keep_their_traceback(
     monkeypatch.setattr("sshml.training.train.draw_figures", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         run_train(*TINY)
+
+
+@pytest.mark.parametrize(
+    ("content", "overrides", "line"),
+    [
+        ("a: [1\n", [], "while parsing a flow sequence"),
+        ('widths: "${"\n', [], "no viable alternative at input '${'"),
+        ("_target_: sshml.networks.CNN\n", ["model.widths=[4,4]"], "add it by +model.widths=[4,4]"),
+    ],
+)
+def test_a_fault_in_a_file_of_ones_own_is_told(
+    run_train: Command, tmp_path: Path, content: str, overrides: list[str], line: str
+) -> None:
+    (tmp_path / "mine" / "model").mkdir(parents=True)
+    (tmp_path / "mine" / "model" / "own.yaml").write_text(content)
+    done = run_train("data.n_cells=8", "--config-dir", str(tmp_path / "mine"), "model=own", *overrides)
+    assert line in one_error(done)

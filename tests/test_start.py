@@ -1,6 +1,7 @@
 """Programs end quietly, from their first line to their last."""
 
 import random
+import shlex
 import shutil
 import signal
 import subprocess
@@ -102,6 +103,21 @@ def test_a_closed_pipe(tmp_path: Path, name: str) -> None:
         check=False,
     )
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("output", "status", "line"),
+    [(">&-", 0, ""), (">/dev/full", 1, "error: standard output"), ("--help >/dev/full", 2, "error: s")],
+)
+def test_an_output_that_takes_nothing(tmp_path: Path, output: str, status: int, line: str) -> None:
+    done = subprocess.run(
+        f"{shlex.join([sys.executable, *COMMANDS['train.py']])} {output}",
+        shell=True, check=False, cwd=tmp_path, capture_output=True, text=True,
+        env=environment(ROOT, MPLBACKEND="nonsense"),  # as a notebook may have it
+    )  # fmt: skip
+    assert done.returncode == status, done.stderr
+    assert done.stderr.startswith(line)
+    assert done.stderr.count("\n") == bool(line)
 
 
 def test_no_working_directory(tmp_path: Path) -> None:
