@@ -1,15 +1,19 @@
-"""A part of one's own that fails during its work, for tests of what a failing job does to others."""
+"""Parts of one's own that fail, for tests of what is said of it and what becomes of others."""
 
 import os
 import signal
+import subprocess
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
+from torch import Tensor
 
 from sshml.files.stored import read_epochs
+from sshml.networks import CNN
 
 
 class FailsIfEven(pl.Callback):
@@ -32,6 +36,23 @@ class KillsItsProcess(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         if self.number % 2 == 0:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class NeedsItsProcess(pl.Callback):
+    """Starts a process with the first of its kind and ends with it, as MPI does."""
+
+    _process: subprocess.Popen[bytes] | None = None
+
+    def __init__(self) -> None:
+        if NeedsItsProcess._process is None:
+            # Its input ends when this process does.
+            NeedsItsProcess._process = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+            threading.Thread(target=_end_with, args=(self._process,), daemon=True).start()
+
+
+def _end_with(process: subprocess.Popen[bytes]) -> None:
+    process.wait()
+    os._exit(195)
 
 
 class SwallowsASignal(pl.Callback):
@@ -66,3 +87,34 @@ class MovesFolder(pl.Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         if trainer.current_epoch == 1:
             self.folder.rename(self.folder.with_name("moved"))
+
+
+class Frozen(CNN):
+    """None of its weights is trained."""
+
+    def __init__(self, widths: list[int], pool_after: list[int]) -> None:
+        super().__init__(widths=widths, pool_after=pool_after)
+        self.requires_grad_(False)
+
+
+class HasMoreThanWeights(CNN):
+    """Would keep a number in its checkpoints that is no tensor."""
+
+    def __init__(self, widths: list[int], pool_after: list[int]) -> None:
+        super().__init__(widths=widths, pool_after=pool_after)
+
+    def get_extra_state(self) -> int:
+        return 1
+
+    def set_extra_state(self, state: int) -> None:
+        """Nothing."""
+
+
+class FailsOnImages(CNN):
+    """Has a fault in its own code."""
+
+    def __init__(self, widths: list[int], pool_after: list[int]) -> None:
+        super().__init__(widths=widths, pool_after=pool_after)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.nothing(images)

@@ -298,7 +298,7 @@ def test_a_logger_that_cannot_begin_is_one_line(run_train: Command) -> None:
 
 def test_a_folder_of_none_is_a_mistake(run_train: Command) -> None:
     line = one_error(run_train(*TINY, "trainer.default_root_dir=null"), 2)
-    assert "trainer.default_root_dir=null: expected a folder" in line
+    assert "trainer.default_root_dir=None: expected the run's folder" in line
 
 
 def test_a_folder_takes_one_run_at_a_time(run_train: Command, run_transfer: Command) -> None:
@@ -328,6 +328,26 @@ def test_a_precision_of_the_environment_is_checked(
     monkeypatch.setenv("SSHML_PRECISION", "nonsense")
     line = one_error(run_train(*TINY), 2)
     assert "SSHML_PRECISION=nonsense in the environment: expected one of 32-true" in line
+
+
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        ({"PL_TRAINER_FAST_DEV_RUN": "1"}, "unset it, and set trainer.fast_dev_run"),
+        ({"SLURM_PROCID": "1"}, "begin each command with env -u SLURM_PROCID"),
+        (
+            {"SLURM_NTASKS": "2", "SLURM_JOB_NAME": "run", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"},
+            "SLURM_NTASKS=2 in the environment: a run is one task",
+        ),
+    ],
+)
+def test_what_the_environment_sets_behind_the_run_is_a_mistake(
+    run_train: Command, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], line: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    # A setting of its own, as a trainer is built once for all runs that share theirs.
+    assert line in one_error(run_train(*TINY, "+trainer.log_every_n_steps=7"), 2)
 
 
 @pytest.mark.parametrize(

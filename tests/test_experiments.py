@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from sshml.config.programs import CONF_DIR
 from sshml.config.schema import TransferConfig, plain_config
 from sshml.thesis.report import check_report
-from sshml.training.dry_run import check_run
+from sshml.training.checks.run import check_run
 from sshml.transfer.protocol import methods_of
 from sshml.transfer.study import source_settings
 

@@ -83,6 +83,18 @@ MISTAKES = {
     "model._target_=sshml.networks.CN": ["cannot be used"],
     "data._target_=sshml.networks.CNN": ["derived from sshml.data.datamodule.SSHDataModule"],
     "+model.depth=3": ["no such key"],
+    "trainer.default_root_dir=victim": ["expected the run's folder"],
+    "callbacks.checkpoint.dirpath=victim": ["is outside the run's folder"],
+    "callbacks.checkpoint.filename='{'": ["expected a name such as best"],
+    "callbacks.checkpoint.filename='{epoch:q}'": ["Unknown format code 'q'"],
+    f"callbacks.checkpoint.filename={'x' * 241}": ["at most 240 bytes"],
+    "+callbacks.checkpoint.every_n_train_steps=1": ["at the end of epochs; set every_n_epochs"],
+    "+callbacks.checkpoint.save_last=true": ["callbacks.last does so"],
+    "+callbacks.last.every_n_epochs=5": ["leave it as it is"],
+    "+callbacks.last.save_weights_only=true": ["leave it as it is"],
+    "callbacks.last.filename=final": ["leave it as it is"],
+    "hydra/job_logging=default": ["write files of its own", "expected hydra/job_logging=none"],
+    "hydra.output_subdir=.hydra": ["write files of its own", "expected hydra.output_subdir=null"],
     "+data.n_cels=3": ["did you mean data.n_cells?"],
     "data.n_cells=2": ["too small", "choose a larger data.n_cells"],
     "ckpt_path=nowhere.ckpt": ["there is no such file"],
@@ -98,6 +110,8 @@ OTHER_MISTAKES = {
     "callbacks.maps=${data}": ["expected a class derived from pytorch_lightning.Callback"],
     "+model.widths.0=3": ["widths"],
     "~callbacks.last=[]": ["callbacks.last"],
+    "callbacks.checkpoint.dirpath=${paths.run}/../victim": ["is outside the run's folder"],
+    "~callbacks.last": ["the run is resumed from what callbacks.last keeps"],
     "hydra.job_logging=5": ["hydra.job_logging"],
     "model.widths=[8,8,8,8,99999999]": ["GB of memory here"],
     "+transfer=fine_tune": ["a setting of transfer.py"],
@@ -210,6 +224,27 @@ def test_a_mistake_among_others_is_still_one_line(run_train: Command, overrides:
     assert done.status == 2
     (line,) = done.err.strip().splitlines()
     assert "data.n_cel=4: no such key" in line
+
+
+@pytest.mark.parametrize(
+    ("network", "line"),
+    [
+        ("Frozen", "its logits depend on no weight that can be trained"),
+        ("HasMoreThanWeights", "its state has _extra_state, which is no tensor"),
+        (
+            "FailsOnImages",
+            "fails on 10 image(s) of 16x16 (AttributeError: 'FailsOnImages' object has no",
+        ),
+    ],
+)
+def test_a_network_of_ones_own_that_cannot_be_trained(
+    run_train: Command, tmp_path: Path, network: str, line: str
+) -> None:
+    small = [override for override in TINY if not override.startswith("model.")]
+    own = f"{{_target_: failing.{network}, widths: [4,4], pool_after: [1]}}"
+    error = one_error(run_train(*small, "~model", f"+model={own}"))
+    assert error.startswith(f"error: model._target_=failing.{network}: {line}")
+    assert not list(tmp_path.glob("runs/*/*/*"))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")

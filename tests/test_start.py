@@ -89,6 +89,43 @@ def test_a_signal_that_a_library_swallows_ends_the_run_all_the_same(tmp_path: Pa
     assert '"status": "interrupted"' in manifest.read_text()
 
 
+@pytest.mark.parametrize("name", ["train.py", "study"])
+def test_a_library_that_cannot_be_loaded_is_one_line(tmp_path: Path, name: str) -> None:
+    reason = "libtorch.so: failed to map segment from shared object"
+    for library in ("hydra", "pandas"):
+        (tmp_path / f"{library}.py").write_text(f"raise ImportError({reason!r}, name='library')")
+    done = subprocess.run(
+        [sys.executable, *COMMANDS[name]],
+        check=False, cwd=tmp_path, env=environment(tmp_path, ROOT), capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, f"error: library: {reason}\n")
+
+
+def test_a_file_that_no_command_can_open_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    done = subprocess.run(
+        [sys.executable, *COMMANDS["study"], "--out", "x" * 300],
+        check=False, cwd=tmp_path, env=environment(ROOT), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_output_whose_encoding_lacks_a_character(tmp_path: Path) -> None:
+    folder = tmp_path / "größe"
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "sshml.study", str(folder)],
+        check=False, cwd=tmp_path, env=environment(ROOT, PYTHONIOENCODING="ascii"),
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert r"gr\xf6\xdfe" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("name", ["train.py", "transfer.py", "study"])
 def test_a_closed_pipe(tmp_path: Path, name: str) -> None:
     command = f"{sys.executable} {COMMANDS[name][0]} "

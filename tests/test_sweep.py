@@ -265,14 +265,15 @@ def test_launchers_run_jobs_of_this_machine(tmp_path: Path, launcher: str) -> No
     assert statuses(tmp_path) == ["finished", "finished"]
 
 
-def endless_sweep(folder: Path) -> subprocess.Popen[str]:
+def endless_sweep(folder: Path, *overrides: str) -> subprocess.Popen[str]:
     """Start a sweep of three jobs, two at a time, that do not end by themselves."""
     command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, "trainer.max_epochs=100000"]
     # A shell has its background jobs ignore SIGINT; if these tests are one, the child would too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
-        [*command, "seed=0,1,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
+        [*command, *overrides, "seed=0,1,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=environment(ROOT, ROOT / "tests"),
     )  # fmt: skip
 
 
@@ -294,7 +295,9 @@ def both_were_resumed(folder: Path) -> bool:
 
 
 def test_ctrl_c_ends_every_job_and_keeps_its_state(tmp_path: Path) -> None:
-    process = endless_sweep(tmp_path)
+    # Which starts a process in each, that is not to be ended by the sweep.
+    own = "+callbacks.own={_target_: failing.NeedsItsProcess}"
+    process = endless_sweep(tmp_path, own)
     wait_for(process, lambda: both_have_checkpoints(tmp_path))
     jobs = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, signal.SIGINT)

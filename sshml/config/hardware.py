@@ -10,6 +10,11 @@ from sshml.errors import ConfigError
 TRAINING = ("32-true", "bf16-mixed", "16-mixed")
 #: Environment variable that replaces what :func:`fastest_precision` finds, for machines that differ.
 PRECISION_VARIABLE = "SSHML_PRECISION"
+_TRAINER_VARIABLES = "PL_TRAINER_"
+# By which Lightning takes a process for one of several, of which the first alone writes.
+_RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
+# Set for the processes that a run starts itself.
+_STARTED = "MASTER_PORT"
 # What Linux calls the instructions for bfloat16 products; without them bfloat16 is emulated, ten
 # times as slow as float32.
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
@@ -36,12 +41,27 @@ def fastest_precision(accelerator: str) -> str:
     return "bf16-mixed" if fast else "32-true"
 
 
-def check_precision_variable() -> None:
+def check_environment() -> None:
     """Check what the environment chooses.
 
     Raises:
-        ConfigError: if it is no precision of training.
+        ConfigError: for a precision that is none of training; for settings of Lightning's Trainer,
+            which the folder of a run would not record; for one of several processes, as of srun.
     """
+    for name in sorted(os.environ):
+        if name.startswith(_TRAINER_VARIABLES):
+            key = f"trainer.{name.removeprefix(_TRAINER_VARIABLES).lower()}"
+            raise ConfigError(
+                f"{name}={os.environ[name]} in the environment: the run folder would not record it; "
+                f"unset it, and set {key}"
+            )
+    for name in _RANKS:
+        rank = os.environ.get(name, "0")
+        if rank != "0" and not (name == "LOCAL_RANK" and _STARTED in os.environ):
+            raise ConfigError(
+                f"{name}={rank} in the environment: a run starts its own processes; for several runs "
+                f"side by side begin each command with env -u {name}"
+            )
     chosen = os.environ.get(PRECISION_VARIABLE)
     if chosen and chosen not in TRAINING:
         raise ConfigError(

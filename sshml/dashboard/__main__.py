@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import wandb
 
-from sshml.errors import ConfigError
+from sshml.errors import ConfigError, fail
 
 # What W&B allows in the name of a project; those of users and teams have fewer.
 _NAME = re.compile(r"[^/\\#?%:\s][^/\\#?%:]{0,127}")
@@ -50,8 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _check_name(name, getattr(options, name))
         _make(options.entity, options.project, options.file)
     except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return fail(str(error))
     return 0
 
 

@@ -23,6 +23,11 @@ _TAKE_A_VALUE = {
 }  # fmt: skip
 # May take one.
 _INFO = {"--info", "-i"}
+# Settings of Hydra that have it write files, and the values with which it does not.
+_WRITES_FILES = {
+    "hydra.output_subdir": ("null",),
+    "hydra/job_logging": ("none", "disabled", "stdout"),
+}
 # What Hydra reads as the same text without quotes.
 _PLAIN = re.compile(r"[\w./-]*", re.ASCII)
 _QUOTED = re.compile(r"""(?s)'(.*)'|"(.*)\"""")
@@ -115,15 +120,23 @@ def check_paths(arguments: Sequence[str]) -> None:
             _check_path(key_of(argument), plain_path(argument))
 
 
-def check_removals(arguments: Sequence[str]) -> None:
-    """Check what the command line leaves out.
+def check_hydra_settings(arguments: Sequence[str]) -> None:
+    """Check what the command line changes of Hydra itself.
 
     Raises:
-        ConfigError: for settings of Hydra, which decide where a run writes.
+        ConfigError: for settings that are left out, which decide where a run writes, and for those by
+            which Hydra would write files of its own into the run's folder.
     """
     for argument in arguments:
+        key, _, value = argument.partition("=")
         if argument.startswith("~") and key_of(argument).split(".")[0] == "hydra":
             raise ConfigError(f"{argument}: Hydra's own settings cannot be left out; set them")
+        expected = _WRITES_FILES.get(key_of(key), (value,))
+        if value not in expected:
+            raise ConfigError(
+                f"{argument}: Hydra would write files of its own into the run's folder, which has "
+                f"all settings and results already; expected {key}={expected[0]}, or leave it out"
+            )
 
 
 def _check_path(key: str, path: str) -> None:

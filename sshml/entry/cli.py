@@ -15,13 +15,13 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from sshml.config.hardware import check_precision_variable, fastest_precision, jobs_at_once
+from sshml.config.hardware import check_environment, fastest_precision, jobs_at_once
 from sshml.config.programs import CONF_DIR, is_sweep
 from sshml.entry.arguments import (
     as_new_run,
     check_flags,
+    check_hydra_settings,
     check_paths,
-    check_removals,
     is_multirun,
     key_of,
     with_flags_first,
@@ -185,8 +185,8 @@ def run(main: Callable[..., object], name: str = "train") -> int:
         sys.argv[1:] = with_flags_first(sys.argv[1:])
         flags = check_flags(sys.argv[1:], name)
         check_paths(sys.argv[1:])
-        check_removals(sys.argv[1:])
-        check_precision_variable()
+        check_hydra_settings(sys.argv[1:])
+        check_environment()
         # Recorded overrides come first, and -m before them.
         arguments = with_flags_first(with_quoted_paths(with_recorded_overrides(sys.argv[1:])))
         sys.argv[1:] = with_sweep_folder(as_new_run(arguments, name))

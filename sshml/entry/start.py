@@ -4,6 +4,7 @@ Only the standard library is imported here at first, as in :mod:`sshml.signals`.
 """
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 
-from sshml.errors import how_to_install
+from sshml.errors import fail, how_to_install
 from sshml.signals import ENDING, signals
 
 # As a shell shows a program that nobody reads from any more.
@@ -54,7 +55,11 @@ def _checked(main: Callable[..., object], name: str) -> int:
         return _fail(problem)
     try:
         from sshml.entry.cli import run  # noqa: PLC0415  # may not be installed
-
+    except ModuleNotFoundError as error:
+        return _fail(how_to_install(error))
+    except ImportError as error:  # as without the memory for a library
+        return _fail(f"{error.name}: {error}")
+    try:
         return run(main, name)
     except ModuleNotFoundError as error:
         return _fail(how_to_install(error))
@@ -75,10 +80,16 @@ def start_command(name: str) -> None:
 
 
 def _open_streams() -> None:
-    """A program whose output was closed (``>&-``) has none at all, which libraries do not expect."""
+    r"""A program whose output was closed (``>&-``) has none at all, which libraries do not expect.
+
+    In an encoding that lacks a character, such as that of a path, it is written as ``\xf6``.
+    """
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if stream is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115  # until the end
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _draw_into_files() -> None:
@@ -89,7 +100,11 @@ def _draw_into_files() -> None:
 def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if isinstance(error, ModuleNotFoundError):
         os._exit(_fail(how_to_install(error)))
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+    if isinstance(error, ImportError):  # as without the memory for a library
+        os._exit(_fail(f"{error.name}: {error}"))
+    if isinstance(error, OSError) and error.filename is not None:
+        os._exit(_fail(f"{error.filename}: {error.strerror}"))
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         os._exit(_fail(f"standard output: {error.strerror}"))
     sys.__excepthook__(kind, error, trace)
 
@@ -109,5 +124,6 @@ def _problem() -> str | None:
 
 def _fail(line: str) -> int:
     with suppress(OSError):
-        print(f"error: {line}", file=sys.stderr, flush=True)
+        fail(line)
+        sys.stderr.flush()
     return 2

@@ -48,7 +48,7 @@ from sshml.files.stored import (
     relocated,
 )
 from sshml.signals import work_begins
-from sshml.training.dry_run import check_run
+from sshml.training.checks.run import check_run
 from sshml.training.train import quieten_libraries
 
 # Where a run goes, who is told of it and what it draws do not change what it computes.
@@ -403,19 +403,24 @@ def only_sweep(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     work_begins()
     way_out = "the same command continues the sweep"
+    others = _children()  # such as MPI's, without which it ends this process
     with disk_errors(folder, lambda: way_out), _only_process(folder, "sweep"):
         try:
             yield
         except KeyboardInterrupt:
-            _end_children()
+            _end_jobs(_children() - others)
             mark_running(folder, "interrupted")
             print(f"interrupted; {way_out}", file=sys.stderr)
             raise
 
 
-def _end_children() -> None:
+def _children() -> set[psutil.Process]:
+    """Processes of this one; those of jobs, such as MPI's and W&B's, end with them."""
+    return set(psutil.Process().children(recursive="ray" in sys.modules))
+
+
+def _end_jobs(children: set[psutil.Process]) -> None:
     """Interrupt the processes of jobs, as Ctrl-C does, and kill those that do not end."""
-    children = psutil.Process().children(recursive=True)
     ray = sys.modules.get("ray")
     # Without its own processes Ray would take ten seconds to end.
     jobs = [child for child in children if not ray or _name_of(child).startswith("ray::")]

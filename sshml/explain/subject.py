@@ -130,12 +130,28 @@ class Subject:
     @torch.inference_mode()
     @float32()
     def logits(self, profiles: Tensor) -> Tensor:
-        """Answers of the network, shape (n, 2)."""
-        return torch.cat([self.network(part) for part in profiles.split(_BATCH)])  # type: ignore[no-untyped-call]
+        """Answers of the network, shape (n, 2).
+
+        Raises:
+            ConfigError: if they are not finite.
+        """
+        parts = [self.network(part) for part in profiles.split(_BATCH)]  # type: ignore[no-untyped-call]
+        return self._finite("its answers", torch.cat(parts))
 
     @torch.inference_mode()
     @float32()
     def features(self, profiles: Tensor) -> Tensor:
-        """What the linear head sees: features behind the global average pooling, shape (n, K)."""
+        """What the linear head sees: features behind the global average pooling, shape (n, K).
+
+        Raises:
+            ConfigError: if they are not finite.
+        """
         parts = [self.network.features(part) for part in profiles.split(_BATCH)]  # type: ignore[no-untyped-call, operator]
-        return torch.cat([part.mean(dim=(-2, -1)) for part in parts])
+        return self._finite("its features", torch.cat([part.mean(dim=(-2, -1)) for part in parts]))
+
+    def _finite(self, what: str, values: Tensor) -> Tensor:
+        if values.isfinite().all():
+            return values
+        raise ConfigError(
+            f"{self.checkpoint}: {what} are not finite; expected the network of a training that worked"
+        )

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from sshml import __version__
 from sshml.entry.command import Parser, results_errors
-from sshml.errors import ConfigError, shown
+from sshml.errors import ConfigError, fail, shown
 from sshml.files.stored import check_own
 from sshml.study.compare import comparison
 from sshml.study.runs import Skipped, read_runs
@@ -48,8 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             _study(options.folders, options.metric, options.out)
     except ConfigError as error:
-        print(f"error: {shown(error)}", file=sys.stderr)
-        return 2
+        return fail(str(error))
     return 0
 
 

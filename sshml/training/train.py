@@ -18,8 +18,8 @@ from sshml.files.run_folder import RunFolder, check_unused, is_resumed
 from sshml.files.stored import EPOCHS, check_own, read_epochs
 from sshml.tracking import MetricsFile, opened, pictured
 from sshml.training.callbacks import AtomicCheckpointIO, MapPanels, TestPredictions
+from sshml.training.checks.run import check_run
 from sshml.training.distributed import BatchNormSync, Termination, ending_processes
-from sshml.training.dry_run import check_run
 from sshml.training.endings import Divergence, StopReason, TimeLimit, stop_reason
 from sshml.training.module import PhaseClassifier
 from sshml.training.summary import draw_figures, log_results, print_summary

@@ -22,7 +22,7 @@ from sshml.files.run_folder import RunFolder, check_unused
 from sshml.thesis.maps import Shown
 from sshml.thesis.report import Results, check_report, write_report
 from sshml.tracking import check_loggers, opened, pictured, upload_command
-from sshml.training.dry_run import n_processes
+from sshml.training.checks.trainer import n_processes
 from sshml.training.train import quieten_libraries
 from sshml.transfer import figures
 from sshml.transfer.baselines import BASELINES, ONLY_METHOD

@@ -12,7 +12,7 @@ from sshml.config.limits import check_network
 from sshml.config.trust import trusted
 from sshml.errors import CheckpointError, ConfigError, printable, reason_of
 from sshml.files.checkpoint import network_state, read_checkpoint
-from sshml.training.dry_run import check_run, check_samples
+from sshml.training.checks.run import check_run, check_samples
 from sshml.transfer.checks import check_diagram, check_methods, check_resumed, empty_network
 from sshml.transfer.study import (
     Method,

@@ -27,6 +27,7 @@ from sshml.files.tables import csv_text
 
 _TOGETHER = "together"
 _FILES = ("ensemble.csv", "strangeness.csv", "uncertainty.png")
+_MOST_STRENGTHS = 20
 _STRANGENESS = ("network", "W", "against", "features", "entropy")
 
 
@@ -49,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if find_spec("sklearn") is None:
             raise ConfigError('scikit-learn: not installed; pip install -e ".[explain]"')
         grid = strengths(options.W)
+        if len(grid) > _MOST_STRENGTHS:
+            raise ConfigError(
+                f"--W={options.W}: {len(grid)} strengths; expected at most {_MOST_STRENGTHS}, which "
+                "the colours of its picture still tell apart"
+            )
         out, members, strange = _write(options, grid)
     except (CheckpointError, ConfigError, OSError) as error:
         return fail(str(error))

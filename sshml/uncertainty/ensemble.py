@@ -18,6 +18,8 @@ from sshml.training.metrics import PhaseMetrics
 from sshml.transfer.phase_diagram import exact_boundary
 
 LABEL: Label = "ratio"
+# Of features that are those of the mean chain, so that it has a logarithm.
+_LEAST_DISTANCE = 1e-6
 # Of a feature, as a part of that of all of them.
 _LEAST_SPREAD = 0.01
 
@@ -98,6 +100,9 @@ class FamiliarFeatures:
     Args:
         features: shape (n, K).
         labels: shape (n,).
+
+    Raises:
+        ValueError: if all features of a phase are the same, so that no distance can be measured.
     """
 
     def __init__(self, features: Tensor, labels: Tensor) -> None:
@@ -105,7 +110,10 @@ class FamiliarFeatures:
         self._means = torch.stack([values[labels == label].mean(dim=0) for label in (0, 1)])
         centred = values - self._means[labels]
         # To the same scale, for the shrinking; what hardly varies in training would be strange at once.
-        self._scale = centred.std(dim=0).clamp(min=_LEAST_SPREAD * float(centred.std()))
+        spread = float(centred.std())
+        if spread == 0:
+            raise ValueError("the features of all training chains of a phase are the same")
+        self._scale = centred.std(dim=0).clamp(min=_LEAST_SPREAD * spread)
         fitted = LedoitWolf(assume_centered=True).fit((centred / self._scale).numpy())
         self._precision = torch.from_numpy(fitted.precision_)
 
@@ -114,7 +122,7 @@ class FamiliarFeatures:
         """Those of the first training chains of a network.
 
         Raises:
-            ConfigError: if they are of one phase.
+            ConfigError: if they are of one phase, or the network does not tell them apart.
         """
         batch = subject.training_chains()
         if not 0 < int(batch[LABEL].sum()) < len(batch[LABEL]):
@@ -122,12 +130,19 @@ class FamiliarFeatures:
                 f"{subject.checkpoint}: trained on chains of one phase (data.ratio_range="
                 f"{subject.data['ratio_range']}); expected both"
             )
-        return cls(subject.features(batch["profile"]), batch[LABEL])
+        features = subject.features(batch["profile"])
+        try:
+            return cls(features, batch[LABEL])
+        except ValueError as error:
+            raise ConfigError(
+                f"{subject.checkpoint}: {error}; expected the network of a training that worked"
+            ) from error
 
     def distance(self, features: Tensor) -> Tensor:
         """Squared Mahalanobis distance to the nearer phase, shape (n,)."""
         apart = (features.double().unsqueeze(1) - self._means) / self._scale
-        return torch.einsum("ncj,jk,nck->nc", apart, self._precision, apart).amin(dim=1)
+        squared = torch.einsum("ncj,jk,nck->nc", apart, self._precision, apart)
+        return squared.amin(dim=1).clamp(min=_LEAST_DISTANCE)
 
 
 def scores(logits: Tensor, labels: Tensor) -> dict[str, float]:

@@ -156,7 +156,7 @@ def check_train(config: "DictConfig") -> None:
     """The part of train.py before any work."""
     from sshml.config.schema import plain_config
     from sshml.entry.cli import is_sweep, user_mistakes
-    from sshml.training.dry_run import check_run
+    from sshml.training.checks.run import check_run
     from sshml.training.train import quieten_libraries
 
     if is_sweep():

@@ -42,3 +42,8 @@ def test_without_a_place_for_its_cache_numba_compiles_and_one_warning_says_so(tm
     assert kept.stdout == done.stdout
     assert kept.stderr == ""
     assert list(tmp_path.glob("kept/*/*.nbi"))
+
+
+def test_debuggers_may_turn_numba_off() -> None:
+    """They set this for code of the user's own; the kernels run in no other way."""
+    assert run(ROOT, NUMBA_DISABLE_JIT="1").stdout == run(ROOT).stdout

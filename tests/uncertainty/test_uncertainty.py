@@ -1,10 +1,13 @@
 """python -m sshml.uncertainty as a user runs it."""
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import TINY, Command
+from torch import Tensor
 
 from sshml.uncertainty.__main__ import main
 
@@ -57,6 +60,7 @@ def test_mistakes_are_one_line(
         ([small, large], "trained with data.n_cells=10"),
         ([small, small], "is named twice"),
         ([small, small, "--W", "-1"], "--W=-1"),
+        ([small, small, "--W", "0:1:0.01"], "101 strengths; expected at most 20"),
     ):
         assert main([*arguments, "--out", str(out)]) == 2
         err = capfd.readouterr().err
@@ -64,3 +68,34 @@ def test_mistakes_are_one_line(
         assert line in err
         assert err.count("\n") == 1
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda weight: weight.zero_(), "the features of all training chains of a phase are the same"),
+        (lambda weight: weight.mul_(1e25), "its features are not finite"),
+    ],
+)
+def test_networks_that_learned_nothing_are_one_line(
+    run_train: Command, capfd: pytest.CaptureFixture[str], change: Callable[[Tensor], Tensor], line: str
+) -> None:
+    networks = [checkpoint(run_train, f"seed={k}") for k in range(2)]
+    for path in networks:
+        content = torch.load(path, weights_only=True)
+        for weight in content["state_dict"].values():
+            if weight.ndim == 4:
+                change(weight)
+        torch.save(content, path)
+    capfd.readouterr()
+    assert main([*networks, "--W", "0,1", "--chains", "10"]) == 2
+    (error,) = capfd.readouterr().err.splitlines()
+    assert error.startswith(f"error: {networks[0]}: {line}")
+
+
+def test_a_chain_that_looks_like_the_mean_of_those_known_is_drawn(run_train: Command) -> None:
+    # At this rate most channels are dead, and chains lie at the mean to the bit.
+    high = ("optimizer.lr=10", "trainer.max_epochs=2")
+    runs = [run_train(*TINY, *high, f"seed={k}").folder for k in range(2)]
+    networks = [str(run / "checkpoints/last.ckpt") for run in runs]
+    assert main([*networks, "--W", "0,0.5", "--chains", "10"]) == 0

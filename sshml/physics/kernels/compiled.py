@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from numba import njit
+from numba import config, njit
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -18,6 +18,8 @@ def compiled(**options: Any) -> Callable[[F], F]:
     """
 
     def decorate(function: F) -> F:
+        # The kernels work on registers and run in no other way; debuggers set NUMBA_DISABLE_JIT.
+        disabled, config.DISABLE_JIT = config.DISABLE_JIT, False
         try:
             kernel: F = njit(nogil=True, cache=True, **options)(function)
         except RuntimeError as error:
@@ -25,6 +27,8 @@ def compiled(**options: Any) -> Callable[[F], F]:
                 raise
             _warn_once()
             kernel = njit(nogil=True, **options)(function)
+        finally:
+            config.DISABLE_JIT = disabled
         return kernel
 
     return decorate

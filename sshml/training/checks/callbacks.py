@@ -1,0 +1,90 @@
+"""The callbacks of a run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pytorch_lightning.callbacks import BatchSizeFinder, Callback, LearningRateFinder, ModelCheckpoint
+
+from sshml.config.build import build
+from sshml.errors import ConfigError, named
+from sshml.training.checks.checkpoints import check_checkpoints, check_last
+from sshml.training.metrics import LOGGED
+
+# What a search for a learning rate tries at least, to say anything.
+_LEAST_RATES = 20
+
+
+def check_callbacks(nodes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Build the callbacks and throw them away.
+
+    Raises:
+        ConfigError: naming the first that cannot be built, or does not work with a run or another one.
+    """
+    check_last(nodes.get("last"))
+    states: dict[str, str] = {}
+    files: dict[tuple[object, object], str] = {}
+    for name, node in nodes.items():
+        callback = _checked_callback(name, node)
+        if isinstance(callback, ModelCheckpoint):
+            other = files.setdefault((callback.dirpath, callback.filename), name)
+            if other != name:
+                raise ConfigError(
+                    f"callbacks.{name}.filename={callback.filename}: is that of callbacks.{other} too; "
+                    "choose another one"
+                )
+        # Lightning keeps the states of callbacks by these, and they say what tells checkpoints apart.
+        other = states.setdefault(callback.state_key, name)
+        if other != name and isinstance(callback, ModelCheckpoint):
+            raise ConfigError(
+                f"callbacks.{name}: keeps the same checkpoints as callbacks.{other}; set another "
+                "monitor, or leave one out"
+            )
+
+
+def _check_finder(name: str, node: Mapping[str, Any]) -> None:
+    """Lightning's search divides by the first, and finds nothing in a range that does not rise."""
+    rates = {key: node.get(key, rate) for key, rate in (("min_lr", 1e-8), ("max_lr", 1.0))}
+    if not 0 < rates["min_lr"] < rates["max_lr"]:
+        raise ConfigError(
+            f"callbacks.{name}: expected 0 < min_lr < max_lr; got min_lr={rates['min_lr']}, "
+            f"max_lr={rates['max_lr']}"
+        )
+    if (steps := node.get("num_training_steps", 100)) < _LEAST_RATES:
+        raise ConfigError(
+            f"callbacks.{name}.num_training_steps={steps}: expected at least {_LEAST_RATES}; the first "
+            "ten do not count"
+        )
+
+
+def _checked_callback(name: str, node: Mapping[str, Any]) -> Callback:
+    with named(f"callbacks.{name}", node):
+        callback = build(node)
+    if not isinstance(callback, Callback):
+        raise ConfigError(
+            f"callbacks.{name}._target_={node['_target_']}: expected a class derived from "
+            "pytorch_lightning.Callback"
+        )
+    if isinstance(callback, BatchSizeFinder):
+        raise ConfigError(
+            f"callbacks.{name}._target_={node['_target_']}: the size of the batches decides what is "
+            "learnt, and is not changed during a run; set data.batch_size"
+        )
+    if isinstance(callback, ModelCheckpoint):
+        check_checkpoints(name, callback)
+    if isinstance(callback, LearningRateFinder):
+        _check_finder(name, node)
+    monitor = node.get("monitor")
+    if monitor is None:
+        return callback
+    known = (*LOGGED, "epoch") if isinstance(callback, ModelCheckpoint) else LOGGED
+    if monitor not in known:
+        raise ConfigError(
+            f"callbacks.{name}.monitor={monitor}: no such value; expected one of {', '.join(known)}"
+        )
+    mode = "max" if monitor.endswith(("accuracy", "tp", "tn", "epoch")) else "min"
+    if node.get("mode", mode) != mode:
+        raise ConfigError(
+            f"callbacks.{name}.mode={node['mode']}: would keep the worst {monitor}; "
+            f"expected callbacks.{name}.mode={mode}"
+        )
+    return callback

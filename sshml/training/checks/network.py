@@ -1,0 +1,75 @@
+"""The network of a run: whether it can be built, and train on the run's images."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from sshml.config.limits import check_network
+from sshml.errors import ConfigError, reason_of
+from sshml.networks import build_network
+
+
+def meta_network(node: Mapping[str, Any]) -> nn.Module:
+    """The network without memory or downloads.
+
+    Raises:
+        ConfigError: if it cannot be built, or maps and checkpoints cannot be made of it.
+    """
+    try:
+        with torch.device("meta"):
+            network = build_network(node, download=False)
+            state = network.state_dict()
+    except Exception as error:  # of a class of one's own, it may be any
+        raise ConfigError(f"model: {reason_of(error)}") from error
+    target = node["_target_"]
+    if not hasattr(network, "features") or not isinstance(getattr(network, "head", None), nn.Linear):
+        raise ConfigError(
+            f"model._target_={target}: expected a network with `features` and a linear "
+            "`head`; derive it from sshml.networks.GlobalAveragePoolingNetwork"
+        )
+    if other := [name for name, value in state.items() if not isinstance(value, torch.Tensor)]:
+        raise ConfigError(
+            f"model._target_={target}: its state has {other[0]}, which is no tensor; a checkpoint "
+            "keeps tensors only, register it as a buffer"
+        )
+    return network
+
+
+def check_forward(settings: Mapping[str, Any], network: nn.Module) -> None:
+    """Let a network on the meta device answer the smallest batch of its run.
+
+    Raises:
+        ConfigError: if it fails, takes too much memory, or gives no logits that can be trained.
+    """
+    data, target = settings["data"], settings["model"]["_target_"]
+    size = 2 * data["n_cells"]
+    # The smallest batch, the last of an epoch, is the one that a batch norm may refuse.
+    batch = data["n_train"] % data["batch_size"] or min(data["n_train"], data["batch_size"])
+    try:
+        images = torch.empty(batch, 1, size, size, device="meta")
+        logits = check_network(network, images, min(data["n_train"], data["batch_size"]))
+    except ConfigError:
+        raise
+    except Exception as error:  # likewise
+        if not target.startswith("sshml."):
+            raise ConfigError(
+                f"model._target_={target}: fails on {batch} image(s) of {size}x{size} "
+                f"({type(error).__name__}: {reason_of(error)})"
+            ) from error
+        raise ConfigError(
+            f"data.n_cells={data['n_cells']}: {target} cannot train on {batch} image(s) of "
+            f"{size}x{size} ({reason_of(error)}); choose a larger data.n_cells, or a "
+            "data.batch_size that leaves no single image over"
+        ) from error
+    if not isinstance(logits, torch.Tensor) or logits.shape != (batch, 2):
+        raise ConfigError(
+            f"model._target_={target}: expected logits of shape ({batch}, 2) for {batch} images, "
+            f"got {tuple(getattr(logits, 'shape', ()))}"
+        )
+    if not logits.requires_grad:
+        raise ConfigError(
+            f"model._target_={target}: its logits depend on no weight that can be trained; expected "
+            "parameters with requires_grad=True, and no detach() on the way"
+        )

@@ -1,0 +1,85 @@
+"""Whether a run can be resumed from a checkpoint."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from sshml.config.trust import trusted
+from sshml.errors import CheckpointError, ConfigError
+from sshml.files.checkpoint import network_state, read_checkpoint
+from sshml.files.run_folder import is_resumed
+from sshml.files.stored import EPOCHS, MANIFEST, read_epochs, run_folder_of
+from sshml.training.metrics import LOGGED
+from sshml.training.state import check_training_state
+
+
+def check_resumption(settings: Mapping[str, Any], network: nn.Module) -> None:
+    """Check that a run can be resumed from its ``ckpt_path``.
+
+    Args:
+        settings: of the run.
+        network: of the run, on the meta device.
+
+    Raises:
+        CheckpointError: if the checkpoint cannot be read, or is of another network.
+        ConfigError: if a setting is not the checkpoint's, or there is nothing left to do.
+    """
+    path = settings["ckpt_path"]
+    try:
+        checkpoint = read_checkpoint(path, trusted(settings))
+    except CheckpointError as error:
+        raise CheckpointError(f"ckpt_path={error}") from error
+    try:
+        network_state(network, checkpoint)
+    except CheckpointError as error:
+        lost = "" if run_folder_of(path) else f", which {MANIFEST} of its run recorded; it is not there"
+        raise CheckpointError(
+            f"ckpt_path={path}: does not fit the network ({error}); choose the model it was "
+            f"trained with{lost}"
+        ) from error
+    trained, wanted = checkpoint["hyper_parameters"]["data"]["n_cells"], settings["data"]["n_cells"]
+    if trained != wanted:
+        raise ConfigError(
+            f"data.n_cells={wanted}: expected {trained}, the size that ckpt_path={path} was "
+            f"trained at; leave it out, or set data.n_cells={trained}"
+        )
+    for group in ("optimizer", "scheduler"):
+        _check_unchanged(group, checkpoint["hyper_parameters"][group], settings[group])
+    try:
+        check_training_state(checkpoint, settings, network)
+    except CheckpointError as error:
+        raise CheckpointError(f"ckpt_path={path}: {error}") from error
+    if is_resumed(settings):
+        _check_rows(Path(settings["paths"]["run"]), checkpoint["epoch"])
+    epochs, done = settings["trainer"]["max_epochs"], checkpoint["epoch"] + 1
+    if 0 <= epochs < done + (not is_resumed(settings)):
+        raise ConfigError(
+            f"trainer.max_epochs={epochs}: ckpt_path={path} has done {done} epochs already; expected "
+            f"more, such as trainer.max_epochs={done + 10}"
+        )
+
+
+def _check_rows(folder: Path, epoch: int) -> None:
+    """A run that goes on has the values of its epochs, one of which may stay the best."""
+    rows = {int(row["epoch"]): row for row in read_epochs(folder)}
+    for number in range(min(rows), epoch + 1):
+        if missing := set(LOGGED) - rows.get(number, {}).keys():
+            raise ConfigError(
+                f"{folder / EPOCHS}: has no {min(missing)} of epoch {number}, which the checkpoint has "
+                "done; restore it"
+            )
+
+
+def _check_unchanged(
+    group: str, before: Mapping[str, Any] | None, now: Mapping[str, Any] | None
+) -> None:
+    """A checkpoint brings the state of its optimiser and scheduler, over any new settings."""
+    before, now = before or {}, now or {}
+    for name in [*before, *now]:
+        if before.get(name) != now.get(name):
+            raise ConfigError(
+                f"{group}.{name}={now.get(name)}: a resumed run keeps its {group}, which "
+                f"has {group}.{name}={before.get(name)}; set it to that, or start a new run"
+            )

@@ -1,0 +1,122 @@
+"""All parts of a run together."""
+
+import functools
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from sshml.config.build import build
+from sshml.config.hardware import TRAINING
+from sshml.config.limits import check_process_count, check_sizes
+from sshml.errors import ConfigError, named
+from sshml.files.stored import relocated
+from sshml.networks import build_network
+from sshml.physics import density_profiles, winding_number
+from sshml.tracking import check_loggers
+from sshml.training.checks.callbacks import check_callbacks
+from sshml.training.checks.checkpoints import RUN
+from sshml.training.checks.network import check_forward, meta_network
+from sshml.training.checks.resumption import check_resumption
+from sshml.training.checks.trainer import check_processes, check_schedule, check_steps, check_trainer
+
+# Augmentations are tried on chains of at most this size.
+_TRIED_CELLS = 122
+# What a run is built from, beside its data and loggers.
+_PARTS = ("model", "augmentation", "optimizer", "scheduler", "trainer", "callbacks", "channels_last")
+
+
+def check_run(settings: Mapping[str, Any]) -> None:
+    """Build every part of a run once and throw it away.
+
+    Args:
+        settings: from :func:`sshml.config.schema.plain_config`.
+
+    Raises:
+        ConfigError: naming the part that cannot be built, or does not fit the others.
+        CheckpointError: if ``ckpt_path`` is not there, is not ours or does not fit the network.
+    """
+    check_samples(settings["data"])
+    # Runs of a sweep often differ in their seed and folder only.
+    data = {key: settings["data"][key] for key in ("n_cells", "n_train", "batch_size")}
+    parts = {key: settings[key] for key in _PARTS}
+    placeless = relocated({"data": data, **parts}, settings["paths"]["run"], RUN)
+    _check_parts(json.dumps(placeless, sort_keys=True))
+    if settings["ckpt_path"] is not None:
+        check_resumption(settings, meta_network(settings["model"]))
+    check_processes(settings)
+    check_loggers(settings)
+
+
+def check_samples(data: Mapping[str, Any]) -> None:
+    """Build a data module, which makes no samples yet, and throw it away.
+
+    Raises:
+        ConfigError: for settings that do not fit each other, the memory or the processor.
+    """
+    check_sizes(data)
+    workers = data.get("num_workers", 0)
+    check_process_count(f"data.num_workers={workers}", workers)
+    with named("data", data):
+        build(data)
+
+
+@functools.cache
+def _check_parts(parts: str) -> None:
+    """Check, once, the parts of a run that are given as JSON."""
+    settings = json.loads(parts)
+    check_forward(settings, meta_network(settings["model"]))
+    if settings["model"].get("pretrained"):  # downloaded once, and kept by torch
+        with named("model", settings["model"]):
+            build_network(settings["model"])
+    _check_augmentation(settings["augmentation"], settings["data"]["n_cells"])
+    with named("optimizer", settings["optimizer"]):
+        # As those of a convolution, whose layout some cannot take.
+        layout = torch.channels_last if settings["channels_last"] else torch.contiguous_format
+        weight = nn.Parameter(torch.zeros(2, 2, 3, 3).to(memory_format=layout))
+        optimizer = build(settings["optimizer"], [weight])
+        optimizer.step(partial(_loss, weight))  # some find what they cannot do only now
+    if settings["scheduler"]:
+        check_schedule(settings["scheduler"])
+        with named("scheduler", settings["scheduler"]):
+            scheduler = build(settings["scheduler"], optimizer)
+            optimizer.step(partial(_loss, weight))
+            scheduler.step()  # some find a period of 0 only now
+            optimizer.step(partial(_loss, weight))
+    precision = settings["trainer"].get("precision", "32-true")
+    if precision not in TRAINING:
+        raise ConfigError(
+            f"trainer.precision={precision}: expected {', '.join(map(repr, TRAINING[:-1]))} or "
+            f"{TRAINING[-1]!r}, which keep the weights in float32, as tests and maps need them"
+        )
+    check_trainer(settings["trainer"], settings["data"])
+    if settings["scheduler"]:
+        check_steps(scheduler, settings["trainer"], settings["data"])
+    check_callbacks(settings["callbacks"])
+
+
+def _check_augmentation(nodes: Mapping[str, Mapping[str, Any]], n_cells: int) -> None:
+    """Try the augmentations on images of clean chains of both phases."""
+    if not nodes:
+        return
+    t1 = np.linspace(0.2, 1.8, 8)
+    bonds = np.ones((len(t1), min(n_cells, _TRIED_CELLS)))
+    images = torch.from_numpy(density_profiles(t1[:, None] * bonds, bonds)).unsqueeze(1)
+    labels = torch.from_numpy(winding_number(t1, 1.0))
+    for name, node in nodes.items():
+        with named(f"augmentation.{name}", node), torch.random.fork_rng(devices=()):
+            changed = build(node)(images, labels)
+            alike = isinstance(changed, torch.Tensor) and changed.shape == images.shape
+            if not alike or not changed.isfinite().all():
+                raise ValueError("it has to return images of the same shape with finite values")
+        images = changed
+
+
+def _loss(weight: nn.Parameter) -> torch.Tensor:
+    """A loss of one weight, with its gradient, as optimisers take them."""
+    weight.grad = torch.zeros_like(weight)
+    return (weight * 0).sum().detach()
