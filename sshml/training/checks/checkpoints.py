@@ -68,7 +68,8 @@ def check_checkpoints(name: str, callback: ModelCheckpoint) -> None:
     for setting in _WITHIN:
         if value := getattr(callback, setting, None) or getattr(callback, f"_{setting}", None):
             raise ConfigError(
-                f"{key}.{setting}={value}: a run keeps checkpoints at the end of epochs; set every_n_epochs"
+                f"{key}.{setting}={value}: a run keeps checkpoints at the end of epochs; set "
+                "every_n_epochs"
             )
     if callback.save_last:
         raise ConfigError(f"{key}.save_last={callback.save_last}: callbacks.last does so; leave it out")
