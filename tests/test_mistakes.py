@@ -127,7 +127,7 @@ OTHER_MISTAKES = {
         "callbacks.find.num_training_steps=0: expected at least 20"
     ],
     "augmentation=localised_states augmentation.localised_states.scatter=1e6": [
-        "augmentation.localised_states: it has to return images of the same shape with finite values",
+        "augmentation.localised_states: it has to return images of the same shape with finite float32",
         "augmentation.localised_states.scatter=1000000.0",
     ],
     "+augmentation.x._target_=sshml.augmentation.Augmentation": ["augmentation.x: it has to return"],

@@ -89,6 +89,50 @@ def test_a_signal_that_a_library_swallows_ends_the_run_all_the_same(tmp_path: Pa
     assert '"status": "interrupted"' in manifest.read_text()
 
 
+# Of no user's own: the lines of a program given by -c have no file.
+FAULTS = {
+    "train.py": """
+from sshml.entry import start
+start._checked = lambda *_: int("a fault")
+raise SystemExit(start.start(print, "train"))
+""",
+    "study": """
+from sshml.entry import start
+start.start_command("sshml.study")
+from sshml.study import __main__
+__main__._study = lambda *_: int("a fault")
+__main__.main(["."])
+""",
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_of_ours_is_one_line_and_a_file_to_report(tmp_path: Path, name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS[name]],
+        check=False, cwd=tmp_path, env=environment(ROOT, TMPDIR=str(tmp_path)),
+        capture_output=True, text=True,
+    )  # fmt: skip
+    (report,) = tmp_path.glob("sshml_*.txt")
+    what = "ValueError: invalid literal for int() with base 10: 'a fault'"
+    line = f"error: {what}; this is a fault of sshml, please report it with {report}\n"
+    assert (done.returncode, done.stderr) == (1, line)
+    assert report.read_text().startswith("Traceback")
+    assert what in report.read_text()
+
+
+def test_a_fault_in_code_of_ones_own_keeps_its_traceback(tmp_path: Path) -> None:
+    own = "+callbacks.own={_target_: failing.FailsIfEven, number: 2}"
+    done = subprocess.run(
+        [sys.executable, *COMMANDS["train.py"], own],
+        check=False, cwd=tmp_path, env=environment(ROOT, ROOT / "tests"),
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "failing.py" in done.stderr
+    assert done.stderr.endswith("RuntimeError: 2 is even\n")
+
+
 @pytest.mark.parametrize("name", ["train.py", "study"])
 def test_a_library_that_cannot_be_loaded_is_one_line(tmp_path: Path, name: str) -> None:
     reason = "libtorch.so: failed to map segment from shared object"

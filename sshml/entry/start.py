@@ -8,6 +8,9 @@ import io
 import os
 import signal
 import sys
+import sysconfig
+import tempfile
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -40,9 +43,14 @@ def start(main: Callable[..., object], name: str) -> int:
     except BrokenPipeError:
         status = _BROKEN_PIPE
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:  # of standard output; any other is a line by now
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = _fail(f"standard output: {error.strerror}")
+    except OSError as error:
+        if error.filename is not None or error.errno != errno.ENOSPC:
+            status = _unexpected(error)
+        else:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            status = _fail(f"standard output: {error.strerror}")
+    except Exception as error:
+        status = _unexpected(error)
     finally:
         for number in ENDING:  # nothing is left to interrupt but the exit
             signal.signal(number, signal.SIG_IGN)
@@ -106,7 +114,45 @@ def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType 
         os._exit(_fail(f"{error.filename}: {error.strerror}"))
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         os._exit(_fail(f"standard output: {error.strerror}"))
-    sys.__excepthook__(kind, error, trace)
+    if not isinstance(error, Exception):
+        sys.__excepthook__(kind, error, trace)
+        return
+    status = _unexpected(error)
+    with suppress(OSError):
+        sys.stdout.flush()
+    os._exit(status)
+
+
+def _unexpected(error: Exception) -> int:
+    """Report what no line is made for; returns exit status 1.
+
+    What comes from code of the user's own keeps its traceback, which shows its author what is wrong.
+    """
+    whole = "".join(traceback.format_exception(error))
+    if any(_is_of_the_user(frame.filename) for frame in traceback.extract_tb(error.__traceback__)):
+        with suppress(OSError):
+            sys.stderr.write(whole)
+        return 1
+    report = "the same command shows it again"
+    with suppress(OSError):
+        descriptor, path = tempfile.mkstemp(prefix="sshml_", suffix=".txt")
+        with os.fdopen(descriptor, "w", errors="backslashreplace") as file:
+            file.write(whole)
+        report = f"please report it with {path}"
+    _fail(f"{type(error).__name__}: {error}; this is a fault of sshml, {report}")
+    return 1
+
+
+def _is_of_the_user(file: str) -> bool:
+    """Whether code is neither of Python, nor of a library, nor of this package and its programs."""
+    from pathlib import Path  # noqa: PLC0415  # not needed where all is well
+
+    package = Path(__file__).resolve().parents[1]
+    programs = [package.parent / name for name in ("train.py", "transfer.py", "hydra_plugins")]
+    libraries = sysconfig.get_paths()
+    of_python = [libraries[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    places = [package, *programs, *of_python]
+    return not file.startswith("<") and not any(Path(file).is_relative_to(place) for place in places)
 
 
 def _problem() -> str | None:

@@ -79,6 +79,8 @@ def read_checkpoint(path: str | Path, trust: Sequence[str] = ()) -> dict[str, An
 
 def _read(path: str | Path, trust: Sequence[str]) -> tuple[dict[str, Any], nn.Module]:
     """A checkpoint whose parts are checked but for its data, and its network without values."""
+    if isinstance(trust, str):
+        raise TypeError(f"trust must be a list of names, such as [{trust!r}]; got {trust!r}")
     checkpoint = _loaded(Path(path))
     try:
         for tensor in _tensors(checkpoint):

@@ -17,7 +17,7 @@ from sshml.config.build import build
 from sshml.config.schema import dotted, with_defaults
 from sshml.config.trust import trusted
 from sshml.data.datamodule import SSHDataModule
-from sshml.errors import CheckpointError, DivergedError
+from sshml.errors import CheckpointError, ConfigError, DivergedError
 from sshml.files.checkpoint import load_classifier, read_checkpoint
 from sshml.files.run_folder import is_of_disk, write_atomically
 from sshml.files.stored import StoredError, read_manifest, read_settings, relocated
@@ -181,6 +181,11 @@ class Network:
         target = self.source.test_set(W)
         start = time.monotonic()
         network = method.transfer.adapt(self.network, self._training, target, self.source.seed)
+        if not isinstance(network, nn.Module):
+            raise ConfigError(
+                f"transfer: {type(method.transfer).__name__}.adapt returned {network!r}; expected the "
+                "network that is tested"
+            )
         seconds = time.monotonic() - start
         answers = ask(network, target.test_dataloader(), self.thresholds)
         if not answers.logits.isfinite().all():

@@ -94,6 +94,8 @@ def _features(
     """Principal components of the features, by t1/t2, by W and by the answer."""
     strengths = list(answers)
     features = torch.cat([answers[W].features[0] for W in strengths]).double().numpy()
+    if features.shape[1] == 1:  # of a network with one channel
+        features = np.pad(features, ((0, 0), (0, 1)))
     fitted = PCA(n_components=2).fit(features)
     points = fitted.transform(features)
     ratio = np.concatenate([answers[W].ratio for W in strengths])

@@ -109,10 +109,18 @@ def _check_augmentation(nodes: Mapping[str, Mapping[str, Any]], n_cells: int) ->
     labels = torch.from_numpy(winding_number(t1, 1.0))
     for name, node in nodes.items():
         with named(f"augmentation.{name}", node), torch.random.fork_rng(devices=()):
-            changed = build(node)(images, labels)
-            alike = isinstance(changed, torch.Tensor) and changed.shape == images.shape
-            if not alike or not changed.isfinite().all():
-                raise ValueError("it has to return images of the same shape with finite values")
+            augmentation: nn.Module = build(node)
+            state = augmentation.state_dict().keys()
+            changed = augmentation(images, labels)
+            alike = (
+                isinstance(changed, torch.Tensor)
+                and (changed.shape, changed.dtype) == (images.shape, images.dtype)
+                and changed.isfinite().all()
+            )
+            if not alike:
+                raise ValueError("it has to return images of the same shape with finite float32 values")
+            if augmentation.state_dict().keys() != state:
+                raise ValueError("it has to register its buffers when it is made, to be resumed")
         images = changed
 
 

@@ -32,6 +32,7 @@ _OURS = {
     "limit_val_batches",
     "logger",
     "max_steps",
+    "overfit_batches",
     "plugins",
     "sync_batchnorm",
     "use_distributed_sampler",
