@@ -151,7 +151,7 @@ def _is_of_the_user(file: str) -> bool:
     programs = [package.parent / name for name in ("train.py", "transfer.py", "hydra_plugins")]
     libraries = sysconfig.get_paths()
     of_python = [libraries[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    places = [package, *programs, *of_python]
+    places: list[Path | str] = [package, *programs, *of_python]
     return not file.startswith("<") and not any(Path(file).is_relative_to(place) for place in places)
 
 
