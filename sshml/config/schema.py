@@ -29,7 +29,7 @@ from pydantic import (
 )
 from pydantic.errors import PydanticSchemaGenerationError
 
-from sshml.config.build import TARGET
+from sshml.config.build import TARGET, build
 from sshml.config.moved import renamed
 from sshml.config.programs import of_other_program
 from sshml.data.grid import strength_grid
@@ -41,6 +41,7 @@ _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
 # What the targets of some groups have to be derived from.
 _BASES = {
     "data": "sshml.data.datamodule.SSHDataModule",
+    "data.hamiltonian": "sshml.physics.hamiltonians.Hamiltonian",
     "model": "torch.nn.Module",
     "optimizer": "torch.optim.Optimizer",
     "trainer": "pytorch_lightning.Trainer",
@@ -48,6 +49,7 @@ _BASES = {
 }
 # Likewise, of groups of several parts with names of their own.
 _BASES_OF_PARTS = {"augmentation": "sshml.augmentation.Augmentation"}
+_HAMILTONIAN = "sshml.physics.hamiltonians.SSH"
 # Arguments that the program itself passes, and a configuration therefore need not.
 _PASSED = {"optimizer": {"params"}, "scheduler": {"optimizer"}}
 
@@ -226,7 +228,11 @@ def with_defaults(settings: Any) -> Any:
     if isinstance(settings.get(TARGET), str):
         parameters = _signature("", settings[TARGET])[0].parameters.values()
         left_out = {p.name: p.default for p in parameters if p.default is not p.empty}
-    return {key: with_defaults(value) for key, value in {**left_out, **settings}.items()}
+    whole = {key: with_defaults(value) for key, value in {**left_out, **settings}.items()}
+    if "hamiltonian" in left_out:  # of versions that had none, an SSH chain
+        whole["hamiltonian"] = whole["hamiltonian"] or {TARGET: _HAMILTONIAN}
+        whole["disorder"] = whole["disorder"] or build(whole["hamiltonian"]).disorders[0]
+    return whole
 
 
 def _refuse_training_experiment() -> None:

@@ -22,6 +22,7 @@ PACKAGES = (
 # What the class of a node is derived from; * is a name that the configuration chooses.
 _KINDS = {
     "data": "sshml.data.datamodule.SSHDataModule",
+    "data.hamiltonian": "sshml.physics.hamiltonians.Hamiltonian",
     "augmentation.*": "sshml.augmentation.Augmentation",
     "model": "torch.nn.Module",
     "optimizer": "torch.optim.Optimizer",

@@ -15,7 +15,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, Sequent
 from sshml.data.ensemble import Ensemble, Label, RatioGrid, Realisations, Resample
 from sshml.data.streams import Split
 from sshml.data.strength import LARGEST, DisorderStrength
-from sshml.physics import Disorder, density_profiles
+from sshml.physics.hamiltonians import SSH, Hamiltonian
 
 
 class Batch(TypedDict):
@@ -57,14 +57,14 @@ class ProfileDataset(Dataset[Batch]):
         """The samples with these numbers as one batch; a DataLoader's way to ask for it."""
         chains = self.ensemble.chains(self.split, index)
         labels = {kind: torch.from_numpy(values) for kind, values in chains.labels.items()}
-        profiles = density_profiles(chains.intracell, chains.intercell)
+        profiles = self.ensemble.hamiltonian.density_profiles(chains.couplings)
         return Batch(
             profile=torch.from_numpy(profiles).unsqueeze(1),
             label=labels[self.label],
             ratio=labels["ratio"],
             sample=labels["sample"],
             thermodynamic=labels["thermodynamic"],
-            t1=torch.from_numpy(chains.t1).float(),
+            t1=torch.from_numpy(chains.ratio).float(),
             W=torch.from_numpy(chains.W).float(),
             index=torch.as_tensor(index),
         )
@@ -190,14 +190,23 @@ def _checked_range(limits: Sequence[float]) -> tuple[float, float]:
     return low, high
 
 
+def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
+    """A choice that depends on the Hamiltonian."""
+    if value not in known:
+        *others, last = map(repr, known)
+        expected = f"{', '.join(others)} or {last}" if others else last
+        raise ValueError(f"{name}={value}: expected {expected}")
+
+
 class SSHDataModule(pl.LightningDataModule):
-    """Training, validation and test sets of density profiles of SSH chains.
+    """Training, validation and test sets of density profiles of chains.
 
     Nothing is stored: every batch is computed when it is needed, so memory does not grow with the
     sizes. Sample i of a split has the same bits whatever the number of workers, the batch size and
     the order of access; see :class:`sshml.data.ensemble.Ensemble` for the arguments not listed here.
 
     Args:
+        hamiltonian: the family of chains; None for SSH chains.
         label: what a network is trained on; the thesis labels by ``ratio`` always.
         n_train: samples of the training set, an epoch.
         n_val: samples of the validation set.
@@ -209,9 +218,10 @@ class SSHDataModule(pl.LightningDataModule):
     def __init__(
         self,
         *,
+        hamiltonian: Hamiltonian | None = None,
         W: Annotated[float | str | Sequence[float], AfterValidator(_checked_strength)] = 0.0,
         n_cells: Annotated[int, Field(ge=2)] = 30,
-        disorder: Disorder = "thesis",
+        disorder: str | None = None,
         label: Label = "ratio",
         ratio_range: Annotated[
             Sequence[float], Field(min_length=2, max_length=2), AfterValidator(_checked_range)
@@ -231,12 +241,16 @@ class SSHDataModule(pl.LightningDataModule):
         seed: Annotated[int, Field(ge=0, lt=2**64)] = 0,
     ) -> None:
         super().__init__()
+        chain = hamiltonian or SSH()
+        _check_choice("disorder", disorder or chain.disorders[0], chain.disorders)
+        _check_choice("label", label, chain.label_kinds)
         whole, gap = list(ratio_range), list(ratio_gap or ())
         if gap and (gap[0] < whole[0] or gap[1] > whole[1] or gap == whole):
             raise ValueError(f"ratio_gap={gap} must be a part of ratio_range={whole}")
         self.ensemble = Ensemble(
             {Split.TRAIN: n_train, Split.VAL: n_val, Split.TEST: n_test},
             n_cells=n_cells,
+            hamiltonian=chain,
             W=W,
             disorder=disorder,
             ratio_range=(ratio_range[0], ratio_range[1]),

@@ -23,6 +23,8 @@ _MOST_VALUES = 1_000_000
 # Such as a kernel's size, or a class's name.
 _SETTINGS_WITHOUT_WEIGHTS = 100
 _MAX_DEPTH = 32
+# Of the data settings, those that name a class.
+_DATA_PARTS = {"hamiltonian"}
 _LONGEST_TEXT = 1_000
 
 
@@ -249,9 +251,12 @@ def _checked_data(
     node = checkpoint["hyper_parameters"]["data"]
     if node is None:
         raise ConfigError("has no data settings; the network alone is loaded by load_classifier")
-    if inner := [path for path, _ in targets(node) if path]:
-        raise ConfigError(f"data.{printable(inner[0])}: expected plain values; restore it")
+    nodes = dict(targets(node))
+    if inner := nodes.keys() - {"", *_DATA_PARTS}:
+        raise ConfigError(f"data.{printable(min(inner))}: expected plain values; restore it")
     check_class("data", node.get(TARGET), trust)
+    for part in _DATA_PARTS & nodes.keys():
+        check_class(f"data.{part}", nodes[part], trust)
     check_data(node)
     data: dict[str, Any] = with_defaults(node)
     check_sizes(data)

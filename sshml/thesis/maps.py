@@ -50,7 +50,7 @@ class Shown:
     def examples(self, W: float, ratios: tuple[float, ...]) -> list[Example]:
         """The test chains of a strength whose t1/t2 is nearest to given ones."""
         dataset = data_module({**self.data, "W": W}).dataset(Split.TEST)
-        t1 = dataset.ensemble.chains(Split.TEST, np.arange(len(dataset))).t1
+        t1 = dataset.ensemble.chains(Split.TEST, np.arange(len(dataset))).ratio
         batch = dataset.__getitems__([int(np.abs(t1 - ratio).argmin()) for ratio in ratios])
         maps = network_maps(self.network, batch["profile"])
         with torch.no_grad():
@@ -99,7 +99,7 @@ class Precision:
 def precision(shown: Shown) -> Precision:
     """Precision of the maps of topological clean test chains."""
     dataset = data_module({**shown.data, "W": 0.0}).dataset(Split.TEST)
-    t1 = dataset.ensemble.chains(Split.TEST, np.arange(len(dataset))).t1
+    t1 = dataset.ensemble.chains(Split.TEST, np.arange(len(dataset))).ratio
     topological = np.flatnonzero(t1 < 1)[:_MEASURED_ON]
     shares = [torch.empty(0, dtype=torch.float64)]
     region = torch.full((1, 1), torch.nan)

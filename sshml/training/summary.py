@@ -28,7 +28,7 @@ _RATIOS_SHOWN = (0.2, 0.6, 0.9, 0.98, 1.02, 1.1, 1.4, 1.8)
 def profiles_figure(datamodule: SSHDataModule) -> Figure:
     """Training samples whose t1/t2 is closest to a few values."""
     dataset = datamodule.dataset(Split.TRAIN)
-    t1 = dataset.ensemble.chains(Split.TRAIN, np.arange(len(dataset))).t1
+    t1 = dataset.ensemble.chains(Split.TRAIN, np.arange(len(dataset))).ratio
     nearest = [int(np.abs(t1 - ratio).argmin()) for ratio in _RATIOS_SHOWN]
     batch = dataset.__getitems__(sorted(set(nearest), key=nearest.index))
     return figures.sample_profiles(

@@ -30,7 +30,7 @@ def dataset(M: int, W: float) -> ProfileDataset:
 def dense_hamiltonians(M: int, W: float, n: int) -> np.ndarray:
     """Shape (n, 2M, 2M)."""
     chains = dataset(M, W).ensemble.chains(Split.TRAIN, range(n))
-    h = chiral_blocks(chains.intracell, chains.intercell)
+    h = chiral_blocks(*chains.couplings.values())
     zero = np.zeros_like(h)
     return np.block([[zero, h], [h.transpose(0, 2, 1), zero]])
 
@@ -80,7 +80,7 @@ def two_cores() -> list[dict[str, object]]:
     work["sha256"] = lambda _: [hashlib.sha256(block) for _ in range(20)]
     for M, n in {30: 512, 122: 32, 500: 16}.items():
         chains = dataset(M, 0.5).ensemble.chains(Split.TRAIN, range(n))
-        bonds = chains.intracell, chains.intercell[:, :-1].copy()
+        bonds = chains.couplings["intracell"], chains.couplings["intercell"][:, :-1].copy()
         images = [np.ones((n, 2 * M, 2 * M), np.float32) for _ in range(4)]
         work[f"M = {M}"] = lambda i, bonds=bonds, images=images: draw_profiles(*bonds, images[i], 1e-7)
     with ThreadPoolExecutor(2) as pool:

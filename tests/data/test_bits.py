@@ -42,7 +42,7 @@ def digest(settings: dict[str, object]) -> str:
         dataset = data.dataset(split)
         batch = dataset.__getitems__(range(0, len(dataset), 2 if split is Split.TRAIN else 1))
         chains = dataset.ensemble.chains(split, batch["index"].numpy())
-        _, by_lapack = solve_profiles(chains.intracell, chains.intercell)
+        _, by_lapack = solve_profiles(*chains.couplings.values())
         images = batch["profile"].numpy()[~by_lapack]
         labels = np.stack(
             [batch[kind].numpy() for kind in ("label", "ratio", "sample", "thermodynamic")]

@@ -50,7 +50,7 @@ def test_samples_are_the_same_bits_in_a_fresh_process_with_other_threads() -> No
         from sshml.physics import density_profiles
         ensemble = Ensemble({Split.TRAIN: 4}, n_cells=122, W=0.5, seed=11)
         chains = ensemble.chains(Split.TRAIN, range(4))
-        profiles = density_profiles(chains.intracell, chains.intercell)
+        profiles = density_profiles(*chains.couplings.values())
         print(hashlib.sha256(profiles.tobytes()).hexdigest())
     """)
     digests = {
@@ -73,7 +73,7 @@ def test_a_batch_carries_its_parameters() -> None:
     assert torch.equal(batch["ratio"], (batch["t1"] < 1).long())
     assert batch["W"].tolist() == [0, 2] * 4
     chains = data.ensemble.chains(Split.VAL, range(8))
-    expected = torch.from_numpy(density_profiles(chains.intracell, chains.intercell))
+    expected = torch.from_numpy(density_profiles(*chains.couplings.values()))
     assert torch.equal(batch["profile"][:, 0], expected)
 
 

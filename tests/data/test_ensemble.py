@@ -22,8 +22,10 @@ def everything(ensemble: Ensemble, split: Split) -> Chains:
 def test_a_sample_does_not_depend_on_the_order_of_access() -> None:
     whole = everything(make(), Split.TRAIN)
     some = make().chains(Split.TRAIN, [17, 3, 39])
-    for name in ("t1", "W", "intracell", "intercell"):
+    for name in ("ratio", "W"):
         assert_array_equal(getattr(some, name), getattr(whole, name)[[17, 3, 39]])
+    for name, bonds in whole.couplings.items():
+        assert_array_equal(some.couplings[name], bonds[[17, 3, 39]])
 
 
 @pytest.mark.parametrize("W", [0.0, 0.5])
@@ -32,14 +34,14 @@ def test_splits_never_share_a_sample(W: float) -> None:
     sizes = {Split.TRAIN: 10_000, Split.VAL: 4_000, Split.TEST: 6_000}
     for seed in range(3):
         ensemble = Ensemble(sizes, n_cells=2, W=W, seed=seed)
-        t1 = np.concatenate([everything(ensemble, split).t1 for split in Split])
+        t1 = np.concatenate([everything(ensemble, split).ratio for split in Split])
         assert len(np.unique(t1)) == len(t1)
         assert np.diff(np.sort(t1)).min() > 1e-12
 
 
 def test_seeds_and_splits_give_different_chains() -> None:
     chains = [everything(make(seed=s), split) for s in (0, 1) for split in Split]
-    bonds = np.concatenate([c.intracell for c in chains])
+    bonds = np.concatenate([c.couplings["intracell"] for c in chains])
     assert len(np.unique(bonds)) == bonds.size
 
 
@@ -63,7 +65,7 @@ def test_many_samples_have_the_numbers_of_numpys_generator(n: int, epoch: int) -
 
 
 def test_the_even_grid_is_even_shuffled_and_off_the_critical_point() -> None:
-    t1 = everything(make(), Split.TRAIN).t1
+    t1 = everything(make(), Split.TRAIN).ratio
     assert_allclose(np.diff(np.sort(t1)), 2 / len(t1), rtol=1e-9)
     assert t1.min() > 0
     assert t1.max() < 2
@@ -72,7 +74,7 @@ def test_the_even_grid_is_even_shuffled_and_off_the_critical_point() -> None:
 
 
 def test_uniform_ratios_stay_in_their_range() -> None:
-    t1 = everything(make(ratio_grid="uniform", ratio_range=(0.5, 0.7)), Split.TRAIN).t1
+    t1 = everything(make(ratio_grid="uniform", ratio_range=(0.5, 0.7)), Split.TRAIN).ratio
     assert t1.min() >= 0.5
     assert t1.max() < 0.7
     assert np.diff(np.sort(t1)).std() > 1e-4
@@ -81,10 +83,10 @@ def test_uniform_ratios_stay_in_their_range() -> None:
 def test_labels_of_each_kind() -> None:
     ensemble = Ensemble({Split.TRAIN: 2000}, n_cells=6, W=2.0, disorder="mondragon_shem")
     chains = everything(ensemble, Split.TRAIN)
-    assert_array_equal(chains.labels["ratio"], chains.t1 < 1)
-    assert_array_equal(chains.labels["sample"], sample_invariant(chains.intracell, chains.intercell))
+    assert_array_equal(chains.labels["ratio"], chains.ratio < 1)
+    assert_array_equal(chains.labels["sample"], sample_invariant(*chains.couplings.values()))
     assert_array_equal(
-        chains.labels["thermodynamic"], chains.t1 < critical_ratio(2.0, "mondragon_shem")
+        chains.labels["thermodynamic"], chains.ratio < critical_ratio(2.0, "mondragon_shem")
     )
     kinds = list(chains.labels.values())
     assert all((a != b).any() for i, a in enumerate(kinds) for b in kinds[:i])
@@ -93,24 +95,25 @@ def test_labels_of_each_kind() -> None:
 def test_frozen_disorder_is_one_realisation_for_all_splits() -> None:
     ensemble = make(realisations="frozen")
     noise = [
-        (chains.intracell / chains.t1[:, None], chains.intercell)
+        (chains.couplings["intracell"] / chains.ratio[:, None], chains.couplings["intercell"])
         for chains in (everything(ensemble, split) for split in Split)
     ]
     for intracell, intercell in noise:
         assert_allclose(intracell, np.broadcast_to(noise[0][0][0], intracell.shape))
         assert_array_equal(intercell, np.broadcast_to(noise[0][1][0], intercell.shape))
     assert not np.allclose(
-        noise[0][0][0], everything(make(realisations="frozen", seed=1), Split.TRAIN).intracell[0]
+        noise[0][0][0],
+        everything(make(realisations="frozen", seed=1), Split.TRAIN).couplings["intracell"][0],
     )
 
 
 def test_each_epoch_of_a_resampled_training_set_is_new() -> None:
     ensemble = make(resample="epoch")
     first, second = (ensemble.chains(Split.TRAIN, ensemble.order(epoch)) for epoch in (0, 1))
-    assert not np.isin(first.intracell, second.intracell).any()
-    assert not np.isin(first.t1, second.t1).any()
+    assert not np.isin(first.couplings["intracell"], second.couplings["intracell"]).any()
+    assert not np.isin(first.ratio, second.ratio).any()
     # Its first epoch is the fixed set.
-    assert_array_equal(np.sort(first.t1), np.sort(everything(make(), Split.TRAIN).t1))
+    assert_array_equal(np.sort(first.ratio), np.sort(everything(make(), Split.TRAIN).ratio))
 
 
 def test_every_epoch_visits_every_sample_once_in_another_order() -> None:
@@ -131,7 +134,7 @@ def test_ratios_of_a_gap_are_left_out_of_training_only():
     for grid in ("even", "uniform"):
         ensemble = Ensemble(sizes, n_cells=4, ratio_gap=(0.8, 1.2), ratio_grid=grid)
         for split in Split:
-            t1 = ensemble.chains(split, range(400)).t1
+            t1 = ensemble.chains(split, range(400)).ratio
             inside = ((t1 > 0.8) & (t1 < 1.2)).mean()
             assert inside == (0 if split is not Split.TEST else pytest.approx(0.2, abs=0.07))
             assert t1.min() < 0.02

@@ -1,0 +1,6 @@
+"""Families of chains whose phases a network learns. A new one is one file here and one YAML."""
+
+from sshml.physics.hamiltonians.base import Couplings, Hamiltonian, Labels
+from sshml.physics.hamiltonians.ssh import SSH
+
+__all__ = ["SSH", "Couplings", "Hamiltonian", "Labels"]

@@ -1,0 +1,59 @@
+"""The Su-Schrieffer-Heeger chain (PRL 42, 1698 (1979))."""
+
+from typing import cast
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from sshml.physics.hamiltonians.base import Couplings, Hamiltonian, Labels
+from sshml.physics.hoppings import DISORDER_CONVENTIONS, Disorder, Floats, disordered_hoppings
+from sshml.physics.profiles import Images, chiral_blocks, density_profiles
+from sshml.physics.topology import critical_ratio, lyapunov_exponent, sample_invariant, winding_number
+
+
+class SSH(Hamiltonian):
+    """Hoppings within the cells and between them, in units of the clean hopping between cells.
+
+    Example:
+        >>> chain = SSH()
+        >>> bonds = chain.couplings(np.array([0.5]), np.zeros(1), np.zeros((1, 8)), "thesis")
+        >>> bonds["intracell"].tolist(), chain.blocks(bonds).shape
+        ([[0.5, 0.5, 0.5, 0.5]], (1, 4, 4))
+    """
+
+    control = "t1/t2"
+    classes = ("trivial", "topological")
+    disorders = DISORDER_CONVENTIONS
+
+    def n_random(self, n_cells: int) -> int:
+        """One number for each hopping, the one that closes the ring included."""
+        return 2 * n_cells
+
+    def couplings(self, ratio: Floats, W: Floats, uniforms: Floats, disorder: str) -> Couplings:
+        """``intracell`` and ``intercell``; the last of the latter closes the ring."""
+        omega = uniforms.reshape(len(uniforms), 2, -1) - 0.5
+        intracell, intercell = disordered_hoppings(
+            ratio, W, omega[:, 0], omega[:, 1], disorder=cast("Disorder", disorder)
+        )
+        return {"intracell": intracell, "intercell": intercell}
+
+    def labels(self, ratio: Floats, W: Floats, couplings: Couplings, disorder: str) -> Labels:
+        """1 = topological."""
+        gamma = lyapunov_exponent(ratio, W, cast("Disorder", disorder))
+        return {
+            "ratio": winding_number(ratio, 1.0),
+            "sample": sample_invariant(couplings["intracell"], couplings["intercell"]),
+            "thermodynamic": (gamma > 0).astype(np.int64),
+        }
+
+    def critical_ratios(self, W: ArrayLike, disorder: str) -> Floats:
+        """One: topological below it, trivial above."""
+        return critical_ratio(W, cast("Disorder", disorder))[None]
+
+    def blocks(self, couplings: Couplings) -> Floats:
+        """Lower bidiagonal."""
+        return chiral_blocks(couplings["intracell"], couplings["intercell"])
+
+    def density_profiles(self, couplings: Couplings, dtype: DTypeLike = np.float32) -> Images:
+        """By the kernels for bidiagonal blocks."""
+        return density_profiles(couplings["intracell"], couplings["intercell"], dtype)
