@@ -29,7 +29,7 @@ class Example:
     Attributes:
         profile: shape (2M, 2M).
         maps: raw class activation maps, shape (2, h, w).
-        t1: in units of t2.
+        ratio: the Hamiltonian's control, such as t1/t2.
         W: disorder strength.
         label: 0 trivial, 1 topological.
         probability: of the topological phase, by the network.
@@ -37,7 +37,7 @@ class Example:
 
     profile: NDArray[np.float32]
     maps: NDArray[np.float32]
-    t1: float
+    ratio: float
     W: float
     label: int
     probability: float
@@ -281,7 +281,7 @@ def describe(axes: Axes, example: Example) -> None:
         f"true: {PHASES[example.label]}\n"
         f"predicted: {PHASES[example.prediction]}\n"
         f"p(topological) = {example.probability:.3f}\n"
-        f"$t_1/t_2$ = {example.t1:.3f}\n"
+        f"$t_1/t_2$ = {example.ratio:.3f}\n"
         f"W = {example.W:.3g}"
     )
     axes.annotate(

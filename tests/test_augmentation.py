@@ -37,9 +37,9 @@ def batch():
     "augmentation", [SiteReversal(1.0), ColumnPermutation(1.0), LocalisedStates(1.0), ZeroModes(1.0)]
 )
 def test_states_stay_normalised_chiral_states(augmentation, batch):
-    before = batch["profile"].clone()
-    after = augmentation(batch["profile"], batch["label"])
-    assert torch.equal(batch["profile"], before)
+    before = batch["input"].clone()
+    after = augmentation(batch["input"], batch["label"])
+    assert torch.equal(batch["input"], before)
     assert after.shape == before.shape
     assert after.dtype == before.dtype
     assert (after >= 0).all()
@@ -52,25 +52,25 @@ def test_states_stay_normalised_chiral_states(augmentation, batch):
 
 def test_a_reversed_chain_is_the_chain_itself(batch):
     # h of the clean chain from the other end is its transpose: sublattices change places.
-    after = SiteReversal(1.0)(batch["profile"], batch["label"])
-    torch.testing.assert_close(after, batch["profile"], atol=2e-5, rtol=0)
+    after = SiteReversal(1.0)(batch["input"], batch["label"])
+    torch.testing.assert_close(after, batch["input"], atol=2e-5, rtol=0)
 
 
 def test_a_permutation_keeps_every_state_and_the_place_of_the_mid_gap_pair(batch):
-    after = ColumnPermutation(1.0)(batch["profile"], batch["label"])
+    after = ColumnPermutation(1.0)(batch["input"], batch["label"])
     middle = slice(M - 1, M + 1)
-    assert torch.equal(after[..., middle], batch["profile"][..., middle])
+    assert torch.equal(after[..., middle], batch["input"][..., middle])
     for image in range(3):
-        columns = [set(map(tuple, p[image, 0].T.tolist())) for p in (after, batch["profile"])]
+        columns = [set(map(tuple, p[image, 0].T.tolist())) for p in (after, batch["input"])]
         assert columns[0] == columns[1]
 
 
 def test_localisation_is_no_cue_any_more(batch):
-    after = LocalisedStates(1.0)(batch["profile"], batch["label"])
+    after = LocalisedStates(1.0)(batch["input"], batch["label"])
     topological = batch["label"] == 1
     middle = slice(M - 1, M + 1)
-    assert torch.equal(after[topological][..., middle], batch["profile"][topological][..., middle])
-    changed = (after != batch["profile"]).any(dim=2)[:, 0]
+    assert torch.equal(after[topological][..., middle], batch["input"][topological][..., middle])
+    changed = (after != batch["input"]).any(dim=2)[:, 0]
     assert changed[~topological][:, middle].float().mean() > 0.5
 
     # The brightest pixel tells the phases of clean chains apart, but no longer these.
@@ -81,7 +81,7 @@ def test_localisation_is_no_cue_any_more(batch):
             float((~order[:k]).sum() + order[k:].sum()) / len(order) for k in range(len(order) + 1)
         )
 
-    assert best_accuracy(batch["profile"]) > 0.98
+    assert best_accuracy(batch["input"]) > 0.98
     assert best_accuracy(after) < 0.75
 
 
@@ -103,7 +103,7 @@ def test_shares_are_as_asked(batch):
         SiteReversal(0.3), ColumnPermutation(0.3), LocalisedStates(0.3), ZeroModes(0.3)
     ):  # fmt: skip
         # Not of chains that are symmetric, as clean ones are to reversal up to rounding.
-        images = torch.rand_like(batch["profile"])
+        images = torch.rand_like(batch["input"])
         images = images + images.flip(-1)
         after = augmentation(images, torch.zeros(len(images)))
         share = (after != images).any(dim=(1, 2, 3)).float().mean()
@@ -163,7 +163,7 @@ def test_pairs_as_they_are_drawn_are_close_to_exact_diagonalisation(n_cells):
 
 
 def test_zero_modes_fall_in_topological_chains_and_rise_in_trivial_ones(batch):
-    images, labels = batch["profile"], batch["label"]
+    images, labels = batch["input"], batch["label"]
     after = ZeroModes(1.0)(images, labels)
     assert torch.equal(after[..., : M - 1], images[..., : M - 1])
     cells = torch.arange(M, dtype=torch.float32)
@@ -181,8 +181,9 @@ def test_zero_modes_fall_in_topological_chains_and_rise_in_trivial_ones(batch):
 
 
 def test_zero_modes_of_even_steps_are_those_of_clean_chains(batch):
-    topological = (batch["label"] == 1) & (batch["t1"] < 0.6) & (batch["t1"] > 0.2)
-    ratio = batch["t1"][topological].float()
+    ratio = batch["parameters"]["ratio"]
+    topological = (batch["label"] == 1) & (ratio < 0.6) & (ratio > 0.2)
+    ratio = ratio[topological]
     pairs, _ = zero_modes(ratio.log().unsqueeze(1).expand(-1, M), torch.zeros(len(ratio), M - 1))
-    own = batch["profile"][topological, 0, :, M - 1]
+    own = batch["input"][topological, 0, :, M - 1]
     torch.testing.assert_close(pairs, own, atol=2e-3, rtol=0)

@@ -85,7 +85,7 @@ def test_two_processes_that_train_in_bfloat16_test_in_float32(tmp_path: Path) ->
     metrics = json.loads((tmp_path / "two" / "metrics.json").read_text())
     subject = Subject(str(tmp_path / "two" / "checkpoints" / "best.ckpt"), 23)
     batch = subject.test(0.5)
-    loss = cross_entropy(subject.logits(batch["profile"]), batch["label"])
+    loss = cross_entropy(subject.logits(batch["input"]), batch["label"])
     assert metrics["test/loss"] == pytest.approx(float(loss), rel=1e-5)
 
 

@@ -61,7 +61,7 @@ def test_every_program_tests_a_network_in_float32(
     assert f"┃ {training}" in re.sub(" +", " ", run.out)
     subject = Subject(str(checkpoint), 40)
     batch = subject.test(0.5)
-    loss = float(cross_entropy(subject.logits(batch["profile"]), batch["label"]))
+    loss = float(cross_entropy(subject.logits(batch["input"]), batch["label"]))
     study = run_transfer(f"checkpoint={checkpoint}", "data.W=0.5", "logger=csv")
     for found in (loss, networks(study)[0]["loss"]):
         assert found == pytest.approx(run.metrics["test/loss"], rel=1e-6)

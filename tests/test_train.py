@@ -16,7 +16,7 @@ from conftest import ROOT, TINY, Command
 from matplotlib.image import imread
 
 from sshml import load_classifier
-from sshml.data.datamodule import SSHDataModule
+from sshml.config.build import build
 from sshml.data.streams import Split
 
 FIGURES = {"learning_curves", "profiles", "confusion_matrix", "accuracy_by_ratio", "maps_test"}
@@ -48,10 +48,9 @@ def test_reported_accuracy_is_that_of_the_best_checkpoint(run_train: Command) ->
     done = run_train(*TINY, "trainer.max_epochs=2", "data.W=[0.5,3]", "data.label=sample")
     network = load_classifier(done.folder / "checkpoints" / "best.ckpt")
     settings = yaml.safe_load((done.folder / "config.yaml").read_text())["data"]
-    del settings["_target_"]
-    batch = SSHDataModule(**settings).dataset(Split.TEST).__getitems__(range(20))
+    batch = build(settings).dataset(Split.TEST).__getitems__(range(20))
     with torch.no_grad():
-        right = network(batch["profile"]).argmax(dim=1) == batch["sample"]
+        right = network(batch["input"]).argmax(dim=1) == batch["labels"]["sample"]
     assert done.metrics["test/accuracy"] == pytest.approx(right.float().mean().item())
 
 

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt
 from torch import Tensor
+from torch.utils._pytree import tree_map
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler
 
 from sshml.data.ensemble import Ensemble, Label, RatioGrid, Realisations, Resample
@@ -21,18 +22,15 @@ from sshml.physics.hamiltonians import SSH, Hamiltonian
 class Batch(TypedDict):
     """One batch of n samples.
 
-    ``profile`` float32 (n, 1, 2M, 2M); ``label`` int64 (n,), the kind that is trained on; ``ratio``,
-    ``sample``, ``thermodynamic`` int64 (n,), all kinds; ``t1``, ``W`` float32 (n,), in units of t2;
-    ``index`` int64 (n,), the sample's number in its split.
+    ``input`` float32 (n, 1, 2M, 2M); ``label`` int64 (n,), the kind that is trained on; ``labels``
+    int64 (n,) by kind; ``parameters`` float32 (n,) by name: ``ratio``, the Hamiltonian's control, and
+    ``W``; ``index`` int64 (n,), the sample's number in its split.
     """
 
-    profile: Tensor
+    input: Tensor
     label: Tensor
-    ratio: Tensor
-    sample: Tensor
-    thermodynamic: Tensor
-    t1: Tensor
-    W: Tensor
+    labels: dict[str, Tensor]
+    parameters: dict[str, Tensor]
     index: Tensor
 
 
@@ -58,21 +56,18 @@ class ProfileDataset(Dataset[Batch]):
         chains = self.ensemble.chains(self.split, index)
         labels = {kind: torch.from_numpy(values) for kind, values in chains.labels.items()}
         profiles = self.ensemble.hamiltonian.density_profiles(chains.couplings)
+        parameters = {"ratio": chains.ratio, "W": chains.W}
         return Batch(
-            profile=torch.from_numpy(profiles).unsqueeze(1),
+            input=torch.from_numpy(profiles).unsqueeze(1),
             label=labels[self.label],
-            ratio=labels["ratio"],
-            sample=labels["sample"],
-            thermodynamic=labels["thermodynamic"],
-            t1=torch.from_numpy(chains.ratio).float(),
-            W=torch.from_numpy(chains.W).float(),
+            labels=labels,
+            parameters={name: torch.from_numpy(of).float() for name, of in parameters.items()},
             index=torch.as_tensor(index),
         )
 
     def __getitem__(self, index: int) -> Batch:
         """Sample ``index`` without the batch dimension."""
-        batch: dict[str, Tensor] = dict(self.__getitems__([index]))  # type: ignore[arg-type]
-        return cast("Batch", {name: value[0] for name, value in batch.items()})
+        return cast("Batch", tree_map(lambda values: values[0], self.__getitems__([index])))
 
 
 class EpochSampler(Sampler[int]):

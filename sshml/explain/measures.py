@@ -64,12 +64,12 @@ def all_measures(subject: Subject, W: float, explanations: Mapping[str, Explanat
     rows = [*_accuracy(subject, W), *_counterfactuals(subject, W)]
     test = subject.test(W)
     # Curves and untrained networks cost many passes a chain.
-    few = torch.nonzero(test["ratio"] == 1)[:_FAITHFUL, 0]
+    few = torch.nonzero(test["labels"]["ratio"] == 1)[:_FAITHFUL, 0]
     for name, explanation in explanations.items():
-        maps = explanation(subject.network, test["profile"])
+        maps = explanation(subject.network, test["input"])
         of_explanation = [
             *_maps(test, maps),
-            *_faithfulness(subject, explanation, test["profile"][few], maps[few]),
+            *_faithfulness(subject, explanation, test["input"][few], maps[few]),
         ]
         rows += [{**row, "explanation": name} for row in of_explanation]
     own = {"group": subject.group, "checkpoint": subject.checkpoint, "W": W}
@@ -78,9 +78,9 @@ def all_measures(subject: Subject, W: float, explanations: Mapping[str, Explanat
 
 def _maps(test: Batch, maps: Tensor) -> Iterable[Row]:
     for phase, label in (("topological", 1), ("trivial", 0)):
-        of_phase = test["ratio"] == label
+        of_phase = test["labels"]["ratio"] == label
         for region, pixels in _REGIONS.items():
-            found = score(maps[of_phase], pixels(test["profile"][of_phase, 0]))
+            found = score(maps[of_phase], pixels(test["input"][of_phase, 0]))
             for name in _OF_REGION:
                 by_chance = found.chance_overlap if name == "overlap" else found.area
                 yield {
@@ -123,7 +123,7 @@ def _faithfulness(
 
 def _accuracy(subject: Subject, W: float) -> Iterable[Row]:
     test = subject.test(W)
-    right = subject.logits(test["profile"]).argmax(dim=1) == test["ratio"]
+    right = subject.logits(test["input"]).argmax(dim=1) == test["labels"]["ratio"]
     yield {"chains": "all", "measure": ACCURACY, **_share(int(right.sum()), len(right))}
 
 
@@ -168,7 +168,7 @@ def _counterfactuals(subject: Subject, W: float) -> Iterable[Row]:
 def _phases(subject: Subject, W: float) -> tuple[Tensor, Tensor]:
     """Profiles of the topological and of the trivial test chains."""
     test = subject.test(W)
-    return test["profile"][test["ratio"] == 1], test["profile"][test["ratio"] == 0]
+    return test["input"][test["labels"]["ratio"] == 1], test["input"][test["labels"]["ratio"] == 0]
 
 
 def _mean(values: Tensor) -> Row:

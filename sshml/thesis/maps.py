@@ -52,16 +52,16 @@ class Shown:
         dataset = data_module({**self.data, "W": W}).dataset(Split.TEST)
         t1 = dataset.ensemble.chains(Split.TEST, np.arange(len(dataset))).ratio
         batch = dataset.__getitems__([int(np.abs(t1 - ratio).argmin()) for ratio in ratios])
-        maps = network_maps(self.network, batch["profile"])
+        maps = network_maps(self.network, batch["input"])
         with torch.no_grad():
-            probability = self.network(batch["profile"]).softmax(dim=1)[:, 1]
+            probability = self.network(batch["input"]).softmax(dim=1)[:, 1]
         return [
             Example(
-                profile=batch["profile"][k, 0].numpy(),
+                profile=batch["input"][k, 0].numpy(),
                 maps=maps[k].numpy(),
-                t1=float(batch["t1"][k]),
+                ratio=float(batch["parameters"]["ratio"][k]),
                 W=W,
-                label=int(batch["ratio"][k]),
+                label=int(batch["labels"]["ratio"][k]),
                 probability=float(probability[k]),
             )
             for k in range(len(ratios))
@@ -106,7 +106,7 @@ def precision(shown: Shown) -> Precision:
     for part in np.array_split(topological, max(1, -(-len(topological) // 50))):
         if not len(part):
             break
-        maps = network_maps(shown.network, dataset.__getitems__(part.tolist())["profile"])[:, 1]
+        maps = network_maps(shown.network, dataset.__getitems__(part.tolist())["input"])[:, 1]
         region = edge_region(*maps.shape[1:])
         shares.append(positive_share(maps, region))
     share = torch.cat(shares)

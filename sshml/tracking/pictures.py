@@ -139,7 +139,7 @@ def one_line(error: Exception) -> str:
 def example_values(example: Example) -> tuple[Any, ...]:
     """What to say of a sample, in the columns of ``EXAMPLE_COLUMNS``."""
     return (
-        example.t1,
+        example.ratio,
         example.W,
         PHASES[example.label],
         PHASES[example.prediction],

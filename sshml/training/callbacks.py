@@ -44,8 +44,9 @@ class ExampleSet:
                 for i in of_kind.nonzero()[: self._per_kind - len(found), 0].tolist():
                     found.append(
                         {
-                            "profile": batch["profile"][i].cpu(),
-                            **{name: batch[name][i].item() for name in ("t1", "W", "label", "index")},
+                            "input": batch["input"][i].cpu(),
+                            **{name: batch[name][i].item() for name in ("label", "index")},
+                            **{name: of[i].item() for name, of in batch["parameters"].items()},
                             "probability": float(probability[i]),
                         }
                     )
@@ -60,13 +61,13 @@ class ExampleSet:
         self._found = {}
         if not kept:
             return []
-        profiles = torch.stack([sample["profile"] for sample in kept])
-        maps = network_maps(network, profiles)
+        inputs = torch.stack([sample["input"] for sample in kept])
+        maps = network_maps(network, inputs)
         return [
             Example(
-                profile=sample["profile"][0].numpy(),
+                profile=sample["input"][0].numpy(),
                 maps=activation.numpy(),
-                t1=sample["t1"],
+                ratio=sample["ratio"],
                 W=sample["W"],
                 label=sample["label"],
                 probability=sample["probability"],
@@ -191,7 +192,7 @@ class TestPredictions(Callback):
     """Keeps what a network said of each test sample, in their order.
 
     Attributes:
-        t1: in units of t2, shape (n,).
+        ratio: the Hamiltonian's control, shape (n,).
         labels: shape (n,).
         predictions: shape (n,).
     """
@@ -210,11 +211,16 @@ class TestPredictions(Callback):
         dataloader_idx: int = 0,  # noqa: ARG002
     ) -> None:
         """Keep a batch's answers."""
-        columns = (batch["index"], batch["t1"], batch["label"], outputs["logits"].argmax(dim=1))
+        columns = (
+            batch["index"],
+            batch["parameters"]["ratio"],
+            batch["label"],
+            outputs["logits"].argmax(dim=1),
+        )
         self._parts.append(np.stack([column.cpu().double().numpy() for column in columns]))
 
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Put the batches of all processes together."""
         answers = np.concatenate([part for own in gather_objects(self._parts) for part in own], axis=1)
-        _, self.t1, labels, predictions = answers[:, answers[0].argsort()]
+        _, self.ratio, labels, predictions = answers[:, answers[0].argsort()]
         self.labels, self.predictions = labels.astype(int), predictions.astype(int)

@@ -70,7 +70,7 @@ class PhaseClassifier(pl.LightningModule):
         return logits
 
     def _step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
-        logits = self(batch["profile"])
+        logits = self(batch["input"])
         loss = cross_entropy(logits, batch["label"])
         self.metrics[_key(stage)].update(logits.detach(), batch["label"])  # type: ignore[operator]
         return {"loss": loss, "logits": logits.detach()}
@@ -83,10 +83,10 @@ class PhaseClassifier(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:  # noqa: ARG002
         """One step of training; returns loss and logits."""
-        profiles = batch["profile"]
+        inputs = batch["input"]
         for change in self.augmentation:
-            profiles = change(profiles, batch["label"])
-        step = self._step({**batch, "profile": profiles}, "train")
+            inputs = change(inputs, batch["label"])
+        step = self._step({**batch, "input": inputs}, "train")
         size = torch.tensor(float(len(batch["label"])), device=self.device)
         # DDP takes the mean of the processes' gradients, in which larger shares are to weigh more.
         weight = size * self.trainer.world_size / sum_over_processes(size)

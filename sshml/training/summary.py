@@ -32,9 +32,9 @@ def profiles_figure(datamodule: SSHDataModule) -> Figure:
     nearest = [int(np.abs(t1 - ratio).argmin()) for ratio in _RATIOS_SHOWN]
     batch = dataset.__getitems__(sorted(set(nearest), key=nearest.index))
     return figures.sample_profiles(
-        batch["profile"][:, 0].numpy(),
-        batch["t1"].tolist(),
-        batch["W"].tolist(),
+        batch["input"][:, 0].numpy(),
+        batch["parameters"]["ratio"].tolist(),
+        batch["parameters"]["W"].tolist(),
         batch["label"].tolist(),
     )
 
@@ -72,7 +72,7 @@ def draw_figures(
         "learning_curves": figures.learning_curves(list(history.rows.values()), best_epoch),
         "confusion_matrix": figures.confusion_matrix(*counts),
         "accuracy_by_ratio": figures.accuracy_by_ratio(
-            predictions.t1,
+            predictions.ratio,
             predictions.labels,
             predictions.predictions,
             critical_line(settings["data"]),

@@ -66,7 +66,7 @@ def _check_enough(n_samples: int, data: Mapping[str, Any]) -> None:
 def _labelled(data: SSHDataModule, index: Sequence[int], device: torch.device) -> tuple[Tensor, Tensor]:
     """Profiles of a training split, shape (n, 1, 2M, 2M), and their labels, shape (n,)."""
     batch = data.dataset(Split.TRAIN).__getitems__(index)
-    profiles = batch["profile"].to(device, memory_format=torch.channels_last)
+    profiles = batch["input"].to(device, memory_format=torch.channels_last)
     return profiles, batch["label"].to(device)
 
 

@@ -72,7 +72,7 @@ def binned(answers: Answers, predictions: NDArray[np.int64], ratios: int) -> Row
     Returns:
         The row of the diagram; NaN in bins without a chain.
     """
-    bins = np.minimum(answers.t1 / HIGHEST_RATIO * ratios, ratios - 1).astype(int)
+    bins = np.minimum(answers.ratio / HIGHEST_RATIO * ratios, ratios - 1).astype(int)
     exact = answers.labels["sample"]
     with np.errstate(invalid="ignore"):
         counts = np.bincount(bins, minlength=ratios)

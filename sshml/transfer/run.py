@@ -206,14 +206,14 @@ def pick_examples(source: Source, W: float, answers: Answers, network: nn.Module
         for i in np.flatnonzero((ratio == label) & (answers.predictions == said))[:_EXAMPLES]
     ]
     batch = source.test_set(W).dataset(Split.TEST).__getitems__(index)
-    maps = network_maps(network, batch["profile"])
+    maps = network_maps(network, batch["input"])
     probability = answers.logits.softmax(dim=1)[index, 1]
     return [
         Example(
-            profile=batch["profile"][k, 0].numpy(),
+            profile=batch["input"][k, 0].numpy(),
             maps=maps[k].numpy(),
-            t1=float(batch["t1"][k]),
-            W=float(batch["W"][k]),
+            ratio=float(batch["parameters"]["ratio"][k]),
+            W=float(batch["parameters"]["W"][k]),
             label=int(ratio[i]),
             probability=float(probability[k]),
         )

@@ -38,14 +38,14 @@ class Answers:
     """What is known of n test chains.
 
     Attributes:
-        t1: in units of t2, shape (n,).
+        ratio: the Hamiltonian's control, shape (n,).
         labels: shape (n,) of each kind.
         logits: of the network, shape (n, 2).
         detectors: the number that each detector reads off, shape (n,).
         thresholds: above which a detector says "topological".
     """
 
-    t1: Floats
+    ratio: Floats
     labels: dict[Label, NDArray[np.int64]]
     logits: torch.Tensor
     detectors: dict[str, Floats]
@@ -83,21 +83,21 @@ def ask(
     """
     parts: dict[str, list[Any]] = {}
     for batch in batches:
-        profiles = batch["profile"]
+        profiles = batch["input"]
         images = profiles[:, 0].numpy()
-        answers: dict[str, Any] = {kind: batch[kind] for kind in LABELS}
+        answers: dict[str, Any] = {kind: batch["labels"][kind] for kind in LABELS}
         answers["logits"] = torch.zeros(len(profiles), 2)
         if network is not None:
             device = next(network.parameters()).device
             logits = network(profiles.to(device, memory_format=torch.channels_last))
             answers["logits"] = logits.float().cpu()
-        answers["t1"] = batch["t1"]
+        answers["control"] = batch["parameters"]["ratio"]
         answers |= {name: torch.from_numpy(detect(images)) for name, detect in DETECTORS.items()}
         for name, values in answers.items():
             parts.setdefault(name, []).append(values)
     whole = {name: torch.cat(values) for name, values in parts.items()}
     return Answers(
-        t1=whole["t1"].double().numpy(),
+        ratio=whole["control"].double().numpy(),
         labels={kind: whole[kind].numpy() for kind in LABELS},
         logits=whole["logits"],
         detectors={name: whole[name].numpy() for name in DETECTORS},

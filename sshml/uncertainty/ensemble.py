@@ -76,13 +76,13 @@ class Ensemble:
     def ask(self, W: float) -> Answers:
         """The answers of all members on the test chains of a strength."""
         test = self.subjects[0].test(W)
-        t1 = test["t1"].double().numpy()
+        ratio = test["parameters"]["ratio"].double().numpy()
         return Answers(
-            labels=test[LABEL],
-            distance=t1 - float(exact_boundary(np.array([W]), self.subjects[0].data["disorder"])[0]),
-            ratio=t1,
-            logits=torch.stack([subject.logits(test["profile"]) for subject in self.subjects]),
-            features=[subject.features(test["profile"]) for subject in self.subjects],
+            labels=test["labels"][LABEL],
+            distance=ratio - float(exact_boundary(np.array([W]), self.subjects[0].data["disorder"])[0]),
+            ratio=ratio,
+            logits=torch.stack([subject.logits(test["input"]) for subject in self.subjects]),
+            features=[subject.features(test["input"]) for subject in self.subjects],
         )
 
     def strangeness(self, answers: Answers) -> Tensor:
@@ -125,14 +125,14 @@ class FamiliarFeatures:
             ConfigError: if they are of one phase, or the network does not tell them apart.
         """
         batch = subject.training_chains()
-        if not 0 < int(batch[LABEL].sum()) < len(batch[LABEL]):
+        if not 0 < int(batch["labels"][LABEL].sum()) < len(batch["labels"][LABEL]):
             raise ConfigError(
                 f"{subject.checkpoint}: trained on chains of one phase (data.ratio_range="
                 f"{subject.data['ratio_range']}); expected both"
             )
-        features = subject.features(batch["profile"])
+        features = subject.features(batch["input"])
         try:
-            return cls(features, batch[LABEL])
+            return cls(features, batch["labels"][LABEL])
         except ValueError as error:
             raise ConfigError(
                 f"{subject.checkpoint}: {error}; expected the network of a training that worked"

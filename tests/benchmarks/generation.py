@@ -149,7 +149,7 @@ def scaling() -> dict[str, object]:
             seconds = median_seconds(
                 3,
                 stream=lambda n=n: [
-                    profiles.__getitems__(range(start, start + 100))["profile"].mean()
+                    profiles.__getitems__(range(start, start + 100))["input"].mean()
                     for start in range(0, n, 100)
                 ],
             )

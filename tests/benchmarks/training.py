@@ -122,12 +122,12 @@ def evaluation() -> dict[str, float]:
     settings = settings_of()
     network = build_network(settings["model"]).eval().to(memory_format=torch.channels_last)
     data = SSHDataModule(W=0.5, n_test=3_000)
-    images = next(iter(data.test_dataloader()))["profile"].to(memory_format=torch.channels_last)
+    images = next(iter(data.test_dataloader()))["input"].to(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def evaluate() -> None:
         for batch in data.test_dataloader():
-            network(batch["profile"])
+            network(batch["input"])
 
     with torch.no_grad():
         seconds = median_seconds(

@@ -43,11 +43,12 @@ def digest(settings: dict[str, object]) -> str:
         batch = dataset.__getitems__(range(0, len(dataset), 2 if split is Split.TRAIN else 1))
         chains = dataset.ensemble.chains(split, batch["index"].numpy())
         _, by_lapack = solve_profiles(*chains.couplings.values())
-        images = batch["profile"].numpy()[~by_lapack]
+        images = batch["input"].numpy()[~by_lapack]
         labels = np.stack(
-            [batch[kind].numpy() for kind in ("label", "ratio", "sample", "thermodynamic")]
+            [batch["label"], *(batch["labels"][kind] for kind in ("ratio", "sample", "thermodynamic"))]
         )
-        for values in (images, labels, batch["t1"].numpy(), batch["W"].numpy(), by_lapack):
+        ratio, W = (batch["parameters"][name].numpy() for name in ("ratio", "W"))
+        for values in (images, labels, ratio, W, by_lapack):
             found.update(np.ascontiguousarray(values).tobytes())
     return found.hexdigest()
 

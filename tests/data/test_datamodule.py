@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from torch.utils._pytree import tree_leaves
 from torch.utils.data import DataLoader
 
 from sshml.data.datamodule import Batch, SSHDataModule, _made_ahead
@@ -26,7 +27,7 @@ def hashes(loader: DataLoader[Batch]) -> dict[int, str]:
     found = {}
     for batch in loader:
         for i, index in enumerate(batch["index"].tolist()):
-            content = b"".join(batch[name][i].numpy().tobytes() for name in sorted(batch))
+            content = b"".join(values[i].numpy().tobytes() for values in tree_leaves(batch))
             found[index] = hashlib.sha256(content).hexdigest()
     return found
 
@@ -67,20 +68,20 @@ def test_samples_are_the_same_bits_in_a_fresh_process_with_other_threads() -> No
 def test_a_batch_carries_its_parameters() -> None:
     data = small(W=[0.0, 2.0], label="sample")
     batch = next(iter(data.val_dataloader()))
-    assert batch["profile"].shape == (8, 1, 60, 60)
-    assert batch["profile"].dtype == torch.float32
-    assert torch.equal(batch["label"], batch["sample"])
-    assert torch.equal(batch["ratio"], (batch["t1"] < 1).long())
-    assert batch["W"].tolist() == [0, 2] * 4
+    assert batch["input"].shape == (8, 1, 60, 60)
+    assert batch["input"].dtype == torch.float32
+    assert torch.equal(batch["label"], batch["labels"]["sample"])
+    assert torch.equal(batch["labels"]["ratio"], (batch["parameters"]["ratio"] < 1).long())
+    assert batch["parameters"]["W"].tolist() == [0, 2] * 4
     chains = data.ensemble.chains(Split.VAL, range(8))
     expected = torch.from_numpy(density_profiles(*chains.couplings.values()))
-    assert torch.equal(batch["profile"][:, 0], expected)
+    assert torch.equal(batch["input"][:, 0], expected)
 
 
 def test_one_sample_is_its_row_of_the_batch() -> None:
     dataset = small().dataset(Split.TEST)
     single, batch = dataset[3], dataset.__getitems__([1, 3])
-    assert all(torch.equal(single[name], batch[name][1]) for name in batch)
+    assert all(torch.equal(a, b[1]) for a, b in zip(*map(tree_leaves, (single, batch)), strict=True))
 
 
 def test_memory_at_the_thesis_sizes_is_bounded() -> None:
@@ -95,7 +96,7 @@ def test_memory_at_the_thesis_sizes_is_bounded() -> None:
         data = SSHDataModule(n_cells=122, W=0.5, resample="epoch")
         for loader in (data.train_dataloader(), data.val_dataloader()):
             for batch in itertools.islice(loader, 3):
-                assert batch["profile"].shape == fixed_batch.shape
+                assert batch["input"].shape == fixed_batch.shape
         print(peak() - before)
     """)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

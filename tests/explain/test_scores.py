@@ -19,13 +19,13 @@ M = 8
 @pytest.fixture(scope="module")
 def clean():
     data = SSHDataModule(n_cells=M, n_train=40, ratio_range=(0.1, 0.3))
-    return data.dataset(Split.TRAIN).__getitems__(range(40))["profile"]
+    return data.dataset(Split.TRAIN).__getitems__(range(40))["input"]
 
 
 @pytest.fixture(scope="module")
 def disordered():
     data = SSHDataModule(n_cells=M, n_train=40, W=1.5, ratio_range=(1.2, 2.0))
-    return data.dataset(Split.TRAIN).__getitems__(range(40))["profile"]
+    return data.dataset(Split.TRAIN).__getitems__(range(40))["input"]
 
 
 def test_the_edge_pair_of_short_localisation_lengths_lies_on_the_end_sites(clean):

@@ -111,7 +111,7 @@ def test_batch_norms_get_the_statistics_of_the_target():
              for part in ("running_mean", "running_var", "num_batches_tracked")}  # fmt: skip
     assert changed(before, after) == norms
     # Of the first layer they can be had without it.
-    seen = before.features[0](target.dataset(Split.TRAIN).__getitems__(range(60))["profile"])
+    seen = before.features[0](target.dataset(Split.TRAIN).__getitems__(range(60))["input"])
     statistics = after.features[1]
     torch.testing.assert_close(statistics.running_mean, seen.mean(dim=(0, 2, 3)))
     torch.testing.assert_close(statistics.running_var, seen.var(dim=(0, 2, 3)))
@@ -133,7 +133,7 @@ def separable(net, source, target):
     net = copy.deepcopy(net).train()
     features = []
     for module in (source, target):
-        profiles = module.dataset(Split.TEST).__getitems__(range(200))["profile"]
+        profiles = module.dataset(Split.TEST).__getitems__(range(200))["input"]
         with torch.no_grad():
             features.append(net.features(profiles).mean(dim=(2, 3)))
     x = torch.cat(features)

@@ -59,7 +59,7 @@ def test_answers_are_in_the_order_of_the_test_set():
 
     answers = ask(ReadsEnd(), data.test_dataloader())
     batch = next(iter(SSHDataModule(n_cells=4, W=0.5, n_test=30, batch_size=30).test_dataloader()))
-    np.testing.assert_array_equal(answers.logits[:, 1], batch["profile"][:, 0, 0, 4])
-    np.testing.assert_array_equal(answers.labels["sample"], batch["sample"])
-    np.testing.assert_allclose(answers.detectors["brightest_pixel"], batch["profile"].amax((1, 2, 3)))
+    np.testing.assert_array_equal(answers.logits[:, 1], batch["input"][:, 0, 0, 4])
+    np.testing.assert_array_equal(answers.labels["sample"], batch["labels"]["sample"])
+    np.testing.assert_allclose(answers.detectors["brightest_pixel"], batch["input"].amax((1, 2, 3)))
     assert set(answers.detectors) == {"brightest_pixel", "edge_weight", "sublattice_separation"}
