@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from sshml import intervals
 from sshml.physics import profile_maxima
+from sshml.physics.hamiltonians import Hamiltonian
 
-PHASES = ("trivial", "topological")
 # Profiles are shown saturated, as in the thesis (0.03 to 0.1); a network sees them as they are.
 _SATURATED_AT = 0.1
 _PROFILE_STYLE = {"cmap": "afmhot", "vmin": 0.0, "interpolation": "nearest"}
 # A picture has no more points than this a side; of a larger profile it shows the brightest in each.
 _POINTS = 130
+_COLOURS_OF_SHARES = ("tab:green", "tab:purple", "tab:orange", "tab:blue", "tab:brown", "tab:pink")
 _COLOURS = {"train": "tab:blue", "val": "tab:orange"}
 
 
@@ -28,11 +29,12 @@ class Example:
 
     Attributes:
         profile: shape (2M, 2M).
-        maps: raw class activation maps, shape (2, h, w).
+        maps: raw class activation maps, shape (C, h, w).
         ratio: the Hamiltonian's control, such as t1/t2.
         W: disorder strength.
-        label: 0 trivial, 1 topological.
-        probability: of the topological phase, by the network.
+        label: its class.
+        probabilities: of the C classes, by the network.
+        hamiltonian: of the chain, which names the classes.
     """
 
     profile: NDArray[np.float32]
@@ -40,12 +42,23 @@ class Example:
     ratio: float
     W: float
     label: int
-    probability: float
+    probabilities: Sequence[float]
+    hamiltonian: Hamiltonian
 
     @property
     def prediction(self) -> int:
-        """0 trivial, 1 topological."""
-        return int(self.probability > 0.5)
+        """The class with the highest probability."""
+        return int(np.argmax(self.probabilities))
+
+    @property
+    def true(self) -> str:
+        """Name of its class."""
+        return self.hamiltonian.classes[self.label]
+
+    @property
+    def predicted(self) -> str:
+        """Name of the predicted class."""
+        return self.hamiltonian.classes[self.prediction]
 
 
 def profile_axes(
@@ -74,15 +87,20 @@ def _brightest(image: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def sample_profiles(
-    profiles: NDArray[np.float32], t1: Sequence[float], W: Sequence[float], labels: Sequence[int]
+    profiles: NDArray[np.float32],
+    ratios: Sequence[float],
+    W: Sequence[float],
+    labels: Sequence[int],
+    hamiltonian: Hamiltonian,
 ) -> Figure:
     """Density profiles side by side.
 
     Args:
         profiles: shape (n, 2M, 2M).
-        t1: of each, in units of t2.
+        ratios: of each, the Hamiltonian's control.
         W: of each.
-        labels: of each, 0 or 1.
+        labels: of each.
+        hamiltonian: of the chains.
     """
     columns = min(4, len(profiles))
     rows = -(-len(profiles) // columns)
@@ -100,9 +118,11 @@ def sample_profiles(
     )
     for axes in grid.flat[len(profiles) :]:
         axes.remove()
-    for axes, profile, ratio, strength, label in zip(grid.flat, profiles, t1, W, labels, strict=False):
+    samples = zip(grid.flat, profiles, ratios, W, labels, strict=False)
+    for axes, profile, ratio, strength, label in samples:
         profile_axes(axes, profile)
-        axes.set_title(f"$t_1/t_2$ = {ratio:.2f}, W = {strength:.3g}\n{PHASES[label]}", fontsize=9)
+        title = f"{hamiltonian.symbol} = {ratio:.2f}, W = {strength:.3g}"
+        axes.set_title(f"{title}\n{hamiltonian.classes[label]}", fontsize=9)
     for axes in grid[:, 0]:
         axes.set_ylabel("site")
     for axes in grid[-1]:
@@ -146,53 +166,65 @@ def learning_curves(rows: Sequence[Mapping[str, float]], best_epoch: int) -> Fig
     return figure
 
 
-def confusion_matrix(tp: int, fp: int, tn: int, fn: int) -> Figure:
-    """Counts of the test set; positive = topological."""
-    counts = np.array([[tn, fp], [fn, tp]])
-    figure = Figure(figsize=(4.4, 3.8), layout="constrained")
+def confusion_matrix(counts: NDArray[np.integer], classes: Sequence[str]) -> Figure:
+    """Counts of the test set.
+
+    Args:
+        counts: shape (C, C), rows true classes, columns predicted ones.
+        classes: their names; of two the second is called positive.
+    """
+    n = len(classes)
+    signs = ("TN\n", "FP\n", "FN\n", "TP\n") if n == 2 else ("",) * n**2
+    figure = Figure(figsize=(2.4 + n, 1.8 + n), layout="constrained")
     axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100)
-    for (row, column), name in zip(np.ndindex(2, 2), ("TN", "FP", "FN", "TP"), strict=True):
+    for (row, column), sign in zip(np.ndindex(n, n), signs, strict=True):
         share = shares[row, column]
         axes.text(
             column,
             row,
-            f"{name}\n{counts[row, column]:,}\n{100 * share:.2f} %".replace(",", "\N{THIN SPACE}"),
+            f"{sign}{counts[row, column]:,}\n{100 * share:.2f} %".replace(",", "\N{THIN SPACE}"),
             ha="center",
             va="center",
             color="white" if share > 0.5 else "black",
         )
-    axes.set(xticks=[0, 1], yticks=[0, 1], xlabel="predicted", ylabel="true")
-    axes.set_xticklabels(PHASES)
-    axes.set_yticklabels(PHASES, rotation=90, va="center")
+    axes.set(xticks=range(n), yticks=range(n), xlabel="predicted", ylabel="true")
+    axes.set_xticklabels(classes)
+    axes.set_yticklabels(classes, rotation=90, va="center")
     figure.colorbar(image, label="share of the true phase (%)")
     return figure
 
 
 def accuracy_by_ratio(
-    t1: NDArray[np.floating],
+    ratios: NDArray[np.floating],
     labels: NDArray[np.integer],
     predictions: NDArray[np.integer],
-    critical: float | None,
+    critical: Sequence[float],
+    hamiltonian: Hamiltonian,
 ) -> Figure:
-    """Accuracy, and share called topological, against t1/t2.
+    """Accuracy, and the share called by each class but the first, against the control.
 
     Args:
-        t1: of each test sample, in units of t2, shape (n,).
-        labels: 0 or 1, shape (n,).
-        predictions: 0 or 1, shape (n,).
-        critical: (t1/t2)_c in the thermodynamic limit; None or NaN if there is not one.
+        ratios: of each test sample, shape (n,).
+        labels: shape (n,).
+        predictions: shape (n,).
+        critical: the ratios in the thermodynamic limit where the phase changes, as far as known.
+        hamiltonian: of the chains.
     """
-    n_bins = int(np.clip(len(t1) / 25, 1, 20))  # enough samples in each for a share to mean something
-    edges = np.linspace(t1.min(), t1.max(), n_bins + 1)
-    bins = np.clip(np.digitize(t1, edges) - 1, 0, n_bins - 1)
+    # Enough samples in each bin for a share to mean something.
+    n_bins = int(np.clip(len(ratios) / 25, 1, 20))
+    edges = np.linspace(ratios.min(), ratios.max(), n_bins + 1)
+    bins = np.clip(np.digitize(ratios, edges) - 1, 0, n_bins - 1)
     figure = Figure(figsize=(7, 3.8), layout="constrained")
     axes = figure.subplots()
-    for values, colour, title in (
-        (predictions == labels, "tab:green", "accuracy"),
-        (predictions == 1, "tab:purple", "share called topological"),
-    ):
+    shares = {"accuracy": predictions == labels}
+    shares |= {
+        f"share called {name}": predictions == number
+        for number, name in enumerate(hamiltonian.classes)
+        if number > 0
+    }
+    for (title, values), colour in zip(shares.items(), _COLOURS_OF_SHARES, strict=False):
         points = []
         for b in np.unique(bins):
             inside = values[bins == b]
@@ -202,17 +234,19 @@ def accuracy_by_ratio(
         x, y, low, high = np.transpose(points)
         axes.plot(x, y, "o-", ms=3, color=colour, label=title)
         axes.fill_between(x, low, high, color=colour, alpha=0.2, lw=0)
-    if critical is not None and np.isfinite(critical):
-        label = rf"$(t_1/t_2)_c$ = {critical:.4f}"
-        axes.axvline(critical, color="0.5", ls="--", label=label)
-    axes.set(xlabel="$t_1/t_2$", ylabel="share of the test samples in the bin (%)", ylim=(-4, 104))
+    for value in critical:
+        label = f"critical {hamiltonian.symbol} = {value:.4f}"
+        axes.axvline(value, color="0.5", ls="--", label=label)
+    axes.set(
+        xlabel=hamiltonian.symbol, ylabel="share of the test samples in the bin (%)", ylim=(-4, 104)
+    )
     axes.grid(alpha=0.3)
     axes.legend(title="bands: 95 % interval", fontsize=9)
     return figure
 
 
 def map_panel(examples: Sequence[Example], title: str) -> Figure:
-    """Profile, maxima and the raw maps of both classes, a row an example, right ones first.
+    """Profile, maxima and the raw maps of all classes, a row an example, right ones first.
 
     Args:
         examples: at least one.
@@ -220,14 +254,19 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
     """
     rows = sorted(examples, key=lambda e: (e.prediction != e.label, e.label))
     height = 1.75 * len(rows) + 1.2
-    figure = Figure(figsize=(10.5, height))
+    classes = examples[0].hamiltonian.classes
+    width = 5.1 + 2.7 * len(classes)
+    figure = Figure(figsize=(width, height))
     figure.suptitle(title, y=1 - 0.15 / height)
     # Fixed margins, in inches: a layout engine takes seconds for so many axes.
-    margins = {"left": 0.21, "right": 0.94, "bottom": 0.5 / height, "top": 1 - 0.7 / height}
-    layout = figure.add_gridspec(len(rows), 6, width_ratios=(1, 1, 0.35, 1, 0.35, 1), **margins)
-    columns = (0, 1, 3, 5)
+    margins = {"left": 2.2 / width, "right": 1 - 0.63 / width, "bottom": 0.5 / height}
+    ratios = (1, 1, *(0.35, 1) * len(classes))
+    layout = figure.add_gridspec(
+        len(rows), len(ratios), width_ratios=ratios, top=1 - 0.7 / height, **margins
+    )
+    columns = (0, *range(1, len(ratios), 2))
     grid = np.array([[figure.add_subplot(layout[r, c]) for c in columns] for r in range(len(rows))])
-    heads = ("density profile", "maxima of states", "map: trivial", "map: topological")
+    heads = ("density profile", "maxima of states", *(f"map: {name}" for name in classes))
     for axes, head in zip(grid[0], heads, strict=True):
         axes.set_title(head, fontsize=10)
     for row, example in zip(grid, rows, strict=True):
@@ -276,12 +315,14 @@ def _picture(image: NDArray[np.floating], style: Mapping[str, Any]) -> Figure:
 def describe(axes: Axes, example: Example) -> None:
     """Write beside the first picture of a row what it is and what the network says of it."""
     right = example.prediction == example.label
+    named = zip(example.hamiltonian.classes, example.probabilities, strict=True)
+    said = "".join(f"p({name}) = {p:.3f}\n" for name, p in list(named)[1:])
     text = (
         f"{'right' if right else 'WRONG'}\n"
-        f"true: {PHASES[example.label]}\n"
-        f"predicted: {PHASES[example.prediction]}\n"
-        f"p(topological) = {example.probability:.3f}\n"
-        f"$t_1/t_2$ = {example.ratio:.3f}\n"
+        f"true: {example.true}\n"
+        f"predicted: {example.predicted}\n"
+        f"{said}"
+        f"{example.hamiltonian.symbol} = {example.ratio:.3f}\n"
         f"W = {example.W:.3g}"
     )
     axes.annotate(

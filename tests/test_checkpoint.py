@@ -233,7 +233,6 @@ STATES = {
     "a loop without progress": set_at("loops", "fit_loop", "epoch_progress", value={}),
     "progress text": set_at("loops", "fit_loop", "epoch_progress", "current", "ready", value="x"),
     "progress negative": set_at("loops", "fit_loop", "epoch_progress", "current", "ready", value=-1),
-    "no optimizer": without("optimizer_states"),
     "optimizers none": set_at("optimizer_states", value=[]),
     "optimizer text": set_at("optimizer_states", value=["sgd"]),
     "optimizer without groups": set_at("optimizer_states", value=[{"state": {}, "param_groups": []}]),

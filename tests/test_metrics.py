@@ -2,7 +2,23 @@ import numpy as np
 import pytest
 import torch
 
-from sshml.training.metrics import NAMES, PhaseMetrics
+from sshml.training.metrics import PhaseMetrics, count_names, names
+
+
+def test_more_than_two_classes_against_their_definitions() -> None:
+    rng = np.random.default_rng(1)
+    logits, labels = rng.normal(size=(600, 3)), rng.integers(0, 3, 600)
+    labels[labels == 2] *= rng.random((labels == 2).sum()) < 0.5  # classes of different sizes
+    metrics = PhaseMetrics(3)
+    metrics.update(torch.tensor(logits), torch.tensor(labels))
+    values = {name: float(value) for name, value in metrics.compute().items()}
+    predicted = logits.argmax(axis=1)
+    counts = np.reshape([values[name] for name in count_names(3)], (3, 3))
+    expected = [[((labels == i) & (predicted == j)).sum() for j in range(3)] for i in range(3)]
+    np.testing.assert_array_equal(counts, expected)
+    assert values["accuracy"] == pytest.approx(np.trace(counts) / 600)
+    assert values["macro_accuracy"] == pytest.approx(np.mean(np.diag(counts) / counts.sum(axis=1)))
+    assert values.keys() == set(names(3))
 
 
 def test_loss_counts_accuracy_and_calibration_against_their_definitions() -> None:
@@ -30,4 +46,4 @@ def test_loss_counts_accuracy_and_calibration_against_their_definitions() -> Non
     right = logits[np.arange(500), labels]
     loss = (np.logaddexp(logits[:, 0], logits[:, 1]) - right).mean()
     assert values["loss"] == pytest.approx(loss, abs=1e-6)
-    assert values.keys() == set(NAMES)
+    assert values.keys() == set(names(2))

@@ -345,7 +345,10 @@ def test_a_network_that_was_trained_on_is_not_mixed_with_its_former_rows(
             ["callbacks.checkpoint.filename=x"],
             "callbacks.checkpoint.filename=x: a study tests the best",
         ),
-        (["callbacks.checkpoint.dirpath=stray"], "callbacks.checkpoint.dirpath=stray: a study tests"),
+        (
+            ["callbacks.checkpoint.dirpath=stray"],
+            "callbacks.checkpoint.dirpath=stray: is outside the run",
+        ),
         (["+callbacks.checkpoint.save_top_k=0"], "callbacks.checkpoint.save_top_k=0: a study tests"),
         (
             ["methods={a:{data:{W:[" + ",".join(f"{k / 100}" for k in range(60)) + "]}}}"],

@@ -6,8 +6,9 @@ from typing import Any
 from hydra.utils import get_object
 
 from sshml.config.trust import TARGET
+from sshml.physics.hamiltonians import Hamiltonian
 
-__all__ = ["TARGET", "build"]
+__all__ = ["TARGET", "build", "hamiltonian"]
 
 
 def build(node: Mapping[str, Any], *arguments: Any, **parts: Any) -> Any:
@@ -27,3 +28,9 @@ def build(node: Mapping[str, Any], *arguments: Any, **parts: Any) -> Any:
         if name != TARGET
     }
     return get_object(node[TARGET])(*arguments, **{**own, **parts})
+
+
+def hamiltonian(data: Mapping[str, Any]) -> Hamiltonian:
+    """The Hamiltonian of checked data settings."""
+    built: Hamiltonian = build(data["hamiltonian"])
+    return built

@@ -29,7 +29,7 @@ from pydantic import (
 )
 from pydantic.errors import PydanticSchemaGenerationError
 
-from sshml.config.build import TARGET, build
+from sshml.config.build import TARGET, build, hamiltonian
 from sshml.config.moved import renamed
 from sshml.config.programs import of_other_program
 from sshml.data.grid import strength_grid
@@ -171,7 +171,25 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
     # Defaults for what `~KEY` has removed.
     settings["data"] = with_defaults(settings["data"])
     settings["trainer"].setdefault("precision", "32-true")
+    _follow_classes(settings)
     return settings
+
+
+def _follow_classes(settings: dict[str, Any]) -> None:
+    """Let a network tell apart as many classes as the Hamiltonian has; two are a network's default."""
+    model, n_classes = settings["model"], len(hamiltonian(settings["data"]).classes)
+    given = model.get("n_classes", n_classes)
+    if given != n_classes:
+        raise ConfigError(
+            f"model.n_classes={given}: the Hamiltonian has {n_classes} classes; leave it out"
+        )
+    if n_classes != 2:
+        if "n_classes" not in _signature("model", model[TARGET])[0].parameters:
+            raise ConfigError(
+                f"model._target_={model[TARGET]}: takes no n_classes; expected a network for the "
+                f"{n_classes} classes of {settings['data']['hamiltonian'][TARGET]}"
+            )
+        model["n_classes"] = n_classes
 
 
 def _check_keys(path: str, value: Any) -> None:

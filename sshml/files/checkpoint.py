@@ -244,7 +244,7 @@ def _checked_data(
         ConfigError: if there are none, no data can be made by them, or the network takes no such.
     """
     # These import Lightning and Hydra, which a notebook that loads a network need not wait for.
-    from sshml.config.build import build  # noqa: PLC0415
+    from sshml.config.build import build, hamiltonian  # noqa: PLC0415
     from sshml.config.limits import check_sizes  # noqa: PLC0415
     from sshml.config.schema import check_data, with_defaults  # noqa: PLC0415
 
@@ -269,8 +269,11 @@ def _checked_data(
         raise ConfigError(
             f"damaged, its data and network do not fit ({printable(reason_of(error))}); restore it"
         ) from error
-    if shape != (2, 2) or not isinstance(getattr(network, "head", None), nn.Linear):
-        raise ConfigError(f"its network {type(network).__name__} is no classifier of two phases")
+    classes = hamiltonian(data).classes
+    if shape != (2, len(classes)) or not isinstance(getattr(network, "head", None), nn.Linear):
+        raise ConfigError(
+            f"its network {type(network).__name__} is no classifier of {', '.join(classes)}"
+        )
     return data
 
 

@@ -31,6 +31,10 @@ _PIXELS_AT_A_TIME = 2_000_000
 _TOLERANCE = {np.dtype(np.float32): 1e-7, np.dtype(np.float64): 1e-9}
 
 
+# As a part of the largest energy, what is 0 to rounding.
+_AT_ZERO = 1e-12
+
+
 class _OneBlasThread:
     """Context in which BLAS has one thread: how a product is split decides its last bits.
 
@@ -208,34 +212,71 @@ def solve_profiles(
             draw(start)
     # One at a time: with others in the call LAPACK might take other steps.
     for chain in np.flatnonzero(~drawn):
-        block = chiral_blocks(intra[chain : chain + 1], inter[chain : chain + 1])
-        images[chain] = profiles_of_blocks(block, pixel)[0]
+        with _one_blas_thread:
+            u, _, vt = np.linalg.svd(chiral_blocks(intra[chain : chain + 1], inter[chain : chain + 1]))
+        images[chain] = profiles_of_states(u, vt.swapaxes(1, 2), pixel)[0]
     return images, ~drawn
 
 
-def profiles_of_blocks(blocks: Floats, dtype: DTypeLike = np.float32) -> Images:
-    """Density profiles of chiral chains from the singular value decomposition of their blocks.
+def solve_blocks(blocks: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    """Spectra and states of chiral chains from the singular value decomposition of their blocks.
+
+    Where several states have energy 0 to rounding, as two edge states at one end have, they are those
+    of definite place, the outermost last; LAPACK would return any mixture of them.
 
     Args:
         blocks: h of H = [[0, h], [h.T, 0]], shape (n, M, M): rows A sites, columns B sites.
+
+    Returns:
+        Singular values s, largest first, shape (n, M); states u on A sites and v on B sites, shape (n,
+        M, M), columns in the same order. The energies are ±s, the states (u, ±v)/sqrt(2).
+
+    Raises:
+        ValueError: for numbers that are not real and finite, or other shapes.
+
+    Example:
+        >>> block = chiral_blocks([[0.5] * 4], [[1.0] * 4])
+        >>> s, u, v = solve_blocks(block)
+        >>> bool(np.allclose(u * s[:, None] @ v.swapaxes(1, 2), block))
+        True
+    """
+    h = np.asarray(real("blocks", blocks), dtype=np.float64)
+    if h.ndim != 3 or h.shape[1] != h.shape[2] or not h.shape[1]:
+        raise ValueError(f"blocks must have shape (n, M, M), got {h.shape}")
+    with _one_blas_thread:
+        u, s, vt = np.linalg.svd(h)
+    v = vt.swapaxes(1, 2)
+    at_zero = (s <= _AT_ZERO * s[:, :1]).sum(axis=1)
+    for chain in np.flatnonzero(at_zero > 1):
+        last = slice(h.shape[1] - at_zero[chain], None)
+        for states in (u, v):
+            states[chain, :, last] = _by_place(states[chain, :, last])
+    return s, u, v
+
+
+def _by_place(states: Floats) -> Floats:
+    """Degenerate states, shape (M, k), as those of definite place, from the middle outwards."""
+    cells = np.arange(len(states)) - (len(states) - 1) / 2
+    places, rotation = np.linalg.eigh(states.T * cells @ states)
+    return np.asarray(states @ rotation[:, np.abs(places).argsort()])
+
+
+def profiles_of_states(u: Floats, v: Floats, dtype: DTypeLike = np.float32) -> Images:
+    """Density profiles of chiral chains from their states.
+
+    Args:
+        u: on A sites, shape (n, M, M), columns from the largest energy to the smallest.
+        v: on B sites, likewise.
         dtype: of the images.
 
     Returns:
         As :func:`density_profiles`.
-
-    Example:
-        >>> bonds = [[0.5] * 4], [[1.0] * 4]
-        >>> profiles = profiles_of_blocks(chiral_blocks(*bonds))
-        >>> bool(np.allclose(profiles, density_profiles(*bonds), atol=1e-6))
-        True
     """
-    with _one_blas_thread:
-        u, _, vt = np.linalg.svd(blocks)
     n_chains, n_cells = len(u), u.shape[-1]
     images = np.empty((n_chains, 2 * n_cells, 2 * n_cells), dtype=dtype)
-    # Singular values come largest first, and the lowest energy is minus the largest.
+    # The lowest energy is minus the largest.
     images[:, 0::2, :n_cells] = u**2 / 2
-    images[:, 1::2, :n_cells] = vt.swapaxes(1, 2) ** 2 / 2
+    images[:, 1::2, :n_cells] = v**2 / 2
     images[:, :, n_cells:] = images[:, :, n_cells - 1 :: -1]
     return images
 

@@ -54,7 +54,7 @@ class Shown:
         batch = dataset.__getitems__([int(np.abs(t1 - ratio).argmin()) for ratio in ratios])
         maps = network_maps(self.network, batch["input"])
         with torch.no_grad():
-            probability = self.network(batch["input"]).softmax(dim=1)[:, 1]
+            probabilities = self.network(batch["input"]).softmax(dim=1)
         return [
             Example(
                 profile=batch["input"][k, 0].numpy(),
@@ -62,7 +62,8 @@ class Shown:
                 ratio=float(batch["parameters"]["ratio"][k]),
                 W=W,
                 label=int(batch["labels"]["ratio"][k]),
-                probability=float(probability[k]),
+                probabilities=probabilities[k].tolist(),
+                hamiltonian=dataset.ensemble.hamiltonian,
             )
             for k in range(len(ratios))
         ]

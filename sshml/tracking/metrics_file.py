@@ -1,5 +1,6 @@
 """The values of every epoch, in a file of the run folder."""
 
+import re
 import time
 from argparse import Namespace
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from sshml.files.run_folder import write_atomically
 from sshml.files.stored import read_epochs
 from sshml.files.tables import csv_text
 
-_COUNTS = ("/tp", "/fp", "/tn", "/fn")
+_COUNTS = re.compile(r".*/(tp|fp|tn|fn|count_\d+_\d+)")
 
 
 class MetricsFile(Logger):
@@ -71,7 +72,7 @@ class MetricsFile(Logger):
         """Sort values in; returns those that belong to an epoch."""
         epoch = int(metrics["epoch"])
         values = {
-            name: int(value) if name.endswith(_COUNTS) else float(value)
+            name: int(value) if _COUNTS.fullmatch(name) else float(value)
             for name, value in metrics.items()
             if name != "epoch"
         }

@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from sshml.figures import PHASES, Example
+from sshml.figures import Example
 from sshml.transfer.baselines import ONLY_METHOD
 
 JobType = Literal["train", "transfer"]
 P = ParamSpec("P")
 L = TypeVar("L", bound="PictureLogger")
 
-EXAMPLE_COLUMNS = ("t1/t2", "W", "true", "predicted", "right", "p(topological)")
 _SCORES = ("accuracy", "topological_share", "ceiling", "loss", "ece")
 
 
@@ -79,7 +78,11 @@ class PictureLogger(Logger):
 
     @abstractmethod
     def confusion(
-        self, labels: NDArray[np.integer], predictions: NDArray[np.integer], step: float
+        self,
+        labels: NDArray[np.integer],
+        predictions: NDArray[np.integer],
+        classes: Sequence[str],
+        step: float,
     ) -> None:
         """Show the confusion matrix of the test set as a chart of its own kind, if it has one."""
 
@@ -136,15 +139,22 @@ def one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
 
 
+def example_columns(example: Example) -> tuple[str, ...]:
+    """Names of what :func:`example_values` says of a sample."""
+    chain = example.hamiltonian
+    said = (f"p({name})" for name in chain.classes[1:])
+    return chain.control, "W", "true", "predicted", "right", *said
+
+
 def example_values(example: Example) -> tuple[Any, ...]:
-    """What to say of a sample, in the columns of ``EXAMPLE_COLUMNS``."""
+    """What to say of a sample, in the columns of :func:`example_columns`."""
     return (
         example.ratio,
         example.W,
-        PHASES[example.label],
-        PHASES[example.prediction],
+        example.true,
+        example.predicted,
         example.prediction == example.label,
-        example.probability,
+        *example.probabilities[1:],
     )
 
 

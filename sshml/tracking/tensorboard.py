@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from sshml.config.schema import dotted
 from sshml.errors import ConfigError
-from sshml.figures import PHASES, Example, map_picture, profile_picture
+from sshml.figures import Example, map_picture, profile_picture
 from sshml.files.provenance import git_revision
 from sshml.tracking.pictures import (
-    EXAMPLE_COLUMNS,
     JobType,
     PictureLogger,
+    example_columns,
     example_values,
     network_scores,
     shielded,
@@ -93,18 +93,23 @@ class TensorBoardLogger(PictureLogger):
         self._writer.add_figure(f"figures/{name}", figure, self._whole(step), close=False)
 
     def confusion(
-        self, labels: NDArray[np.integer], predictions: NDArray[np.integer], step: float
+        self,
+        labels: NDArray[np.integer],
+        predictions: NDArray[np.integer],
+        classes: Sequence[str],
+        step: float,
     ) -> None:
         """Nothing: TensorBoard has no chart of it, and its picture is among the figures."""
 
     @shielded
     def examples(self, examples: Sequence[Example], step: float) -> None:
         """Show a table of test samples, and the profile and the map of each."""
-        table = [EXAMPLE_COLUMNS, ["---"] * len(EXAMPLE_COLUMNS), *map(example_values, examples)]
+        columns = example_columns(examples[0])
+        table = [columns, ["---"] * len(columns), *map(example_values, examples)]
         text = "\n".join(f"| {' | '.join(map(str, row))} |" for row in table)
         self._writer.add_text("test/examples", text, self._whole(step))
         for number, example in enumerate(examples, start=1):
-            said = f"{PHASES[example.label]}_called_{PHASES[example.prediction]}"
+            said = f"{example.true}_called_{example.predicted}"
             pictures = [profile_picture(example), map_picture(example)]
             name = f"test/examples/{number}_{said}"
             self._writer.add_figure(name, pictures, self._whole(step), close=False)

@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from pydantic import Field
 
-from sshml.figures import PHASES, Example, map_picture, profile_picture
+from sshml.figures import Example, map_picture, profile_picture
 from sshml.files.provenance import git_revision
 from sshml.files.stored import MANIFEST
 from sshml.tracking.pictures import (
-    EXAMPLE_COLUMNS,
     JobType,
     PictureLogger,
+    example_columns,
     example_values,
     network_scores,
     one_line,
@@ -180,7 +180,11 @@ class WandbLogger(PictureLogger):
 
     @shielded
     def confusion(
-        self, labels: NDArray[np.integer], predictions: NDArray[np.integer], step: float
+        self,
+        labels: NDArray[np.integer],
+        predictions: NDArray[np.integer],
+        classes: Sequence[str],
+        step: float,
     ) -> None:
         """Show W&B's own chart of the confusion matrix of the test set."""
         import wandb  # noqa: PLC0415
@@ -188,7 +192,7 @@ class WandbLogger(PictureLogger):
         chart = wandb.plot.confusion_matrix(
             y_true=labels.tolist(),
             preds=predictions.tolist(),
-            class_names=list(PHASES),
+            class_names=list(classes),
             title="test",
         )
         self._log({"test/confusion": chart, self._axis: step})
@@ -198,7 +202,7 @@ class WandbLogger(PictureLogger):
         """Show a table of test samples with their profiles and maps."""
         import wandb  # noqa: PLC0415
 
-        table = wandb.Table([*EXAMPLE_COLUMNS, "profile", "map"])
+        table = wandb.Table([*example_columns(examples[0]), "profile", "map"])
         for example in examples:
             pictures = (wandb.Image(profile_picture(example)), wandb.Image(map_picture(example)))
             table.add_data(*example_values(example), *pictures)

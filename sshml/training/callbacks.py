@@ -1,6 +1,7 @@
 """Lightning callbacks: class activation maps, what the test saw."""
 
 import io
+from itertools import product
 from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,15 +18,16 @@ from sshml.cam import network_maps
 from sshml.data.datamodule import Batch
 from sshml.figures import Example, map_panel
 from sshml.files.run_folder import write_atomically
+from sshml.physics.hamiltonians import Hamiltonian
 from sshml.tracking import pictured
 from sshml.training.distributed import gather_objects
 
 
 class ExampleSet:
-    """Collects examples of every kind of answer: right and wrong, of both phases.
+    """Collects examples of every kind of answer: of each class those called by each.
 
     Args:
-        per_kind: how many of each of the four kinds.
+        per_kind: how many of each kind.
     """
 
     def __init__(self, per_kind: int) -> None:
@@ -34,24 +36,23 @@ class ExampleSet:
 
     def add(self, batch: Batch, logits: Tensor) -> None:
         """Keep what is still wanted of a batch."""
-        probability = logits.float().softmax(dim=1)[:, 1].cpu()
-        labels = batch["label"].cpu()
-        predictions = (probability > 0.5).long()
-        for label in (0, 1):
-            for prediction in (0, 1):
-                found = self._found.setdefault((label, prediction), [])
-                of_kind = (labels == label) & (predictions == prediction)
-                for i in of_kind.nonzero()[: self._per_kind - len(found), 0].tolist():
-                    found.append(
-                        {
-                            "input": batch["input"][i].cpu(),
-                            **{name: batch[name][i].item() for name in ("label", "index")},
-                            **{name: of[i].item() for name, of in batch["parameters"].items()},
-                            "probability": float(probability[i]),
-                        }
-                    )
+        probabilities = logits.float().softmax(dim=1).cpu()
+        labels, predictions = batch["label"].cpu(), probabilities.argmax(dim=1)
+        classes = range(logits.shape[1])
+        for label, prediction in product(classes, classes):
+            found = self._found.setdefault((label, prediction), [])
+            of_kind = (labels == label) & (predictions == prediction)
+            for i in of_kind.nonzero()[: self._per_kind - len(found), 0].tolist():
+                found.append(
+                    {
+                        "input": batch["input"][i].cpu(),
+                        **{name: batch[name][i].item() for name in ("label", "index")},
+                        **{name: of[i].item() for name, of in batch["parameters"].items()},
+                        "probabilities": probabilities[i].tolist(),
+                    }
+                )
 
-    def explain(self, network: torch.nn.Module) -> list[Example]:
+    def explain(self, network: torch.nn.Module, hamiltonian: Hamiltonian) -> list[Example]:
         """The examples of all processes with the maps of a network; empties the set."""
         shares = gather_objects(self._found)
         kept = []
@@ -70,7 +71,8 @@ class ExampleSet:
                 ratio=sample["ratio"],
                 W=sample["W"],
                 label=sample["label"],
-                probability=sample["probability"],
+                probabilities=sample["probabilities"],
+                hamiltonian=hamiltonian,
             )
             for sample, activation in zip(kept, maps, strict=True)
         ]
@@ -119,11 +121,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class MapPanels(Callback):
-    """Draws profiles, their maxima and the maps of both classes, during validation and at test.
+    """Draws profiles, their maxima and the maps of all classes, during validation and at test.
 
     Args:
         every_n_epochs: draw after these many epochs, counted from 1, and at test.
-        examples: how many of each kind: right and wrong, of both phases.
+        examples: how many of each kind of answer, right and wrong.
     """
 
     def __init__(
@@ -177,7 +179,8 @@ class MapPanels(Callback):
     def _draw(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, name: str, title: str
     ) -> list[Example]:
-        examples = self._set.explain(pl_module.network)  # type: ignore[arg-type]
+        hamiltonian = trainer.datamodule.ensemble.hamiltonian  # type: ignore[attr-defined]
+        examples = self._set.explain(pl_module.network, hamiltonian)  # type: ignore[arg-type]
         if examples and trainer.is_global_zero:
             figure = map_panel(examples, f"Class activation maps, {title}")
             path = Path(trainer.default_root_dir, "figures", f"{name}.png")

@@ -11,9 +11,29 @@ from torchmetrics.classification import (
 )
 
 STAGES = ("train", "val", "test")
-NAMES = ("loss", "accuracy", "tp", "fp", "tn", "fn", "ece")
-#: What a callback can monitor during training.
-LOGGED = tuple(f"{stage}/{name}" for stage in STAGES[:2] for name in NAMES)
+# True and false, positive and negative; of true class 0 those called 0 and 1, then of class 1.
+_OF_TWO = ("tn", "fp", "fn", "tp")
+
+
+def count_names(n_classes: int) -> tuple[str, ...]:
+    """Names of the counts of a confusion matrix, row by row: ``count_1_2`` of class 1 called 2.
+
+    Those of two classes are ``tn``, ``fp``, ``fn`` and ``tp``, positive being class 1.
+    """
+    if n_classes == 2:
+        return _OF_TWO
+    return tuple(f"count_{true}_{said}" for true in range(n_classes) for said in range(n_classes))
+
+
+def names(n_classes: int) -> tuple[str, ...]:
+    """Names of what :class:`PhaseMetrics` measures."""
+    macro = ("macro_accuracy",) if n_classes > 2 else ()
+    return ("loss", "accuracy", *macro, *count_names(n_classes), "ece")
+
+
+def logged(n_classes: int) -> tuple[str, ...]:
+    """What a callback can monitor during training."""
+    return tuple(f"{stage}/{name}" for stage in STAGES[:2] for name in names(n_classes))
 
 
 class CrossEntropy(Metric):
@@ -38,7 +58,7 @@ class CrossEntropy(Metric):
 
 
 class CalibrationError(MulticlassCalibrationError):
-    """torchmetrics' calibration error of logits (n, 2), which are never taken for probabilities.
+    """torchmetrics' calibration error of logits (n, C), which are never taken for probabilities.
 
     torchmetrics takes a batch's logits for that if they happen to lie between 0 and 1.
     """
@@ -49,25 +69,31 @@ class CalibrationError(MulticlassCalibrationError):
 
 
 class PhaseMetrics(MetricCollection):
-    """Loss, accuracy, confusion counts and calibration of logits (n, 2) against labels (n,).
+    """Loss, accuracy, confusion counts and calibration of logits (n, C) against labels (n,).
 
-    ``loss``, the mean cross-entropy; ``accuracy``; ``tp``, ``fp``, ``tn``, ``fn`` (positive =
-    topological = 1); ``ece``, the expected calibration error of the predicted class in 15 bins (Guo et
-    al., arXiv:1706.04599).
+    ``loss``, the mean cross-entropy; ``accuracy``; ``macro_accuracy``, of more than two classes the
+    mean of the accuracies of each; the counts of :func:`count_names`; ``ece``, the expected calibration
+    error of the predicted class in 15 bins (Guo et al., arXiv:1706.04599).
+
+    Args:
+        n_classes: C.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, n_classes: int = 2) -> None:
+        self._n_classes = n_classes
         super().__init__(
             {
                 "loss": CrossEntropy(),
-                "accuracy": MulticlassAccuracy(num_classes=2, average="micro"),
-                "confusion": MulticlassConfusionMatrix(num_classes=2),
-                "ece": CalibrationError(num_classes=2, n_bins=15),
+                "accuracy": MulticlassAccuracy(num_classes=n_classes, average="micro"),
+                "macro_accuracy": MulticlassAccuracy(num_classes=n_classes, average="macro"),
+                "confusion": MulticlassConfusionMatrix(num_classes=n_classes),
+                "ece": CalibrationError(num_classes=n_classes, n_bins=15),
             }
         )
 
     def compute(self) -> dict[str, Tensor]:
         """The values of all batches since the last reset, scalars."""
         values: dict[str, Tensor] = super().compute()
-        (tn, fp), (fn, tp) = values.pop("confusion").float()
-        return {**values, "tp": tp, "fp": fp, "tn": tn, "fn": fn}
+        counts = values.pop("confusion").float().flatten()
+        values |= dict(zip(count_names(self._n_classes), counts, strict=True))
+        return {name: values[name] for name in names(self._n_classes)}

@@ -26,10 +26,11 @@ def _key(stage: str) -> str:
 
 
 class PhaseClassifier(pl.LightningModule):
-    """Trains a network by cross-entropy to tell trivial (0) from topological (1) profiles.
+    """Trains a network by cross-entropy to tell the phases apart.
 
-    Logs ``{train,val,test}/`` loss, accuracy, tp, fp, tn, fn and ece, once an epoch. All arguments
-    are plain values, so a checkpoint is plain data and loads with ``weights_only=True``.
+    Logs what :class:`sshml.training.metrics.PhaseMetrics` measures, as ``{train,val,test}/NAME``, once
+    an epoch. All arguments are plain values, so a checkpoint is plain data and loads with
+    ``weights_only=True``.
 
     Args:
         network: node of :func:`sshml.networks.build_network`.
@@ -57,15 +58,16 @@ class PhaseClassifier(pl.LightningModule):
         self.save_hyperparameters()
         layout = torch.channels_last if channels_last else torch.contiguous_format
         self.network = build_network(network).to(memory_format=layout)
+        n_classes: int = self.network.head.out_features  # type: ignore[assignment, union-attr]
         self.augmentation = nn.ModuleList(build(node) for node in (augmentation or {}).values())
-        self.metrics = nn.ModuleDict({_key(stage): PhaseMetrics() for stage in STAGES})
+        self.metrics = nn.ModuleDict({_key(stage): PhaseMetrics(n_classes) for stage in STAGES})
         self.lr: float | None = optimizer.get("lr")  # where Lightning's LearningRateFinder looks for it
         self._optimizer = optimizer
         self._scheduler = scheduler
         self._seed = seed
 
     def forward(self, profiles: Tensor) -> Tensor:
-        """Profiles (n, 1, 2M, 2M) to logits (n, 2)."""
+        """Inputs (n, 1, H, W) to logits (n, C)."""
         logits: Tensor = self.network(profiles)
         return logits
 

@@ -11,38 +11,42 @@ from rich.console import Console
 from rich.table import Table
 
 from sshml import figures
+from sshml.config.build import hamiltonian
 from sshml.config.programs import is_sweep
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
 from sshml.files.run_folder import RunFolder
 from sshml.networks.precision import EVALUATION
-from sshml.physics import critical_ratio
 from sshml.tracking import MetricsFile, pictured, upload_command
 from sshml.training.callbacks import TestPredictions
 from sshml.training.endings import StopReason
+from sshml.training.metrics import count_names
 
 # Far from the transition on both sides, and close to it, where profiles are hard to tell apart.
 _RATIOS_SHOWN = (0.2, 0.6, 0.9, 0.98, 1.02, 1.1, 1.4, 1.8)
 
 
 def profiles_figure(datamodule: SSHDataModule) -> Figure:
-    """Training samples whose t1/t2 is closest to a few values."""
+    """Training samples whose ratio is closest to a few values."""
     dataset = datamodule.dataset(Split.TRAIN)
-    t1 = dataset.ensemble.chains(Split.TRAIN, np.arange(len(dataset))).ratio
-    nearest = [int(np.abs(t1 - ratio).argmin()) for ratio in _RATIOS_SHOWN]
+    ratios = dataset.ensemble.chains(Split.TRAIN, np.arange(len(dataset))).ratio
+    nearest = [int(np.abs(ratios - ratio).argmin()) for ratio in _RATIOS_SHOWN]
     batch = dataset.__getitems__(sorted(set(nearest), key=nearest.index))
     return figures.sample_profiles(
         batch["input"][:, 0].numpy(),
         batch["parameters"]["ratio"].tolist(),
         batch["parameters"]["W"].tolist(),
         batch["label"].tolist(),
+        dataset.ensemble.hamiltonian,
     )
 
 
-def critical_line(data: Mapping[str, Any]) -> float | None:
-    """(t1/t2)_c of the data, if they have a single disorder strength."""
-    W = data["W"]
-    return float(critical_ratio(W, data["disorder"])) if isinstance(W, int | float) else None
+def critical_ratios(data: Mapping[str, Any]) -> list[float]:
+    """Where the phase of infinite chains changes, if the data have a single disorder strength."""
+    if not isinstance(data["W"], int | float):
+        return []
+    found = hamiltonian(data).critical_ratios(data["W"], data["disorder"])
+    return [float(ratio) for ratio in found if np.isfinite(ratio)]
 
 
 def draw_figures(
@@ -66,16 +70,19 @@ def draw_figures(
     Returns:
         The figures by name.
     """
-    counts = [int(history.test[f"test/{name}"]) for name in ("tp", "fp", "tn", "fn")]
+    chain = datamodule.ensemble.hamiltonian
+    n = len(chain.classes)
+    counts = np.reshape([int(history.test[f"test/{name}"]) for name in count_names(n)], (n, n))
     drawn = {
         "profiles": profiles_figure(datamodule),
         "learning_curves": figures.learning_curves(list(history.rows.values()), best_epoch),
-        "confusion_matrix": figures.confusion_matrix(*counts),
+        "confusion_matrix": figures.confusion_matrix(counts, chain.classes),
         "accuracy_by_ratio": figures.accuracy_by_ratio(
             predictions.ratio,
             predictions.labels,
             predictions.predictions,
-            critical_line(settings["data"]),
+            critical_ratios(settings["data"]),
+            chain,
         ),
     }
     run.figures.mkdir(exist_ok=True)
@@ -88,13 +95,14 @@ def log_results(
     loggers: Sequence[Logger],
     drawn: Mapping[str, Figure],
     predictions: TestPredictions,
+    classes: Sequence[str],
     epoch: int,
 ) -> None:
     """Send the figures and the confusion matrix to the loggers."""
     for logger in pictured(loggers):
         for name, figure in drawn.items():
             logger.figure(name, figure, epoch)
-        logger.confusion(predictions.labels, predictions.predictions, epoch)
+        logger.confusion(predictions.labels, predictions.predictions, classes, epoch)
 
 
 _STOPPED_BY = {
@@ -130,9 +138,12 @@ def print_summary(
     for name, form in (
         ("accuracy", "{:.2%}"),
         ("loss", "{:.4f}"),
+        ("macro_accuracy", "{:.2%}"),
         ("ece", "{:.4f}"),
         *((count, "{:.0f}") for count in ("tp", "fp", "tn", "fn")),
     ):
+        if f"val/{name}" not in metrics:  # of two classes, or of more
+            continue
         values = [form.format(metrics[f"{stage}/{name}"]) for stage in ("val", "test")]
         table.add_row(name, *values)
     console = Console()

@@ -157,7 +157,7 @@ def _train(settings: Mapping[str, Any], run: RunFolder) -> tuple[dict[str, float
             metrics = {**history.rows[epoch], **history.test}
             if trainer.is_global_zero and settings["figures"]:
                 drawn = draw_figures(run, settings, datamodule, history, predictions, epoch)
-                log_results(loggers, drawn, predictions, epoch)
+                log_results(loggers, drawn, predictions, datamodule.ensemble.hamiltonian.classes, epoch)
             run.write_metrics(metrics)  # last: a run that has them is whole
             if trainer.is_global_zero:
                 for logger in pictured(loggers):

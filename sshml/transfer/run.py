@@ -205,9 +205,10 @@ def pick_examples(source: Source, W: float, answers: Answers, network: nn.Module
         for said in (0, 1)
         for i in np.flatnonzero((ratio == label) & (answers.predictions == said))[:_EXAMPLES]
     ]
-    batch = source.test_set(W).dataset(Split.TEST).__getitems__(index)
+    dataset = source.test_set(W).dataset(Split.TEST)
+    batch = dataset.__getitems__(index)
     maps = network_maps(network, batch["input"])
-    probability = answers.logits.softmax(dim=1)[index, 1]
+    probabilities = answers.logits.softmax(dim=1)[index]
     return [
         Example(
             profile=batch["input"][k, 0].numpy(),
@@ -215,7 +216,8 @@ def pick_examples(source: Source, W: float, answers: Answers, network: nn.Module
             ratio=float(batch["parameters"]["ratio"][k]),
             W=float(batch["parameters"]["W"][k]),
             label=int(ratio[i]),
-            probability=float(probability[k]),
+            probabilities=probabilities[k].tolist(),
+            hamiltonian=dataset.ensemble.hamiltonian,
         )
         for k, i in enumerate(index)
     ]

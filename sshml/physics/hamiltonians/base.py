@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from sshml.physics.hoppings import Floats
-from sshml.physics.profiles import Images, profiles_of_blocks
+from sshml.physics.profiles import Images, profiles_of_states, solve_blocks
 
 #: Couplings of n chains by their names, each of shape (n, M).
 Couplings = Mapping[str, Floats]
@@ -30,6 +30,7 @@ class Hamiltonian(ABC):
 
     Attributes:
         control: what the ratio is, as ``t1/t2``.
+        symbol: the same as TeX.
         classes: names of the phases, in the order of their labels.
         disorders: how random numbers can act on the couplings; the first is the default.
         labels: the kinds of label there are: ``ratio`` (phase of the clean infinite chain), ``sample``
@@ -38,6 +39,7 @@ class Hamiltonian(ABC):
     """
 
     control: ClassVar[str]
+    symbol: ClassVar[str]
     classes: ClassVar[tuple[str, ...]]
     disorders: ClassVar[tuple[str, ...]]
     label_kinds: ClassVar[tuple[str, ...]] = ("ratio", "sample", "thermodynamic")
@@ -95,4 +97,5 @@ class Hamiltonian(ABC):
         Returns:
             Shape (n, 2M, 2M): rows sites, columns states by energy, in the chiral gauge.
         """
-        return profiles_of_blocks(self.blocks(couplings), dtype)
+        _, u, v = solve_blocks(self.blocks(couplings))
+        return profiles_of_states(u, v, dtype)

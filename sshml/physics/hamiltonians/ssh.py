@@ -22,6 +22,7 @@ class SSH(Hamiltonian):
     """
 
     control = "t1/t2"
+    symbol = "$t_1/t_2$"
     classes = ("trivial", "topological")
     disorders = DISORDER_CONVENTIONS
 

@@ -8,14 +8,18 @@ from pytorch_lightning.callbacks import BatchSizeFinder, Callback, LearningRateF
 from sshml.config.build import build
 from sshml.errors import ConfigError, named
 from sshml.training.checks.checkpoints import check_checkpoints, check_last
-from sshml.training.metrics import LOGGED
+from sshml.training.metrics import logged
 
 # What a search for a learning rate tries at least, to say anything.
 _LEAST_RATES = 20
 
 
-def check_callbacks(nodes: Mapping[str, Mapping[str, Any]]) -> None:
+def check_callbacks(nodes: Mapping[str, Mapping[str, Any]], n_classes: int) -> None:
     """Build the callbacks and throw them away.
+
+    Args:
+        nodes: by name.
+        n_classes: of the run, which decide what is measured.
 
     Raises:
         ConfigError: naming the first that cannot be built, or does not work with a run or another one.
@@ -24,7 +28,7 @@ def check_callbacks(nodes: Mapping[str, Mapping[str, Any]]) -> None:
     states: dict[str, str] = {}
     files: dict[tuple[object, object], str] = {}
     for name, node in nodes.items():
-        callback = _checked_callback(name, node)
+        callback = _checked_callback(name, node, n_classes)
         if isinstance(callback, ModelCheckpoint):
             other = files.setdefault((callback.dirpath, callback.filename), name)
             if other != name:
@@ -56,7 +60,8 @@ def _check_finder(name: str, node: Mapping[str, Any]) -> None:
         )
 
 
-def _checked_callback(name: str, node: Mapping[str, Any]) -> Callback:
+def _checked_callback(name: str, node: Mapping[str, Any], n_classes: int) -> Callback:
+    measured = logged(n_classes)
     with named(f"callbacks.{name}", node):
         callback = build(node)
     if not isinstance(callback, Callback):
@@ -70,13 +75,13 @@ def _checked_callback(name: str, node: Mapping[str, Any]) -> Callback:
             "learnt, and is not changed during a run; set data.batch_size"
         )
     if isinstance(callback, ModelCheckpoint):
-        check_checkpoints(name, callback)
+        check_checkpoints(name, callback, measured)
     if isinstance(callback, LearningRateFinder):
         _check_finder(name, node)
     monitor = node.get("monitor")
     if monitor is None:
         return callback
-    known = (*LOGGED, "epoch") if isinstance(callback, ModelCheckpoint) else LOGGED
+    known = (*measured, "epoch") if isinstance(callback, ModelCheckpoint) else measured
     if monitor not in known:
         raise ConfigError(
             f"callbacks.{name}.monitor={monitor}: no such value; expected one of {', '.join(known)}"

@@ -1,7 +1,7 @@
 """Where and when a run keeps checkpoints."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from sshml.errors import ConfigError, reason_of
-from sshml.training.metrics import LOGGED
 
 #: Stands for the run's folder in settings that are checked for all runs of their kind at once.
 RUN = "<run>"
@@ -46,12 +45,13 @@ def check_last(node: Mapping[str, Any] | None) -> None:
         )
 
 
-def check_checkpoints(name: str, callback: ModelCheckpoint) -> None:
+def check_checkpoints(name: str, callback: ModelCheckpoint, measured: Sequence[str]) -> None:
     """Check where, when and under which names a callback keeps checkpoints.
 
     Args:
         name: of the callback.
         callback: built from settings in which :data:`RUN` stands for the run's folder.
+        measured: names of the values that a run logs.
 
     Raises:
         ConfigError: if it would write outside the run's folder, within an epoch, over the last epoch's
@@ -73,13 +73,13 @@ def check_checkpoints(name: str, callback: ModelCheckpoint) -> None:
             )
     if callback.save_last:
         raise ConfigError(f"{key}.save_last={callback.save_last}: callbacks.last does so; leave it out")
-    _check_name(f"{key}.filename={callback.filename}", callback)
+    _check_name(f"{key}.filename={callback.filename}", callback, measured)
 
 
-def _check_name(given: str, callback: ModelCheckpoint) -> None:
+def _check_name(given: str, callback: ModelCheckpoint, measured: Sequence[str]) -> None:
     if callback.filename and os.sep in callback.filename:
         raise ConfigError(f"{given}: expected a name without folders, which dirpath sets")
-    values = {name: torch.tensor(0) for name in (*LOGGED, "epoch", "step")}
+    values = {name: torch.tensor(0) for name in (*measured, "epoch", "step")}
     try:
         path = callback.format_checkpoint_name(values)
     except (ValueError, LookupError, AttributeError) as error:

@@ -63,10 +63,11 @@ def check_forward(settings: Mapping[str, Any], network: nn.Module) -> None:
             f"{size}x{size} ({reason_of(error)}); choose a larger data.n_cells, or a "
             "data.batch_size that leaves no single image over"
         ) from error
-    if not isinstance(logits, torch.Tensor) or logits.shape != (batch, 2):
+    expected = (batch, data["n_classes"])
+    if not isinstance(logits, torch.Tensor) or logits.shape != expected:
         raise ConfigError(
-            f"model._target_={target}: expected logits of shape ({batch}, 2) for {batch} images, "
-            f"got {tuple(getattr(logits, 'shape', ()))}"
+            f"model._target_={target}: expected logits of shape {expected} for {batch} images of "
+            f"{data['n_classes']} classes, got {tuple(getattr(logits, 'shape', ()))}"
         )
     if not logits.requires_grad:
         raise ConfigError(

@@ -11,7 +11,7 @@ from sshml.errors import CheckpointError, ConfigError
 from sshml.files.checkpoint import network_state, read_checkpoint
 from sshml.files.run_folder import is_resumed
 from sshml.files.stored import EPOCHS, MANIFEST, read_epochs, run_folder_of
-from sshml.training.metrics import LOGGED
+from sshml.training.metrics import logged
 from sshml.training.state import check_training_state
 
 
@@ -52,7 +52,8 @@ def check_resumption(settings: Mapping[str, Any], network: nn.Module) -> None:
     except CheckpointError as error:
         raise CheckpointError(f"ckpt_path={path}: {error}") from error
     if is_resumed(settings):
-        _check_rows(Path(settings["paths"]["run"]), checkpoint["epoch"])
+        head: nn.Linear = network.head  # type: ignore[assignment]
+        _check_rows(Path(settings["paths"]["run"]), checkpoint["epoch"], head.out_features)
     epochs, done = settings["trainer"]["max_epochs"], checkpoint["epoch"] + 1
     if 0 <= epochs < done + (not is_resumed(settings)):
         raise ConfigError(
@@ -61,11 +62,11 @@ def check_resumption(settings: Mapping[str, Any], network: nn.Module) -> None:
         )
 
 
-def _check_rows(folder: Path, epoch: int) -> None:
+def _check_rows(folder: Path, epoch: int, n_classes: int) -> None:
     """A run that goes on has the values of its epochs, one of which may stay the best."""
     rows = {int(row["epoch"]): row for row in read_epochs(folder)}
     for number in range(min(rows), epoch + 1):
-        if missing := set(LOGGED) - rows.get(number, {}).keys():
+        if missing := set(logged(n_classes)) - rows.get(number, {}).keys():
             raise ConfigError(
                 f"{folder / EPOCHS}: has no {min(missing)} of epoch {number}, which the checkpoint has "
                 "done; restore it"

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sshml.config.build import build
+from sshml.config.build import build, hamiltonian
 from sshml.config.hardware import TRAINING
 from sshml.config.limits import check_process_count, check_sizes
 from sshml.errors import ConfigError, named
@@ -43,6 +43,7 @@ def check_run(settings: Mapping[str, Any]) -> None:
     check_samples(settings["data"])
     # Runs of a sweep often differ in their seed and folder only.
     data = {key: settings["data"][key] for key in ("n_cells", "n_train", "batch_size")}
+    data["n_classes"] = len(hamiltonian(settings["data"]).classes)
     parts = {key: settings[key] for key in _PARTS}
     placeless = relocated({"data": data, **parts}, settings["paths"]["run"], RUN)
     _check_parts(json.dumps(placeless, sort_keys=True))
@@ -96,7 +97,7 @@ def _check_parts(parts: str) -> None:
     check_trainer(settings["trainer"], settings["data"])
     if settings["scheduler"]:
         check_steps(scheduler, settings["trainer"], settings["data"])
-    check_callbacks(settings["callbacks"])
+    check_callbacks(settings["callbacks"], settings["data"]["n_classes"])
 
 
 def _check_augmentation(nodes: Mapping[str, Mapping[str, Any]], n_cells: int) -> None:
