@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 import torch
 from conftest import Command
+from hydra import compose, initialize_config_dir
 
 from sshml import load_classifier
+from sshml.entry.cli import CONF_DIR
+from sshml.entry.sweep import job_name
 from sshml.physics import density_profiles
 from sshml.study.__main__ import main as study
 
@@ -57,3 +60,18 @@ def test_a_study_gets_another_strength(run_transfer: Command, old: Path) -> None
 def test_runs_are_compared(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert study([str(old), "--out", str(old / "out")]) == 0
     assert "4 runs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        ([], "CNN_bfbce4c66287"),
+        (["data.W=0.5", "model=resnet18"], "ResNet18_7e275816e8e1"),
+        (["data.disorder=additive", "seed=3"], "CNN_bc62870bdeac"),
+    ],
+)
+def test_a_job_of_a_sweep_has_the_folder_it_had(overrides: list[str], name: str) -> None:
+    """So the same command does not train again what an earlier version has done."""
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        config = compose("train", overrides=[*overrides, "trainer.precision=32-true"])
+    assert job_name(config) == name

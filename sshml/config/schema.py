@@ -30,7 +30,7 @@ from pydantic import (
 from pydantic.errors import PydanticSchemaGenerationError
 
 from sshml.config.build import TARGET, build, hamiltonian
-from sshml.config.moved import renamed
+from sshml.config.moved import FIRST_HAMILTONIAN, renamed
 from sshml.config.programs import of_other_program
 from sshml.data.grid import strength_grid
 from sshml.errors import ConfigError, reason_of, unknown_key
@@ -49,7 +49,6 @@ _BASES = {
 }
 # Likewise, of groups of several parts with names of their own.
 _BASES_OF_PARTS = {"augmentation": "sshml.augmentation.Augmentation"}
-_HAMILTONIAN = "sshml.physics.hamiltonians.SSH"
 # Arguments that the program itself passes, and a configuration therefore need not.
 _PASSED = {"optimizer": {"params"}, "scheduler": {"optimizer"}}
 
@@ -248,7 +247,7 @@ def with_defaults(settings: Any) -> Any:
         left_out = {p.name: p.default for p in parameters if p.default is not p.empty}
     whole = {key: with_defaults(value) for key, value in {**left_out, **settings}.items()}
     if "hamiltonian" in left_out:  # of versions that had none, an SSH chain
-        whole["hamiltonian"] = whole["hamiltonian"] or {TARGET: _HAMILTONIAN}
+        whole["hamiltonian"] = whole["hamiltonian"] or dict(FIRST_HAMILTONIAN)
         whole["disorder"] = whole["disorder"] or build(whole["hamiltonian"]).disorders[0]
     return whole
 
@@ -317,6 +316,8 @@ def _signature(path: str, target: str) -> tuple[inspect.Signature, dict[str, Any
         base = _BASES.get(group) or _BASES_OF_PARTS.get(group.rpartition(".")[0])
         if base and not (isinstance(built, type) and issubclass(built, get_object(base))):
             raise TypeError(f"expected a class derived from {base}")
+        if inspect.isabstract(built):
+            raise TypeError("expected a class derived from it")
         annotated = built.__init__ if isinstance(built, type) else built  # type: ignore[misc]
         return inspect.signature(built), _annotations(annotated)
     except (Exception, SystemExit) as error:  # importing a module may raise any
@@ -366,6 +367,11 @@ def _as_config_error(error: ValidationError, schema: type[_Config]) -> ConfigErr
     key = ".".join(location)
     if first["type"] == "extra_forbidden":
         parent = ".".join(location[:-1])
+        if key == "hamiltonian":
+            raise ConfigError(
+                "hamiltonian: a configuration file of this group is to begin with # @package data, as "
+                "conf/hamiltonian/ssh.yaml"
+            ) from error
         other = of_other_program(key, Path(schema.FILE).stem)
         if other:
             raise ConfigError(f"{key}={_as_typed(first['input'])}: {other}") from error

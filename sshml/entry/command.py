@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
+import matplotlib
+
 from sshml.errors import ConfigError
 from sshml.files.stored import run_folder_of
 
@@ -44,9 +46,12 @@ def results_folder(out: Path | None, checkpoint: str, name: str, files: Iterable
 def results_errors(folder: Path) -> Iterator[None]:
     """Turns the failure to write results, as on a full disk, into one line.
 
+    Pictures look the same whatever the user's ``matplotlibrc``.
+
     Raises:
         ConfigError: in place of the ``OSError``.
     """
+    matplotlib.rcdefaults()
     try:
         yield
     except OSError as error:

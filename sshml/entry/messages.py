@@ -109,6 +109,11 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
     override = next((a for a in arguments if key_of(a) == key), key)
     if other := of_other_program(key, config_name):
         return f"{override}: {other}"
+    if key.startswith("hamiltonian"):
+        of_data = override.replace("hamiltonian", "data.hamiltonian", 1)
+        return (
+            f"{override}: hamiltonian=NAME chooses one; its settings are those of the data, {of_data}"
+        )
     for argument in arguments:
         of_removed = argument.startswith("~") and f"{key}.".startswith(f"{key_of(argument)}.")
         if of_removed and argument != override:

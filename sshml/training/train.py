@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar
 
@@ -81,7 +82,11 @@ def train(
 
 
 def quieten_libraries() -> None:
-    """Silence what Lightning says of every run here; its other warnings stay."""
+    """Silence what Lightning says of every run here; its other warnings stay.
+
+    Pictures look the same whatever the user's ``matplotlibrc``, which may ask for TeX.
+    """
+    matplotlib.rcdefaults()
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     logging.raiseExceptions = False  # a log file of W&B's on a full disk is not worth a traceback
     for said_of_every_run in (

@@ -13,6 +13,8 @@ from torch import nn
 from sshml.config.build import build, hamiltonian
 from sshml.config.hardware import TRAINING
 from sshml.config.limits import check_process_count, check_sizes
+from sshml.data.datamodule import SSHDataModule
+from sshml.data.streams import Split
 from sshml.errors import ConfigError, named
 from sshml.files.stored import relocated
 from sshml.networks import build_network
@@ -24,6 +26,8 @@ from sshml.training.checks.network import check_forward, meta_network
 from sshml.training.checks.resumption import check_resumption
 from sshml.training.checks.trainer import check_processes, check_schedule, check_steps, check_trainer
 
+# Chains that are made to see that a Hamiltonian works.
+_TRIED = 4
 # Augmentations are tried on chains of at most this size.
 _TRIED_CELLS = 122
 # What a run is built from, beside its data and loggers.
@@ -54,7 +58,7 @@ def check_run(settings: Mapping[str, Any]) -> None:
 
 
 def check_samples(data: Mapping[str, Any]) -> None:
-    """Build a data module, which makes no samples yet, and throw it away.
+    """Build a data module and throw it away; of its chains a few are made, but none is solved.
 
     Raises:
         ConfigError: for settings that do not fit each other, the memory or the processor.
@@ -63,7 +67,17 @@ def check_samples(data: Mapping[str, Any]) -> None:
     workers = data.get("num_workers", 0)
     check_process_count(f"data.num_workers={workers}", workers)
     with named("data", data):
-        build(data)
+        module: SSHDataModule = build(data)
+    ensemble = module.ensemble
+    with named("data.hamiltonian", data["hamiltonian"]):
+        chains = ensemble.chains(Split.TEST, range(min(_TRIED, ensemble.sizes[Split.TEST])))
+        for kind in ensemble.hamiltonian.label_kinds:
+            labels = chains.labels[kind]
+            if set(labels.tolist()) - set(range(len(ensemble.hamiltonian.classes))):
+                raise ValueError(
+                    f"the labels {kind} are {sorted(set(labels.tolist()))}; expected numbers of its "
+                    f"{len(ensemble.hamiltonian.classes)} classes, counted from 0"
+                )
 
 
 @functools.cache
