@@ -28,10 +28,13 @@ def main(config: "DictConfig") -> None:
         with disk_errors(folder, lambda: way_on(folder)):
             matrix = transfer(settings, overrides())
         if matrix.failed:
-            number = len(matrix.failed)
+            number, reasons = len(matrix.failed), matrix.failed.values()
+            diverged = all(reason.startswith("DivergedError") for reason in reasons)
+            again = (
+                "they would again; start a new study" if diverged else f"to try again, {way_on(folder)}"
+            )
             raise IncompleteError(
-                f"{number} cell{'s' * (number > 1)} failed, for the reasons above; to try again, "
-                f"{way_on(folder)}"
+                f"{number} cell{'s' * (number > 1)} failed, for the reasons above; {again}"
             )
 
 

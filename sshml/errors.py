@@ -87,6 +87,11 @@ def fail(text: str) -> int:
     return 2
 
 
+def _words(name: str, value: object) -> tuple[str, ...]:
+    """What a reason that is about a setting may name."""
+    return (name, value) if isinstance(value, str) and len(value) > 2 else (name,)
+
+
 @contextmanager
 def named(path: str, node: Mapping[str, Any]) -> Iterator[None]:
     """Turns what a constructor reports of its arguments into an error of their node.
@@ -103,7 +108,11 @@ def named(path: str, node: Mapping[str, Any]) -> Iterator[None]:
     except (Exception, SystemExit) as error:  # of a class of one's own, it may be any
         what = reason_of(error)
         # What the reason does not name may be any of them, or the class itself.
-        mentioned = {name: node[name] for name in node if re.search(rf"\b{re.escape(name)}\b", what)}
+        mentioned = {
+            name: value
+            for name, value in node.items()
+            if any(re.search(rf"\b{re.escape(word)}\b", what) for word in _words(name, value))
+        }
         given = [f"{path}.{name}={value}" for name, value in (mentioned or node).items()]
         way_out = f"change {'one of ' if len(given) > 1 else ''}{' '.join(given)}"
         raise ConfigError(f"{path}: {what}; {way_out}") from error

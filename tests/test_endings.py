@@ -3,6 +3,7 @@
 import csv
 import json
 import resource
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ import yaml
 from conftest import ROOT, TINY, TINY_TRANSFER, Command, environment, one_error
 
 from sshml.files.run_folder import RunFolder
+from sshml.training.train import way_on
+from sshml.transfer.run import way_on as transfer_way_on
 
 
 @contextmanager
@@ -428,3 +431,42 @@ def test_a_list_is_taken_where_torch_takes_a_tuple(run_train: Command) -> None:
 def test_two_kinds_of_checkpoints_do_not_share_a_file(run_train: Command) -> None:
     line = one_error(run_train(*TINY, "callbacks.checkpoint.filename=last"), 2)
     assert "callbacks.last.filename=last: is that of callbacks.checkpoint too" in line
+
+
+def test_a_best_network_that_is_missing_is_told_before_the_run_is_resumed(run_train: Command) -> None:
+    run = run_train(*TINY)
+    last = run.folder / "checkpoints" / "last.ckpt"
+    (run.folder / "checkpoints" / "best.ckpt").unlink()
+    line = one_error(run_train(f"ckpt_path={last}", "trainer.max_epochs=2"))
+    assert "best.ckpt: is missing, the best network so far; restore it" in line
+    # A copy of the checkpoint alone is another matter: a new run goes on from it.
+    copy = run.folder.parents[2] / "copy.ckpt"
+    last.rename(copy)
+    assert run_train(*TINY, f"ckpt_path={copy}", "trainer.max_epochs=2").status == 0
+
+
+def test_rows_that_the_best_network_needs_are_missed_before_the_run_is_resumed(
+    run_train: Command,
+) -> None:
+    run = run_train(*TINY, "trainer.max_epochs=2", "optimizer.lr=0.5")  # the first epoch stays the best
+    table = run.folder / "metrics.csv"
+    head, _, *others = table.read_text().splitlines(keepends=True)
+    table.write_text("".join([head, *others]))
+    last = run.folder / "checkpoints" / "last.ckpt"
+    line = one_error(run_train(f"ckpt_path={last}", "trainer.max_epochs=3"))
+    assert "of epoch 0, which the checkpoint has done; restore it" in line
+
+
+def test_a_callback_that_ends_a_run_before_its_first_epoch_is_one_line(run_train: Command) -> None:
+    timer = "+callbacks.own={_target_: pytorch_lightning.callbacks.Timer, duration: {seconds: 0}}"
+    line = one_error(run_train(*TINY, timer), 1)
+    assert "a callback has ended the run before its first epoch was done" in line
+
+
+def test_the_way_on_is_a_command_that_a_shell_takes(tmp_path: Path) -> None:
+    last = tmp_path / "a b" / "checkpoints" / "last.ckpt"
+    assert way_on(tmp_path / "a b").endswith("start the run again; no epoch was finished")
+    last.parent.mkdir(parents=True)
+    last.touch()
+    assert shlex.split(way_on(tmp_path / "a b"))[-1] == f"ckpt_path={last}"
+    assert shlex.split(transfer_way_on(tmp_path / "a b"))[-1] == f"resume={tmp_path / 'a b'}"

@@ -125,3 +125,16 @@ def test_what_does_not_exist_is_no_run_of_the_working_directory(
     for key in ("rerun", "ckpt_path"):
         assert run_train(f"{key}={typo}", *TINY).status == 2
     assert sorted(run.folder.rglob("*")) == before
+
+
+def test_home_may_be_typed_as_in_a_shell(
+    run_train: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert run_train(*TINY, "paths.runs=~/mine").status == 0
+    assert list(tmp_path.glob("home/mine/*/*/metrics.json"))
+    assert run_train(*TINY, "hydra.run.dir=~/other").status == 0
+    assert (tmp_path / "home" / "other" / "metrics.json").is_file()
+    last = "~/other/checkpoints/last.ckpt"
+    assert run_train(f"ckpt_path={last}", "trainer.max_epochs=2").status == 0
+    assert not (tmp_path / "~").exists()

@@ -1,5 +1,6 @@
 """A sweep over a grid that does only what is missing."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,11 @@ class GridSweeper(BasicSweeper):
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
         check_number_of_jobs(overrides)
+        if type(self.launcher).__name__ == "SlurmLauncher" and shutil.which("srun") is None:
+            raise ConfigError(
+                "hydra/launcher=submitit_slurm: there is no srun here; start the sweep where SLURM "
+                "takes jobs"
+            )
         for override in overrides:
             if isinstance(override.value(), IntervalSweep):
                 raise ConfigError(

@@ -273,7 +273,9 @@ def _refuse_training_experiment() -> None:
 
 def _chosen(group: str) -> str:
     """The option of a configuration group that the command line chose."""
-    return str(HydraConfig.get().runtime.choices[group]) if HydraConfig.initialized() else "…"
+    if not HydraConfig.initialized():
+        return "…"
+    return str(HydraConfig.get().runtime.choices.get(group))  # of several at once it has none
 
 
 def _check_node(path: str, node: Mapping[str, Any]) -> None:
@@ -291,7 +293,9 @@ def _check_node(path: str, node: Mapping[str, Any]) -> None:
             if open_ended:
                 continue
             known = parameters.keys() - _PASSED.get(path, set())
-            raise ConfigError(f"{key}={_as_typed(value)}: {unknown_key(path, name, known)}")
+            raise ConfigError(
+                f"{key}={_as_typed(value)}: {unknown_key(path, name, known)}; ~{key} leaves it out"
+            )
         if isinstance(value, Mapping) and TARGET in value:
             _check_node(key, value)
         elif adapter := _adapter(path, target, name):

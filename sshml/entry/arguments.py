@@ -16,6 +16,8 @@ from sshml.files.stored import MANIFEST, StoredError, read_settings, run_folder_
 
 # Keys whose value is the path of a file or folder, as typed.
 PATH_KEYS = ("checkpoint", "ckpt_path", "compare", "paths.runs", "rerun", "resume")
+# Likewise, where Hydra writes.
+_FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
 _MULTIRUN = {"-m", "--multirun"}
 _TAKE_A_VALUE = {
     "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-c", "--package",
@@ -79,7 +81,7 @@ def plain_path(override: str) -> str:
     value = override.partition("=")[2]
     quoted = _QUOTED.fullmatch(value)
     if quoted is None:
-        return value
+        return _at_home(value)
     quote = value[0]
     text = quoted[1] if quote == "'" else quoted[2]
     # Hydra halves the backslashes before a quote, and those at the end.
@@ -92,11 +94,20 @@ def with_quoted_paths(arguments: Sequence[str]) -> list[str]:
     In a sweep commas still separate jobs.
     """
     several = is_multirun(arguments)
-    return [_quoted(a, several) if is_override(a) and key_of(a) in PATH_KEYS else a for a in arguments]
+    paths = (*PATH_KEYS, *_FOLDERS)
+    return [_quoted(a, several) if is_override(a) and key_of(a) in paths else a for a in arguments]
+
+
+def _at_home(path: str) -> str:
+    """A path with the home folder in the place of ``~``, which a shell leaves alone after a ``=``."""
+    return os.path.expanduser(path) if path.startswith("~/") else path  # noqa: PTH111  # keeps the rest
 
 
 def _quoted(override: str, several: bool) -> str:
     key, _, value = override.partition("=")
+    if key in _FOLDERS and not value.startswith("~/"):  # may be made of other keys
+        return override
+    value = _at_home(value)
     if several and not re.search(r"['\"()\[\]{}]", value):
         return f"{key}={','.join(_quoted_value(part) for part in value.split(','))}"
     return f"{key}={_quoted_value(value)}"
@@ -136,6 +147,21 @@ def check_hydra_settings(arguments: Sequence[str]) -> None:
             raise ConfigError(
                 f"{argument}: Hydra would write files of its own into the run's folder, which has "
                 f"all settings and results already; expected {key}={expected[0]}, or leave it out"
+            )
+
+
+def check_one_run(arguments: Sequence[str]) -> None:
+    """Check that a run is not to be done again and resumed at once.
+
+    Raises:
+        ConfigError: if it is.
+    """
+    keys = {key_of(argument): argument for argument in arguments if is_override(argument)}
+    for key in ("ckpt_path", "resume"):
+        if key in keys and "rerun" in keys:
+            raise ConfigError(
+                f"{keys['rerun']}: does a run again in a new folder, and {keys[key]} resumes one; "
+                "leave out one of them"
             )
 
 

@@ -21,6 +21,7 @@ from sshml.entry.arguments import (
     as_new_run,
     check_flags,
     check_hydra_settings,
+    check_one_run,
     check_paths,
     is_multirun,
     key_of,
@@ -186,6 +187,7 @@ def run(main: Callable[..., object], name: str = "train") -> int:
         flags = check_flags(sys.argv[1:], name)
         check_paths(sys.argv[1:])
         check_hydra_settings(sys.argv[1:])
+        check_one_run(sys.argv[1:])
         check_environment()
         # Recorded overrides come first, and -m before them.
         arguments = with_flags_first(with_quoted_paths(with_recorded_overrides(sys.argv[1:])))

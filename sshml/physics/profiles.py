@@ -243,8 +243,9 @@ def solve_blocks(blocks: ArrayLike) -> tuple[Floats, Floats, Floats]:
     h = np.asarray(real("blocks", blocks), dtype=np.float64)
     if h.ndim != 3 or h.shape[1] != h.shape[2] or not h.shape[1]:
         raise ValueError(f"blocks must have shape (n, M, M), got {h.shape}")
-    with _one_blas_thread:
-        u, s, vt = np.linalg.svd(h)
+    parts = np.array_split(h, min(len(h), len(os.sched_getaffinity(0))) or 1)
+    with _one_blas_thread, ThreadPoolExecutor(len(parts)) as pool:
+        u, s, vt = map(np.concatenate, zip(*pool.map(np.linalg.svd, parts), strict=True))
     v = vt.swapaxes(1, 2)
     at_zero = (s <= _AT_ZERO * s[:, :1]).sum(axis=1)
     for chain in np.flatnonzero(at_zero > 1):

@@ -148,3 +148,8 @@ def _update_running(layer: _BatchNorm, mean: Tensor, variance: Tensor) -> None:
     momentum = 1 / layer.num_batches_tracked.item() if layer.momentum is None else layer.momentum
     for running, new in ((layer.running_mean, mean), (layer.running_var, variance)):
         running.lerp_(new.to(running.dtype), momentum)
+
+
+def is_of_processes(error: RuntimeError) -> bool:
+    """Whether an error says that another process of the run is gone."""
+    return dist.is_initialized() and "Connection" in str(error)

@@ -1,6 +1,7 @@
 """One run: train, test, explain, and leave a folder behind."""
 
 import logging
+import shlex
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -14,13 +15,13 @@ from pytorch_lightning.callbacks import ProgressBar
 from sshml.config.build import build
 from sshml.config.programs import is_sweep
 from sshml.data.datamodule import SSHDataModule
-from sshml.errors import DivergedError, errors_of_parts
+from sshml.errors import DivergedError, UnfinishedError, errors_of_parts
 from sshml.files.run_folder import RunFolder, check_unused, is_resumed
 from sshml.files.stored import EPOCHS, check_own, read_epochs
 from sshml.tracking import MetricsFile, opened, pictured
 from sshml.training.callbacks import AtomicCheckpointIO, MapPanels, TestPredictions
 from sshml.training.checks.run import check_run
-from sshml.training.distributed import BatchNormSync, Termination, ending_processes
+from sshml.training.distributed import BatchNormSync, Termination, ending_processes, is_of_processes
 from sshml.training.endings import Divergence, StopReason, TimeLimit, stop_reason
 from sshml.training.module import PhaseClassifier
 from sshml.training.summary import draw_figures, log_results, print_summary
@@ -73,6 +74,12 @@ def train(
     except DivergedError:
         status, stopped_by = "diverged", "divergence"
         raise
+    except RuntimeError as error:
+        if not is_of_processes(error):
+            raise
+        raise UnfinishedError(
+            f"another process of the run was ended, as where memory ran out; {way_on(run.path)}"
+        ) from error
     finally:
         run.finish(status, stopped_by)
     if stopped_by == "max_time" and by_itself:
@@ -103,7 +110,7 @@ def way_on(folder: Path) -> str:
     """What to do to have an unfinished run finished."""
     last = folder / "checkpoints" / "last.ckpt"
     if last.is_file():
-        return f"resume with: python train.py ckpt_path={last}"
+        return f"resume with: python train.py {shlex.quote(f'ckpt_path={last}')}"
     return "start the run again; no epoch was finished"
 
 
@@ -155,6 +162,8 @@ def _train(settings: Mapping[str, Any], run: RunFolder) -> tuple[dict[str, float
         }
         with ending_processes(trainer), errors_of_parts({**callbacks, **named_loggers}):
             trainer.fit(module, datamodule, ckpt_path=settings["ckpt_path"], weights_only=True)
+            if not history.rows:
+                raise UnfinishedError("a callback has ended the run before its first epoch was done")
             reason = stop_reason(trainer, limit)
             best = trainer.checkpoint_callback.best_model_path or None  # type: ignore[union-attr]
             trainer.test(module, datamodule, ckpt_path=best, verbose=False, weights_only=True)

@@ -1,5 +1,6 @@
 """Checks that the settings of a study fit together, and go with what it has, before any work starts."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,7 @@ def _settings_of(folder: Path, trust: Sequence[str]) -> dict[str, Any]:
     if "ckpt_path" in stored:
         raise ConfigError(
             f"resume={folder}: a run of train.py; resume it with python train.py "
-            f"ckpt_path={folder}/checkpoints/last.ckpt"
+            + shlex.quote(f"ckpt_path={folder}/checkpoints/last.ckpt")
         )
     try:
         _Study.model_validate(stored)

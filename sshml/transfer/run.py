@@ -1,5 +1,6 @@
 """One run of transfer.py: networks, their tests at every strength, figures, a report."""
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -80,7 +81,7 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Matr
 
 def way_on(folder: Path) -> str:
     """What to do to have an unfinished study finished."""
-    return f"resume with: python transfer.py resume={folder}"
+    return f"resume with: python transfer.py {shlex.quote(f'resume={folder}')}"
 
 
 def planned(settings: Mapping[str, Any], overrides: Sequence[str]) -> list[Training]:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sshml.config.build import build
+from sshml.config.build import TARGET, build, hamiltonian
 from sshml.config.schema import dotted, with_defaults
 from sshml.config.trust import trusted
 from sshml.data.datamodule import SSHDataModule
@@ -22,6 +22,7 @@ from sshml.files.checkpoint import load_classifier, read_checkpoint
 from sshml.files.run_folder import is_of_disk, write_atomically
 from sshml.files.stored import StoredError, read_manifest, read_settings, relocated
 from sshml.files.tables import csv_text
+from sshml.physics.hamiltonians import SSH
 from sshml.signals import end_if_interrupted
 from sshml.training.train import train
 from sshml.transfer.baselines import BASELINES, ONLY_METHOD
@@ -114,9 +115,28 @@ class Training:
 
 
 def data_module(data: Mapping[str, Any]) -> SSHDataModule:
-    """The data of a node, whose ``_target_`` is SSHDataModule or a class derived from it."""
+    """The data of a node, whose ``_target_`` is SSHDataModule or a class derived from it.
+
+    Raises:
+        ConfigError: as :func:`check_chains`.
+    """
+    check_chains(data)
     module: SSHDataModule = build(data)
     return module
+
+
+def check_chains(data: Mapping[str, Any]) -> None:
+    """Check that what is asked of networks here is known of their chains.
+
+    Raises:
+        ConfigError: for other chains than SSH chains, of which there are no detectors, critical lines
+            and regions of edge states.
+    """
+    if not isinstance(hamiltonian(data), SSH):
+        raise ConfigError(
+            f"data.hamiltonian._target_={data['hamiltonian'][TARGET]}: transfer studies, explanations "
+            "and uncertainty need sshml.physics.hamiltonians.SSH; train.py takes any"
+        )
 
 
 #: All cells of a network.

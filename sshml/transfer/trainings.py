@@ -1,6 +1,7 @@
 """The networks of a study: those that it trains, or the one of a checkpoint."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import torch
 
+from sshml.config.build import TARGET
 from sshml.config.limits import check_network
 from sshml.config.trust import trusted
 from sshml.errors import CheckpointError, ConfigError, printable, reason_of
@@ -18,6 +20,7 @@ from sshml.transfer.study import (
     Method,
     Source,
     Training,
+    check_chains,
     source_settings,
     strength_name,
     trained_source,
@@ -63,6 +66,7 @@ def trainings_of(
         raise ConfigError(
             f"seeds={settings['seeds']}: the last seed would be {last}; expected at most {_SEEDS - 1}"
         )
+    check_chains(settings["data"])
     check_diagram(settings, settings["data"])
     check_methods(methods, empty_network(settings["model"]), settings["data"])
     alike: dict[str, list[Method]] = {}
@@ -138,6 +142,13 @@ def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], methods: Sequen
         raise CheckpointError(f"checkpoint={error}{way_out}") from error
     network = empty_network(content["hyper_parameters"]["network"])
     trained = content["hyper_parameters"]["data"]
+    check_chains(trained)
+    own = [key for key in typed if re.match(r"(data\.)?hamiltonian", key)]
+    if own and settings["data"]["hamiltonian"] != trained["hamiltonian"]:
+        raise ConfigError(
+            f"{own[0]}: the network of checkpoint={path} was trained on the chains of "
+            f"{trained['hamiltonian'][TARGET]}; leave it out"
+        )
     data = dict(trained)
     if "num_workers" in data:  # which depends on the machine, not on the network
         data["num_workers"] = settings["data"].get("num_workers", 0)

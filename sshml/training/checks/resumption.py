@@ -1,6 +1,6 @@
 """Whether a run can be resumed from a checkpoint."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,9 @@ def check_resumption(settings: Mapping[str, Any], network: nn.Module) -> None:
         raise CheckpointError(f"ckpt_path={path}: {error}") from error
     if is_resumed(settings):
         head: nn.Linear = network.head  # type: ignore[assignment]
-        _check_rows(Path(settings["paths"]["run"]), checkpoint["epoch"], head.out_features)
+        folder = Path(settings["paths"]["run"])
+        first = _best_epoch(folder, checkpoint, trusted(settings))
+        _check_rows(folder, first, checkpoint["epoch"], head.out_features)
     epochs, done = settings["trainer"]["max_epochs"], checkpoint["epoch"] + 1
     if 0 <= epochs < done + (not is_resumed(settings)):
         raise ConfigError(
@@ -62,10 +64,30 @@ def check_resumption(settings: Mapping[str, Any], network: nn.Module) -> None:
         )
 
 
-def _check_rows(folder: Path, epoch: int, n_classes: int) -> None:
-    """A run that goes on has the values of its epochs, one of which may stay the best."""
+def _best_epoch(folder: Path, checkpoint: Mapping[str, Any], trust: Sequence[str]) -> int:
+    """The earliest epoch of which a run has kept a network, counted from 0."""
+    names = {
+        Path(best).relative_to(state["dirpath"])
+        for state in checkpoint["callbacks"].values()
+        if isinstance(state, Mapping) and Path(state.get("dirpath", "")).name == "checkpoints"
+        for best in state["best_k_models"]
+    }
+    epochs: list[int] = [checkpoint["epoch"]]
+    for name in names:
+        path = folder / "checkpoints" / name
+        if not path.is_file():
+            raise CheckpointError(
+                f"{path}: is missing, the best network so far; restore it, or resume in a new folder "
+                "from a copy of the checkpoint outside of the run's"
+            )
+        epochs.append(read_checkpoint(path, trust)["epoch"])
+    return min(epochs)
+
+
+def _check_rows(folder: Path, first: int, epoch: int, n_classes: int) -> None:
+    """A resumed run has the values of its epochs, from the first on whose network it has kept."""
     rows = {int(row["epoch"]): row for row in read_epochs(folder)}
-    for number in range(min(rows), epoch + 1):
+    for number in range(min(first, *rows), epoch + 1):
         if missing := set(logged(n_classes)) - rows.get(number, {}).keys():
             raise ConfigError(
                 f"{folder / EPOCHS}: has no {min(missing)} of epoch {number}, which the checkpoint has "

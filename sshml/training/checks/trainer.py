@@ -155,17 +155,17 @@ def check_processes(settings: Mapping[str, Any]) -> None:
             f"data.num_workers={workers}: expected 0 with hydra/launcher=joblib, whose jobs cannot "
             "start processes; a thread makes the batches then"
         )
+    devices, strategy = settings["trainer"]["devices"], settings["trainer"].get("strategy", "auto")
+    if strategy not in _STRATEGIES:
+        raise ConfigError(
+            f"trainer.strategy={strategy}: expected one of {', '.join(_STRATEGIES)}; choose trainer=ddp"
+        )
     if n == 1:
         return
-    devices, strategy = settings["trainer"]["devices"], settings["trainer"].get("strategy", "auto")
     if is_sweep():
         raise ConfigError(
             f"trainer.devices={devices}: expected 1 in sweeps, one device a job; leave out "
             "trainer=ddp, or do the runs one by one"
-        )
-    if strategy not in _STRATEGIES:
-        raise ConfigError(
-            f"trainer.strategy={strategy}: expected one of {', '.join(_STRATEGIES)}; choose trainer=ddp"
         )
     for name in ("n_train", "n_val", "n_test"):
         last = data[name] % data["batch_size"] or data["batch_size"]
