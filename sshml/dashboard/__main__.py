@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import itertools
 import json
+import os
 import re
 import shlex
 import sys
@@ -46,6 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         options = parser.parse_args(arguments)
+        if os.path.expanduser("~") == "~":  # noqa: PTH111  # Path.home raises
+            raise ConfigError(
+                "HOME is not set, where W&B keeps its account; set it to a folder that can be written to"
+            )
         for name in ("entity", "project"):
             _check_name(name, getattr(options, name))
         _make(options.entity, options.project, options.file)
