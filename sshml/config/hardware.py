@@ -13,6 +13,8 @@ PRECISION_VARIABLE = "SSHML_PRECISION"
 _TRAINER_VARIABLES = "PL_TRAINER_"
 # By which Lightning takes a process for one of several, of which the first alone writes.
 _RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
+# Of these two torch takes one, and what is read here is data only.
+_OF_TORCH = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
 # Set for the processes that a run starts itself.
 _STARTED = "MASTER_PORT"
 # What Linux calls the instructions for bfloat16 products; without them bfloat16 is emulated, ten
@@ -55,6 +57,8 @@ def check_environment() -> None:
                 f"{name}={os.environ[name]} in the environment: the run folder would not record it; "
                 f"unset it, and set {key}"
             )
+    if all(os.environ.get(name) for name in _OF_TORCH):
+        raise ConfigError(f"{' and '.join(_OF_TORCH)} in the environment: unset them")
     for name in _RANKS:
         rank = os.environ.get(name, "0")
         if rank != "0" and not (name == "LOCAL_RANK" and _STARTED in os.environ):

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser.parse_args(arguments)
         if os.path.expanduser("~") == "~":  # noqa: PTH111  # Path.home raises
             raise ConfigError(
-                "HOME is not set, where W&B keeps its account; set it to a folder that can be written to"
+                "HOME is not set, where W&B keeps its account; set it to a folder of yours"
             )
         for name in ("entity", "project"):
             _check_name(name, getattr(options, name))

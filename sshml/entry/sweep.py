@@ -3,27 +3,17 @@
 A job is its resolved configuration, so the same command run again finds what it has done before.
 """
 
-import errno
-import functools
 import hashlib
 import json
 import math
-import multiprocessing
-import os
 import re
-import signal
-import socket
 import sys
-import threading
-import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
-import psutil
-from filelock import FileLock, Timeout
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
@@ -35,6 +25,15 @@ from sshml.config.limits import check_process_count
 from sshml.config.moved import FIRST_HAMILTONIAN
 from sshml.config.schema import TrainConfig, TransferConfig, plain_config
 from sshml.config.trust import trusted
+from sshml.entry.processes import (
+    LOCK,
+    PATIENCE,
+    children,
+    end_jobs,
+    end_with_parent,
+    ended_when_alone,
+    only_process,
+)
 from sshml.errors import CheckpointError, ConfigError, DivergedError, shown
 from sshml.files.checkpoint import read_checkpoint
 from sshml.files.run_folder import disk_errors, write_atomically
@@ -55,7 +54,6 @@ from sshml.training.train import quieten_libraries
 # Where a run goes, who is told of it and what it draws do not change what it computes.
 _NOT_OF_A_JOB = {"hydra", "logger", "paths", "figures", "trust"}
 _ERROR = "error.txt"
-_LOCK = ".lock"
 # Stands for the run's folder, which some settings name, in what its name is made from.
 _PLACELESS = "run"
 _ERROR_BYTES = 100_000
@@ -63,11 +61,6 @@ _ERROR_BYTES = 100_000
 _LONGEST = 500
 # Each is composed and checked before the first one starts, which takes some ms.
 _MOST_JOBS = 100_000
-# Seconds that jobs have to write their last state after Ctrl-C, or when the sweep's process is gone.
-_PATIENCE = 3.0
-# Seconds between two looks at whether it is.
-_WATCH = 0.5
-_working = threading.Event()
 
 
 def job_name(config: DictConfig) -> str:
@@ -139,11 +132,11 @@ def recorded(folder: Path) -> Iterator[None]:
     Raises:
         ConfigError: if another process is running the job, as one of a sweep that was killed.
     """
-    _end_with_parent()
+    end_with_parent()
     hydra = HydraConfig.get()
     print(f"job {hydra.job.num + 1}:", *hydra.overrides.task, flush=True)
     # What is left of a killed sweep ends within this time.
-    with _only_process(folder, "job", timeout=3 * _PATIENCE), _ended_when_alone():
+    with only_process(folder, "job", timeout=3 * PATIENCE), ended_when_alone():
         if not is_diverged(folder):
             (folder / _ERROR).unlink(missing_ok=True)
         try:
@@ -155,59 +148,6 @@ def recorded(folder: Path) -> Iterator[None]:
             raise
         (folder / _ERROR).unlink(missing_ok=True)
         _change_manifest(folder, job=folder.name)
-
-
-@functools.cache
-def _end_with_parent() -> None:
-    """Let a process that joblib has started end when the process of the sweep is killed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None and parent.pid is not None:
-        threading.Thread(target=_watch, args=(parent.pid,), daemon=True).start()
-
-
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(_WATCH)
-    if _working.is_set():  # as Ctrl-C does, so that the job keeps its state
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(_PATIENCE)
-    os._exit(130)
-
-
-@contextmanager
-def _ended_when_alone() -> Iterator[None]:
-    """Within a job; of one that nobody waits for any more the process ends without a word."""
-    parent = multiprocessing.parent_process()
-    _working.set()
-    try:
-        yield
-    except KeyboardInterrupt:
-        if parent is not None and os.getppid() != parent.pid:
-            os._exit(130)
-        raise
-    finally:
-        _working.clear()
-
-
-@contextmanager
-def _only_process(folder: Path, what: str, timeout: float = 0) -> Iterator[None]:
-    """Keep a folder to one process; the lock ends with the process, however that ends."""
-    lock = FileLock(folder / _LOCK, timeout=timeout)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        owner = shown(Path(lock.lock_file).read_text(errors="replace")[:_LONGEST])
-        raise ConfigError(
-            f"{folder}: another process is running this {what} ({owner or 'unknown'}); wait for it, or "
-            "choose another folder with hydra.sweep.dir=FOLDER"
-        ) from error
-    except OSError as error:
-        if error.errno not in (errno.EISDIR, errno.ELOOP):
-            raise
-        raise ConfigError(f"{lock.lock_file}: is a folder or a link; move it away") from error
-    with lock:
-        Path(lock.lock_file).write_text(f"process {os.getpid()} on {socket.gethostname()}")
-        yield
 
 
 def _change_manifest(folder: Path, **values: str) -> None:
@@ -396,7 +336,7 @@ def only_sweep(folder: Path) -> Iterator[None]:
             f"hydra.sweep.dir={folder}: is the folder of a run; expected a new folder, or a sweep's"
         )
     check_own(folder)
-    if not (folder / _LOCK).is_file() and (
+    if not (folder / LOCK).is_file() and (
         foreign := sorted(path.name for path in folder.glob("[!.]*"))
     ):
         raise ConfigError(
@@ -406,43 +346,15 @@ def only_sweep(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     work_begins()
     way_out = "the same command continues the sweep"
-    others = _children()  # such as MPI's, without which it ends this process
-    with disk_errors(folder, lambda: way_out), _only_process(folder, "sweep"):
+    others = children()  # such as MPI's, without which it ends this process
+    with disk_errors(folder, lambda: way_out), only_process(folder, "sweep"):
         try:
             yield
         except KeyboardInterrupt:
-            _end_jobs(_children() - others)
+            end_jobs(children() - others)
             mark_running(folder, "interrupted")
             print(f"interrupted; {way_out}", file=sys.stderr)
             raise
-
-
-def _children() -> set[psutil.Process]:
-    """Processes of this one; those of jobs, such as MPI's and W&B's, end with them."""
-    return set(psutil.Process().children(recursive="ray" in sys.modules))
-
-
-def _end_jobs(children: set[psutil.Process]) -> None:
-    """Interrupt the processes of jobs, as Ctrl-C does, and kill those that do not end."""
-    ray = sys.modules.get("ray")
-    # Without its own processes Ray would take ten seconds to end.
-    jobs = [child for child in children if not ray or _name_of(child).startswith("ray::")]
-    for job in jobs:
-        with suppress(psutil.NoSuchProcess):
-            job.send_signal(signal.SIGINT)
-    psutil.wait_procs(jobs, timeout=_PATIENCE)
-    if ray:
-        ray.shutdown()
-    for child in children:
-        with suppress(psutil.NoSuchProcess):
-            child.kill()
-
-
-def _name_of(process: psutil.Process) -> str:
-    try:
-        return process.cmdline()[0]
-    except (psutil.NoSuchProcess, IndexError):
-        return ""
 
 
 def mark_running(folder: Path, status: str) -> None:
