@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from sshml import intervals
+from sshml.data.representations import DensityProfile, Representation
 from sshml.physics import profile_maxima
 from sshml.physics.hamiltonians import Hamiltonian
 
@@ -28,22 +29,24 @@ class Example:
     """A sample, what a network says of it, and where it looks.
 
     Attributes:
-        profile: shape (2M, 2M).
+        image: what the network sees, shape (H, W).
         maps: raw class activation maps, shape (C, h, w).
         ratio: the Hamiltonian's control, such as t1/t2.
         W: disorder strength.
         label: its class.
         probabilities: of the C classes, by the network.
         hamiltonian: of the chain, which names the classes.
+        representation: what the image is.
     """
 
-    profile: NDArray[np.float32]
+    image: NDArray[np.float32]
     maps: NDArray[np.float32]
     ratio: float
     W: float
     label: int
     probabilities: Sequence[float]
     hamiltonian: Hamiltonian
+    representation: Representation
 
     @property
     def prediction(self) -> int:
@@ -61,53 +64,69 @@ class Example:
         return self.hamiltonian.classes[self.prediction]
 
 
-def profile_axes(
-    axes: Axes, image: NDArray[np.floating], size: int | None = None, **style: object
+def image_axes(
+    axes: Axes,
+    image: NDArray[np.floating],
+    representation: Representation,
+    shape: tuple[int, int] | None = None,
+    **style: object,
 ) -> None:
-    """Show a profile, or a map stretched over a profile of ``size`` sites."""
-    size = size or len(image)
-    axes.set(xticks=[0, size // 2, size], yticks=[0, size // 2, size])
-    style = {**_PROFILE_STYLE, "vmax": _saturation(size), **style}
-    axes.imshow(_brightest(image), extent=(0, size, size, 0), **style)  # type: ignore[arg-type]
+    """Show what a network sees, or a map stretched over an image of a shape."""
+    height, width = shape or image.shape
+    axes.set(xticks=_ticks(width), yticks=_ticks(height))
+    style = {**image_style(representation, height), **style}
+    aspect = "equal" if height == width else "auto"
+    axes.imshow(_strongest(image), extent=(0, width, height, 0), aspect=aspect, **style)  # type: ignore[arg-type]
 
 
-def _saturation(size: int) -> float:
-    """Where the colours of a profile of ``size`` sites end: some times the 2/size of a clean bulk."""
-    return min(_SATURATED_AT, 8 / size)
+def image_style(representation: Representation, height: int) -> dict[str, Any]:
+    """Colours of images: profiles are saturated, what has a sign is centred at 0."""
+    if representation.is_signed:
+        return {"cmap": "RdBu_r", "vmin": -0.5, "vmax": 0.5, "interpolation": "nearest"}
+    # Some times the 2/height of a clean bulk.
+    return {**_PROFILE_STYLE, "vmax": min(_SATURATED_AT, 8 / height)}
 
 
-def _brightest(image: NDArray[np.floating]) -> NDArray[np.floating]:
+def _ticks(size: int) -> list[int]:
+    return [0, size // 2, size] if size > 1 else []
+
+
+def _strongest(image: NDArray[np.floating]) -> NDArray[np.floating]:
     """An image of at most _POINTS a side: a single column must not get lost between pixels."""
-    factor = -(-len(image) // _POINTS)
+    factor = -(-max(image.shape) // _POINTS)
     if factor == 1:
         return image
-    padded = np.pad(image, (0, -len(image) % factor))
-    blocks = len(padded) // factor
-    return np.asarray(padded.reshape(blocks, factor, blocks, factor).max(axis=(1, 3)))
+    padded = np.pad(image, [(0, -size % factor) for size in image.shape], mode="edge")
+    height, width = (size // factor for size in padded.shape)
+    blocks = padded.reshape(height, factor, width, factor)
+    high, low = blocks.max(axis=(1, 3)), blocks.min(axis=(1, 3))
+    return np.asarray(np.where(high >= -low, high, low))
 
 
-def sample_profiles(
-    profiles: NDArray[np.float32],
+def sample_images(
+    images: NDArray[np.float32],
     ratios: Sequence[float],
     W: Sequence[float],
     labels: Sequence[int],
     hamiltonian: Hamiltonian,
+    representation: Representation,
 ) -> Figure:
-    """Density profiles side by side.
+    """What a network sees of some chains, side by side.
 
     Args:
-        profiles: shape (n, 2M, 2M).
+        images: shape (n, H, W).
         ratios: of each, the Hamiltonian's control.
         W: of each.
         labels: of each.
         hamiltonian: of the chains.
+        representation: of the images.
     """
-    columns = min(4, len(profiles))
-    rows = -(-len(profiles) // columns)
-    width, height = 2.5 * columns + 1.5, 2.7 * rows + 0.4
+    columns = min(4, len(images))
+    rows = -(-len(images) // columns)
+    width, height = 2.5 * columns + 1.7, 2.7 * rows + 0.4
     figure = Figure(figsize=(width, height))
     # Fixed margins, in inches: a layout engine takes most of a second for so many axes.
-    margins = {"left": 0.6 / width, "right": 1 - 0.9 / width, "bottom": 0.5 / height, "wspace": 0.15}
+    margins = {"left": 0.6 / width, "right": 1 - 1.1 / width, "bottom": 0.5 / height, "wspace": 0.15}
     grid = figure.subplots(
         rows,
         columns,
@@ -116,20 +135,21 @@ def sample_profiles(
         sharey=True,
         gridspec_kw={**margins, "top": 1 - 0.5 / height, "hspace": 0.3},
     )
-    for axes in grid.flat[len(profiles) :]:
+    for axes in grid.flat[len(images) :]:
         axes.remove()
-    samples = zip(grid.flat, profiles, ratios, W, labels, strict=False)
-    for axes, profile, ratio, strength, label in samples:
-        profile_axes(axes, profile)
+    samples = zip(grid.flat, images, ratios, W, labels, strict=False)
+    for axes, shown, ratio, strength, label in samples:
+        image_axes(axes, shown, representation)
         title = f"{hamiltonian.symbol} = {ratio:.2f}, W = {strength:.3g}"
         axes.set_title(f"{title}\n{hamiltonian.classes[label]}", fontsize=9)
     for axes in grid[:, 0]:
-        axes.set_ylabel("site")
+        axes.set_ylabel(representation.rows)
     for axes in grid[-1]:
-        axes.set_xlabel("state, by energy")
+        axes.set_xlabel(representation.columns)
     image = grid[0, 0].images[0]
-    bar = figure.add_axes((1 - 0.75 / width, 0.2, 0.15 / width, 0.6))
-    figure.colorbar(image, cax=bar, label=r"$|\psi|^2$", extend="max")
+    bar = figure.add_axes((1 - 0.95 / width, 0.2, 0.15 / width, 0.6))
+    extend = "neither" if representation.is_signed else "max"
+    figure.colorbar(image, cax=bar, label=representation.quantity, extend=extend)
     return figure
 
 
@@ -246,57 +266,59 @@ def accuracy_by_ratio(
 
 
 def map_panel(examples: Sequence[Example], title: str) -> Figure:
-    """Profile, maxima and the raw maps of all classes, a row an example, right ones first.
+    """Images, maxima of profiles and raw maps of all classes, a row an example, right ones first.
 
     Args:
-        examples: at least one.
+        examples: at least one, of one kind of image and chain.
         title: of the figure.
     """
     rows = sorted(examples, key=lambda e: (e.prediction != e.label, e.label))
-    height = 1.75 * len(rows) + 1.2
-    classes = examples[0].hamiltonian.classes
-    width = 5.1 + 2.7 * len(classes)
+    representation, classes = examples[0].representation, examples[0].hamiltonian.classes
+    heads = [representation.title, *(["maxima of states"] * isinstance(representation, DensityProfile))]
+    n_images, height, width = len(heads), 1.75 * len(rows) + 1.2, 3.3 + 1.8 + 2.7 * len(classes)
     figure = Figure(figsize=(width, height))
     figure.suptitle(title, y=1 - 0.15 / height)
     # Fixed margins, in inches: a layout engine takes seconds for so many axes.
     margins = {"left": 2.2 / width, "right": 1 - 0.63 / width, "bottom": 0.5 / height}
-    ratios = (1, 1, *(0.35, 1) * len(classes))
+    ratios = (*(1,) * n_images, *(0.35, 1) * len(classes))
     layout = figure.add_gridspec(
         len(rows), len(ratios), width_ratios=ratios, top=1 - 0.7 / height, **margins
     )
-    columns = (0, *range(1, len(ratios), 2))
+    columns = (*range(n_images), *range(n_images + 1, len(ratios), 2))
     grid = np.array([[figure.add_subplot(layout[r, c]) for c in columns] for r in range(len(rows))])
-    heads = ("density profile", "maxima of states", *(f"map: {name}" for name in classes))
+    heads += [f"map: {name}" for name in classes]
     for axes, head in zip(grid[0], heads, strict=True):
         axes.set_title(head, fontsize=10)
     for row, example in zip(grid, rows, strict=True):
-        profile_axes(row[0], example.profile)
-        profile_axes(row[1], profile_maxima(example.profile))
-        row[0].set_ylabel("site")
-        for axes, activation in zip(row[2:], example.maps, strict=True):
+        shown = [example.image, *([profile_maxima(example.image)] if n_images == 2 else [])]
+        for axes, image in zip(row, shown, strict=False):
+            image_axes(axes, image, representation)
+        row[0].set_ylabel(representation.rows)
+        for axes, activation in zip(row[n_images:], example.maps, strict=True):
             # A scale of its own: the classes differ by more than the places within a class.
             limits = {"vmin": activation.min(), "vmax": activation.max(), "cmap": "viridis"}
-            profile_axes(axes, activation, size=len(example.profile), **limits)
+            image_axes(axes, activation, representation, example.image.shape, **limits)
         for axes in row[1:]:
             axes.tick_params(labelleft=False)
+        for axes in row[n_images - 1 :]:
             bar = axes.inset_axes((1.05, 0.0, 0.05, 1.0))
-            saturated = axes is row[1]
+            of_images = axes is row[n_images - 1]
+            saturated = of_images and not representation.is_signed
             figure.colorbar(axes.images[0], cax=bar, extend="max" if saturated else "neither")
-            bar.set_title(r"$|\psi|^2$" if saturated else "$M_c$", fontsize=9)
+            bar.set_title(representation.quantity if of_images else "$M_c$", fontsize=9)
             bar.tick_params(labelsize=8)
             bar.yaxis.set_major_locator(MaxNLocator(4))
         describe(row[0], example)
     for axes in grid[:-1].flat:
         axes.tick_params(labelbottom=False)
     for axes in grid[-1]:
-        axes.set_xlabel("state, by energy")
+        axes.set_xlabel(representation.columns)
     return figure
 
 
-def profile_picture(example: Example) -> Figure:
-    """The density profile alone, for a table."""
-    style = {**_PROFILE_STYLE, "vmax": _saturation(len(example.profile))}
-    return _picture(_brightest(example.profile), style)
+def image_picture(example: Example) -> Figure:
+    """What the network sees alone, for a table."""
+    return _picture(_strongest(example.image), image_style(example.representation, len(example.image)))
 
 
 def map_picture(example: Example) -> Figure:
@@ -327,8 +349,10 @@ def describe(axes: Axes, example: Example) -> None:
     )
     axes.annotate(
         text,
-        xy=(-0.42, 0.5),
+        xy=(0, 0.5),
         xycoords="axes fraction",
+        xytext=(-39, 0),
+        textcoords="offset points",
         ha="right",
         va="center",
         fontsize=9,

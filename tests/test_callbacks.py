@@ -20,13 +20,13 @@ def test_examples_of_every_kind_with_maps_that_add_up_to_their_logits() -> None:
         answers = batch["index"] % 2  # right or wrong by chance, so that all four kinds occur
         chosen.add(batch, torch.stack([1.0 - answers, answers.float()], dim=1))
         answer_to |= dict(zip(batch["parameters"]["ratio"].tolist(), answers.tolist(), strict=True))
-    examples = chosen.explain(network, data.ensemble.hamiltonian)
+    examples = chosen.explain(network, data)
     kinds = [(e.label, e.prediction) for e in examples]
     assert sorted(kinds) == [(0, 0)] * 2 + [(0, 1)] * 2 + [(1, 0)] * 2 + [(1, 1)] * 2
     for example in examples:
         assert example.prediction == answer_to[example.ratio]
-        profile = torch.from_numpy(example.profile)[None, None]
+        profile = torch.from_numpy(example.image)[None, None]
         mean = torch.from_numpy(example.maps).mean(dim=(1, 2))
         torch.testing.assert_close(mean + network.head.bias, network(profile)[0])
-    assert chosen.explain(network, data.ensemble.hamiltonian) == []
+    assert chosen.explain(network, data) == []
     assert len(map_panel(examples, "all").axes) == 8 * 4

@@ -6,9 +6,10 @@ from typing import Any
 from hydra.utils import get_object
 
 from sshml.config.trust import TARGET
+from sshml.data.representations import Representation
 from sshml.physics.hamiltonians import Hamiltonian
 
-__all__ = ["TARGET", "build", "hamiltonian"]
+__all__ = ["TARGET", "build", "hamiltonian", "representation"]
 
 
 def build(node: Mapping[str, Any], *arguments: Any, **parts: Any) -> Any:
@@ -33,4 +34,10 @@ def build(node: Mapping[str, Any], *arguments: Any, **parts: Any) -> Any:
 def hamiltonian(data: Mapping[str, Any]) -> Hamiltonian:
     """The Hamiltonian of checked data settings."""
     built: Hamiltonian = build(data["hamiltonian"])
+    return built
+
+
+def representation(data: Mapping[str, Any]) -> Representation:
+    """The representation of checked data settings."""
+    built: Representation = build(data["representation"])
     return built

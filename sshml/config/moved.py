@@ -1,12 +1,16 @@
 """What settings of earlier versions name otherwise, or lack."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
 from sshml.config.trust import TARGET
 
-#: The family of chains of versions that had no other.
-FIRST_HAMILTONIAN = {TARGET: "sshml.physics.hamiltonians.SSH"}
+#: The parts of data settings of versions that had no others.
+FIRST_PARTS: dict[str, dict[str, str]] = {
+    "hamiltonian": {TARGET: "sshml.physics.hamiltonians.SSH"},
+    "representation": {TARGET: "sshml.data.representations.DensityProfile"},
+}
 _MOVED = {"sshml.callbacks.": "sshml.training.callbacks.", "sshml.loggers.": "sshml.tracking."}
 
 
@@ -21,7 +25,7 @@ def renamed(settings: Any) -> Any:
         for key, value in settings.items()
     }
     if now.get(TARGET) == "sshml.data.datamodule.SSHDataModule":
-        now.setdefault("hamiltonian", dict(FIRST_HAMILTONIAN))
+        return {**copy.deepcopy(FIRST_PARTS), **now}
     return now
 
 

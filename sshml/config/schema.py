@@ -30,7 +30,7 @@ from pydantic import (
 from pydantic.errors import PydanticSchemaGenerationError
 
 from sshml.config.build import TARGET, build, hamiltonian
-from sshml.config.moved import FIRST_HAMILTONIAN, renamed
+from sshml.config.moved import FIRST_PARTS, renamed
 from sshml.config.programs import of_other_program
 from sshml.data.grid import strength_grid
 from sshml.errors import ConfigError, reason_of, unknown_key
@@ -42,6 +42,7 @@ _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
 _BASES = {
     "data": "sshml.data.datamodule.SSHDataModule",
     "data.hamiltonian": "sshml.physics.hamiltonians.Hamiltonian",
+    "data.representation": "sshml.data.representations.Representation",
     "model": "torch.nn.Module",
     "optimizer": "torch.optim.Optimizer",
     "trainer": "pytorch_lightning.Trainer",
@@ -246,8 +247,9 @@ def with_defaults(settings: Any) -> Any:
         parameters = _signature("", settings[TARGET])[0].parameters.values()
         left_out = {p.name: p.default for p in parameters if p.default is not p.empty}
     whole = {key: with_defaults(value) for key, value in {**left_out, **settings}.items()}
-    if "hamiltonian" in left_out:  # of versions that had none, an SSH chain
-        whole["hamiltonian"] = whole["hamiltonian"] or dict(FIRST_HAMILTONIAN)
+    if FIRST_PARTS.keys() <= left_out.keys():
+        for name, first in FIRST_PARTS.items():
+            whole[name] = whole[name] or dict(first)
         whole["disorder"] = whole["disorder"] or build(whole["hamiltonian"]).disorders[0]
     return whole
 
@@ -371,10 +373,10 @@ def _as_config_error(error: ValidationError, schema: type[_Config]) -> ConfigErr
     key = ".".join(location)
     if first["type"] == "extra_forbidden":
         parent = ".".join(location[:-1])
-        if key == "hamiltonian":
+        if key in FIRST_PARTS:
             raise ConfigError(
-                "hamiltonian: a configuration file of this group is to begin with # @package data, as "
-                "conf/hamiltonian/ssh.yaml"
+                f"{key}: a configuration file of this group is to begin with # @package data, as those "
+                f"in conf/{key}"
             ) from error
         other = of_other_program(key, Path(schema.FILE).stem)
         if other:

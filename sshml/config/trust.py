@@ -23,6 +23,7 @@ PACKAGES = (
 _KINDS = {
     "data": "sshml.data.datamodule.SSHDataModule",
     "data.hamiltonian": "sshml.physics.hamiltonians.Hamiltonian",
+    "data.representation": "sshml.data.representations.Representation",
     "augmentation.*": "sshml.augmentation.Augmentation",
     "model": "torch.nn.Module",
     "optimizer": "torch.optim.Optimizer",

@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_map
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler
 
 from sshml.data.ensemble import Ensemble, Label, RatioGrid, Realisations, Resample
+from sshml.data.representations import DensityProfile, Representation
 from sshml.data.streams import Split
 from sshml.data.strength import LARGEST, DisorderStrength
 from sshml.physics.hamiltonians import SSH, Hamiltonian
@@ -22,9 +23,9 @@ from sshml.physics.hamiltonians import SSH, Hamiltonian
 class Batch(TypedDict):
     """One batch of n samples.
 
-    ``input`` float32 (n, 1, 2M, 2M); ``label`` int64 (n,), the kind that is trained on; ``labels``
-    int64 (n,) by kind; ``parameters`` float32 (n,) by name: ``ratio``, the Hamiltonian's control, and
-    ``W``; ``index`` int64 (n,), the sample's number in its split.
+    ``input`` float32 (n, 1, H, W), 2M×2M for density profiles; ``label`` int64 (n,), the kind that is
+    trained on; ``labels`` int64 (n,) by kind; ``parameters`` float32 (n,) by name: ``ratio``, the
+    Hamiltonian's control, and ``W``; ``index`` int64 (n,), the sample's number in its split.
     """
 
     input: Tensor
@@ -41,12 +42,20 @@ class ProfileDataset(Dataset[Batch]):
         ensemble: where the chains come from.
         split: which of its splits.
         label: the kind of label to train on.
+        representation: what is seen of a chain; None for its density profile.
     """
 
-    def __init__(self, ensemble: Ensemble, split: Split, label: Label = "ratio") -> None:
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        split: Split,
+        label: Label = "ratio",
+        representation: Representation | None = None,
+    ) -> None:
         self.ensemble = ensemble
         self.split = split
         self.label = label
+        self.representation = representation or DensityProfile()
 
     def __len__(self) -> int:
         return self.ensemble.sizes[self.split]
@@ -55,10 +64,10 @@ class ProfileDataset(Dataset[Batch]):
         """The samples with these numbers as one batch; a DataLoader's way to ask for it."""
         chains = self.ensemble.chains(self.split, index)
         labels = {kind: torch.from_numpy(values) for kind, values in chains.labels.items()}
-        profiles = self.ensemble.hamiltonian.density_profiles(chains.couplings)
+        images = self.representation.images(self.ensemble.hamiltonian, chains.couplings)
         parameters = {"ratio": chains.ratio, "W": chains.W}
         return Batch(
-            input=torch.from_numpy(profiles).unsqueeze(1),
+            input=torch.from_numpy(images).unsqueeze(1),
             label=labels[self.label],
             labels=labels,
             parameters={name: torch.from_numpy(of).float() for name, of in parameters.items()},
@@ -202,6 +211,7 @@ class SSHDataModule(pl.LightningDataModule):
 
     Args:
         hamiltonian: the family of chains; None for SSH chains.
+        representation: what a network sees of them; None for density profiles.
         label: what a network is trained on; the thesis labels by ``ratio`` always.
         n_train: samples of the training set, an epoch.
         n_val: samples of the validation set.
@@ -214,6 +224,7 @@ class SSHDataModule(pl.LightningDataModule):
         self,
         *,
         hamiltonian: Hamiltonian | None = None,
+        representation: Representation | None = None,
         W: Annotated[float | str | Sequence[float], AfterValidator(_checked_strength)] = 0.0,
         n_cells: Annotated[int, Field(ge=2)] = 30,
         disorder: str | None = None,
@@ -255,13 +266,14 @@ class SSHDataModule(pl.LightningDataModule):
             resample=resample,
             seed=seed,
         )
+        self.representation = representation or DensityProfile()
         self.label = label
         self.batch_size = batch_size
         self.num_workers = num_workers
 
     def dataset(self, split: Split) -> ProfileDataset:
         """The samples of one split."""
-        return ProfileDataset(self.ensemble, split, self.label)
+        return ProfileDataset(self.ensemble, split, self.label, self.representation)
 
     def _loader(self, split: Split) -> DataLoader[Batch]:
         dataset = self.dataset(split)

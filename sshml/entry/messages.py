@@ -17,6 +17,7 @@ from hydra.errors import (
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sshml.config.moved import FIRST_PARTS
 from sshml.config.programs import CONF_DIR, of_other_program, top_level
 from sshml.entry.arguments import is_override, key_of
 from sshml.errors import CheckpointError, ConfigError, how_to_install, reason_of, unknown_key
@@ -109,11 +110,10 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
     override = next((a for a in arguments if key_of(a) == key), key)
     if other := of_other_program(key, config_name):
         return f"{override}: {other}"
-    if key.startswith("hamiltonian"):
-        of_data = override.replace("hamiltonian", "data.hamiltonian", 1)
-        return (
-            f"{override}: hamiltonian=NAME chooses one; its settings are those of the data, {of_data}"
-        )
+    group = key.partition(".")[0]
+    if group in FIRST_PARTS:
+        of_data = override.replace(group, f"data.{group}", 1)
+        return f"{override}: {group}=NAME chooses one; its settings are those of the data, {of_data}"
     for argument in arguments:
         of_removed = argument.startswith("~") and f"{key}.".startswith(f"{key_of(argument)}.")
         if of_removed and argument != override:

@@ -22,7 +22,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sshml.config.limits import check_process_count
-from sshml.config.moved import FIRST_HAMILTONIAN
+from sshml.config.moved import FIRST_PARTS
 from sshml.config.schema import TrainConfig, TransferConfig, plain_config
 from sshml.config.trust import trusted
 from sshml.entry.processes import (
@@ -78,8 +78,8 @@ def job_name(config: DictConfig) -> str:
 
 def _name(settings: Mapping[str, Any]) -> str:
     own = {key: value for key, value in settings.items() if key not in _NOT_OF_A_JOB}
-    if own["data"].get("hamiltonian") == FIRST_HAMILTONIAN:  # jobs of versions without one keep theirs
-        own["data"] = {key: value for key, value in own["data"].items() if key != "hamiltonian"}
+    # Jobs of versions that had no others keep their names.
+    own["data"] = {k: value for k, value in own["data"].items() if value != FIRST_PARTS.get(k, ...)}
     digest = hashlib.sha256(json.dumps(own, sort_keys=True, default=str).encode()).hexdigest()
     model = str(settings["model"].get("_target_", "job")).rpartition(".")[2]
     return f"{model}_{digest[:12]}"

@@ -24,7 +24,7 @@ _MOST_VALUES = 1_000_000
 _SETTINGS_WITHOUT_WEIGHTS = 100
 _MAX_DEPTH = 32
 # Of the data settings, those that name a class.
-_DATA_PARTS = {"hamiltonian"}
+_DATA_PARTS = {"hamiltonian", "representation"}
 _LONGEST_TEXT = 1_000
 
 
@@ -244,7 +244,7 @@ def _checked_data(
         ConfigError: if there are none, no data can be made by them, or the network takes no such.
     """
     # These import Lightning and Hydra, which a notebook that loads a network need not wait for.
-    from sshml.config.build import build, hamiltonian  # noqa: PLC0415
+    from sshml.config.build import build, hamiltonian, representation  # noqa: PLC0415
     from sshml.config.limits import check_sizes  # noqa: PLC0415
     from sshml.config.schema import check_data, with_defaults  # noqa: PLC0415
 
@@ -262,8 +262,8 @@ def _checked_data(
     check_sizes(data)
     try:
         build(data)
-        size = 2 * data["n_cells"]
-        logits = network.eval()(torch.empty(2, 1, size, size, device="meta"))
+        shape = representation(data).shape(data["n_cells"])
+        logits = network.eval()(torch.empty(2, 1, *shape, device="meta"))
         shape = tuple(logits.shape)
     except Exception as error:
         raise ConfigError(

@@ -2,9 +2,18 @@
 
 from collections.abc import Sequence
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
 
 from sshml.networks.gap import GlobalAveragePoolingNetwork
+
+
+class _Pool(nn.Module):
+    """2×2 max-pooling; of a single row or column along the other axis only."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        height, width = features.shape[-2:]
+        return max_pool2d(features, (2 if height > 1 else 1, 2 if width > 1 else 1))
 
 
 class CNN(GlobalAveragePoolingNetwork):
@@ -50,7 +59,7 @@ class CNN(GlobalAveragePoolingNetwork):
                 nn.BatchNorm2d(n_out),
             ]
             # ReLU is monotonic, so pooling first gives the same features with a quarter of the work.
-            layers += [nn.MaxPool2d(2)] if number in pool_after else []
+            layers += [_Pool()] if number in pool_after else []
             layers += [nn.ReLU(inplace=True)]
             layers += [nn.Dropout2d(dropout)] if dropout else []
         super().__init__(nn.Sequential(*layers), widths[-1], n_classes)

@@ -57,13 +57,14 @@ class Shown:
             probabilities = self.network(batch["input"]).softmax(dim=1)
         return [
             Example(
-                profile=batch["input"][k, 0].numpy(),
+                image=batch["input"][k, 0].numpy(),
                 maps=maps[k].numpy(),
                 ratio=float(batch["parameters"]["ratio"][k]),
                 W=W,
                 label=int(batch["labels"]["ratio"][k]),
                 probabilities=probabilities[k].tolist(),
                 hamiltonian=dataset.ensemble.hamiltonian,
+                representation=dataset.representation,
             )
             for k in range(len(ratios))
         ]

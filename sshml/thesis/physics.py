@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from sshml.figures import profile_axes
+from sshml.data.representations import DensityProfile
+from sshml.figures import image_axes
 from sshml.physics import (
     DISORDER_CONVENTIONS,
     Disorder,
@@ -51,7 +52,7 @@ def fig2(n_cells: int, seed: int) -> Figure:
     for axes, letter, (t1, t2, W) in zip(grid, "abcd", FIG_2, strict=True):
         # Eq. 6 is multiplicative, so with all hoppings in units of t2 the ratio says it all.
         bonds = sample_hoppings(t1 / t2, W, n_cells, rng=rng)
-        profile_axes(axes, density_profiles(*bonds)[0])
+        image_axes(axes, density_profiles(*bonds)[0], DensityProfile())
         phase = "topological" if lyapunov_exponent(t1 / t2, W) > 0 else "trivial"
         axes.set_title(f"({letter})  $t_1$ = {t1:g}, $t_2$ = {t2:g}, W = {W:g}\n{phase}", fontsize=10)
         axes.set_xlabel("state, by energy")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sshml.config.schema import dotted
 from sshml.errors import ConfigError
-from sshml.figures import Example, map_picture, profile_picture
+from sshml.figures import Example, image_picture, map_picture
 from sshml.files.provenance import git_revision
 from sshml.tracking.pictures import (
     JobType,
@@ -110,7 +110,7 @@ class TensorBoardLogger(PictureLogger):
         self._writer.add_text("test/examples", text, self._whole(step))
         for number, example in enumerate(examples, start=1):
             said = f"{example.true}_called_{example.predicted}"
-            pictures = [profile_picture(example), map_picture(example)]
+            pictures = [image_picture(example), map_picture(example)]
             name = f"test/examples/{number}_{said}"
             self._writer.add_figure(name, pictures, self._whole(step), close=False)
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from pydantic import Field
 
-from sshml.figures import Example, map_picture, profile_picture
+from sshml.figures import Example, image_picture, map_picture
 from sshml.files.provenance import git_revision
 from sshml.files.stored import MANIFEST
 from sshml.tracking.pictures import (
@@ -204,7 +204,7 @@ class WandbLogger(PictureLogger):
 
         table = wandb.Table([*example_columns(examples[0]), "profile", "map"])
         for example in examples:
-            pictures = (wandb.Image(profile_picture(example)), wandb.Image(map_picture(example)))
+            pictures = (wandb.Image(image_picture(example)), wandb.Image(map_picture(example)))
             table.add_data(*example_values(example), *pictures)
         self._log({"test/examples": table, self._axis: step})
 

@@ -15,10 +15,9 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from sshml.cam import network_maps
-from sshml.data.datamodule import Batch
+from sshml.data.datamodule import Batch, SSHDataModule
 from sshml.figures import Example, map_panel
 from sshml.files.run_folder import write_atomically
-from sshml.physics.hamiltonians import Hamiltonian
 from sshml.tracking import pictured
 from sshml.training.distributed import gather_objects
 
@@ -52,7 +51,7 @@ class ExampleSet:
                     }
                 )
 
-    def explain(self, network: torch.nn.Module, hamiltonian: Hamiltonian) -> list[Example]:
+    def explain(self, network: torch.nn.Module, data: SSHDataModule) -> list[Example]:
         """The examples of all processes with the maps of a network; empties the set."""
         shares = gather_objects(self._found)
         kept = []
@@ -66,13 +65,14 @@ class ExampleSet:
         maps = network_maps(network, inputs)
         return [
             Example(
-                profile=sample["input"][0].numpy(),
+                image=sample["input"][0].numpy(),
                 maps=activation.numpy(),
                 ratio=sample["ratio"],
                 W=sample["W"],
                 label=sample["label"],
                 probabilities=sample["probabilities"],
-                hamiltonian=hamiltonian,
+                hamiltonian=data.ensemble.hamiltonian,
+                representation=data.representation,
             )
             for sample, activation in zip(kept, maps, strict=True)
         ]
@@ -179,8 +179,8 @@ class MapPanels(Callback):
     def _draw(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, name: str, title: str
     ) -> list[Example]:
-        hamiltonian = trainer.datamodule.ensemble.hamiltonian  # type: ignore[attr-defined]
-        examples = self._set.explain(pl_module.network, hamiltonian)  # type: ignore[arg-type]
+        data: SSHDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        examples = self._set.explain(pl_module.network, data)  # type: ignore[arg-type]
         if examples and trainer.is_global_zero:
             figure = map_panel(examples, f"Class activation maps, {title}")
             path = Path(trainer.default_root_dir, "figures", f"{name}.png")

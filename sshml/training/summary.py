@@ -32,12 +32,13 @@ def profiles_figure(datamodule: SSHDataModule) -> Figure:
     ratios = dataset.ensemble.chains(Split.TRAIN, np.arange(len(dataset))).ratio
     nearest = [int(np.abs(ratios - ratio).argmin()) for ratio in _RATIOS_SHOWN]
     batch = dataset.__getitems__(sorted(set(nearest), key=nearest.index))
-    return figures.sample_profiles(
+    return figures.sample_images(
         batch["input"][:, 0].numpy(),
         batch["parameters"]["ratio"].tolist(),
         batch["parameters"]["W"].tolist(),
         batch["label"].tolist(),
         dataset.ensemble.hamiltonian,
+        dataset.representation,
     )
 
 

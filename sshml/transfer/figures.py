@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from sshml.figures import Example, describe, profile_axes
+from sshml.figures import Example, describe, image_axes
 from sshml.physics import inverse_participation_ratio, profile_maxima
 from sshml.transfer.baselines import BASELINES, ONLY_METHOD
 from sshml.transfer.scores import Row
@@ -224,16 +224,16 @@ def transfer_panel(examples: Sequence[Example], title: str) -> Figure:
         axes.set_title(head, fontsize=10)
     for row, example in zip(grid, rows, strict=True):
         pictures = (
-            example.profile,
-            profile_maxima(example.profile),
-            midgap_pair(example.profile),
-            localised_states(example.profile, _LOCALISED),
+            example.image,
+            profile_maxima(example.image),
+            midgap_pair(example.image),
+            localised_states(example.image, _LOCALISED),
         )
         for axes, picture in zip(row, pictures, strict=False):
-            profile_axes(axes, picture)
+            image_axes(axes, picture, example.representation)
         activation = example.maps[example.prediction]
         limits = {"vmin": activation.min(), "vmax": activation.max(), "cmap": "viridis"}
-        profile_axes(row[4], activation, size=len(example.profile), **limits)
+        image_axes(row[4], activation, example.representation, example.image.shape, **limits)
         bar = row[4].inset_axes((1.05, 0.0, 0.05, 1.0))
         figure.colorbar(row[4].images[0], cax=bar)
         bar.set_title("$M_c$", fontsize=9)

@@ -212,13 +212,14 @@ def pick_examples(source: Source, W: float, answers: Answers, network: nn.Module
     probabilities = answers.logits.softmax(dim=1)[index]
     return [
         Example(
-            profile=batch["input"][k, 0].numpy(),
+            image=batch["input"][k, 0].numpy(),
             maps=maps[k].numpy(),
             ratio=float(batch["parameters"]["ratio"][k]),
             W=float(batch["parameters"]["W"][k]),
             label=int(ratio[i]),
             probabilities=probabilities[k].tolist(),
             hamiltonian=dataset.ensemble.hamiltonian,
+            representation=dataset.representation,
         )
         for k, i in enumerate(index)
     ]

@@ -13,10 +13,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from sshml.config.build import TARGET, build, hamiltonian
+from sshml.config.build import TARGET, build, hamiltonian, representation
+from sshml.config.moved import FIRST_PARTS
 from sshml.config.schema import dotted, with_defaults
 from sshml.config.trust import trusted
 from sshml.data.datamodule import SSHDataModule
+from sshml.data.representations import DensityProfile
 from sshml.errors import CheckpointError, ConfigError, DivergedError
 from sshml.files.checkpoint import load_classifier, read_checkpoint
 from sshml.files.run_folder import is_of_disk, write_atomically
@@ -132,11 +134,15 @@ def check_chains(data: Mapping[str, Any]) -> None:
         ConfigError: for other chains than SSH chains, of which there are no detectors, critical lines
             and regions of edge states.
     """
-    if not isinstance(hamiltonian(data), SSH):
-        raise ConfigError(
-            f"data.hamiltonian._target_={data['hamiltonian'][TARGET]}: transfer studies, explanations "
-            "and uncertainty need sshml.physics.hamiltonians.SSH; train.py takes any"
-        )
+    for name, built, known in (
+        ("hamiltonian", hamiltonian(data), SSH),
+        ("representation", representation(data), DensityProfile),
+    ):
+        if not isinstance(built, known):
+            raise ConfigError(
+                f"data.{name}._target_={data[name][TARGET]}: transfer studies, explanations and "
+                f"uncertainty need {FIRST_PARTS[name][TARGET]}; train.py takes any"
+            )
 
 
 #: All cells of a network.

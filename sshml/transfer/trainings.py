@@ -11,6 +11,7 @@ import torch
 
 from sshml.config.build import TARGET
 from sshml.config.limits import check_network
+from sshml.config.moved import FIRST_PARTS
 from sshml.config.trust import trusted
 from sshml.errors import CheckpointError, ConfigError, printable, reason_of
 from sshml.files.checkpoint import network_state, read_checkpoint
@@ -143,12 +144,7 @@ def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], methods: Sequen
     network = empty_network(content["hyper_parameters"]["network"])
     trained = content["hyper_parameters"]["data"]
     check_chains(trained)
-    own = [key for key in typed if re.match(r"(data\.)?hamiltonian", key)]
-    if own and settings["data"]["hamiltonian"] != trained["hamiltonian"]:
-        raise ConfigError(
-            f"{own[0]}: the network of checkpoint={path} was trained on the chains of "
-            f"{trained['hamiltonian'][TARGET]}; leave it out"
-        )
+    _check_parts(settings, typed, trained)
     data = dict(trained)
     if "num_workers" in data:  # which depends on the machine, not on the network
         data["num_workers"] = settings["data"].get("num_workers", 0)
@@ -181,3 +177,14 @@ def _of_checkpoint(settings: Mapping[str, Any], typed: set[str], methods: Sequen
     strength = tuple(W) if isinstance(W, list) else W
     source = Source(strength, trained["seed"], Path(path), trained, data, trust=trusted(settings))
     return Training(lambda: source, source.train_W, source.seed, methods)
+
+
+def _check_parts(settings: Mapping[str, Any], typed: set[str], trained: Mapping[str, Any]) -> None:
+    """A network is tested on the chains and images that it was trained on."""
+    for part in FIRST_PARTS:
+        own = [key for key in typed if re.match(rf"(data\.)?{part}", key)]
+        if own and settings["data"][part] != trained[part]:
+            raise ConfigError(
+                f"{own[0]}: the network of checkpoint={settings['checkpoint']} was trained with "
+                f"data.{part}._target_={trained[part][TARGET]}; leave it out"
+            )

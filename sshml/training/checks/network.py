@@ -44,23 +44,23 @@ def check_forward(settings: Mapping[str, Any], network: nn.Module) -> None:
         ConfigError: if it fails, takes too much memory, or gives no logits that can be trained.
     """
     data, target = settings["data"], settings["model"]["_target_"]
-    size = 2 * data["n_cells"]
+    height, width = data["shape"]
     # The smallest batch, the last of an epoch, is the one that a batch norm may refuse.
     batch = data["n_train"] % data["batch_size"] or min(data["n_train"], data["batch_size"])
     try:
-        images = torch.empty(batch, 1, size, size, device="meta")
+        images = torch.empty(batch, 1, height, width, device="meta")
         logits = check_network(network, images, min(data["n_train"], data["batch_size"]))
     except ConfigError:
         raise
     except Exception as error:  # likewise
         if not target.startswith("sshml."):
             raise ConfigError(
-                f"model._target_={target}: fails on {batch} image(s) of {size}x{size} "
+                f"model._target_={target}: fails on {batch} image(s) of {height}x{width} "
                 f"({type(error).__name__}: {reason_of(error)})"
             ) from error
         raise ConfigError(
             f"data.n_cells={data['n_cells']}: {target} cannot train on {batch} image(s) of "
-            f"{size}x{size} ({reason_of(error)}); choose a larger data.n_cells, or a "
+            f"{height}x{width} ({reason_of(error)}); choose a larger data.n_cells, or a "
             "data.batch_size that leaves no single image over"
         ) from error
     expected = (batch, data["n_classes"])

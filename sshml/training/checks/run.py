@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from sshml.config.build import build, hamiltonian
+from sshml.config.build import TARGET, build, hamiltonian, representation
 from sshml.config.hardware import TRAINING
 from sshml.config.limits import check_process_count, check_sizes
 from sshml.data.datamodule import SSHDataModule
+from sshml.data.representations import DensityProfile
 from sshml.data.streams import Split
 from sshml.errors import ConfigError, named
 from sshml.files.stored import relocated
@@ -48,6 +49,13 @@ def check_run(settings: Mapping[str, Any]) -> None:
     # Runs of a sweep often differ in their seed and folder only.
     data = {key: settings["data"][key] for key in ("n_cells", "n_train", "batch_size")}
     data["n_classes"] = len(hamiltonian(settings["data"]).classes)
+    shown = representation(settings["data"])
+    data["shape"] = shown.shape(data["n_cells"])
+    if settings["augmentation"] and not isinstance(shown, DensityProfile):
+        raise ConfigError(
+            f"augmentation.{min(settings['augmentation'])}: changes density profiles; leave it out "
+            f"with data.representation._target_={settings['data']['representation'][TARGET]}"
+        )
     parts = {key: settings[key] for key in _PARTS}
     placeless = relocated({"data": data, **parts}, settings["paths"]["run"], RUN)
     _check_parts(json.dumps(placeless, sort_keys=True))

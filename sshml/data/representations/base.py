@@ -1,0 +1,33 @@
+"""What a kind of input has to tell."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from sshml.physics.hamiltonians import Couplings, Hamiltonian
+from sshml.physics.profiles import Images
+
+
+class Representation(ABC):
+    """Turns solved chains into images, one channel each.
+
+    Attributes:
+        title: what an image is.
+        rows: what its rows are.
+        columns: what its columns are.
+        quantity: what a pixel is, as TeX.
+        is_signed: whether pixels may be negative.
+    """
+
+    title: ClassVar[str]
+    rows: ClassVar[str]
+    columns: ClassVar[str]
+    quantity: ClassVar[str]
+    is_signed: ClassVar[bool] = False
+
+    @abstractmethod
+    def shape(self, n_cells: int) -> tuple[int, int]:
+        """Height and width of an image of a chain of M cells."""
+
+    @abstractmethod
+    def images(self, hamiltonian: Hamiltonian, couplings: Couplings) -> Images:
+        """Images of open chains, float32, shape (n, height, width)."""

@@ -1,0 +1,42 @@
+"""Correlations of the ground state at half filling."""
+
+import numpy as np
+
+from sshml.data.representations.base import Representation
+from sshml.physics.hamiltonians import Couplings, Hamiltonian
+from sshml.physics.profiles import Images, solve_blocks
+
+
+class CorrelationMatrix(Representation):
+    """<a†_i a_j> of free fermions that fill the states of negative energy: their projector.
+
+    1/2 on the diagonal; between the sublattices -1/2 sum_k u_k(i) v_k(j) over the states of one sign,
+    and 0 within them. Of a pair at zero energy to rounding one state or the other is filled with the
+    same chance, so it adds nothing between the sublattices.
+    """
+
+    title = "correlation matrix"
+    rows = "site i"
+    columns = "site j"
+    quantity = r"$\langle a_i^\dagger a_j \rangle$"
+    is_signed = True
+
+    def shape(self, n_cells: int) -> tuple[int, int]:
+        """(2M, 2M)."""
+        return 2 * n_cells, 2 * n_cells
+
+    def images(self, hamiltonian: Hamiltonian, couplings: Couplings) -> Images:
+        """From the singular value decomposition of the blocks."""
+        s, u, v = solve_blocks(hamiltonian.blocks(couplings))
+        known = s > _AT_ZERO * s[:, :1]
+        between = -0.5 * (u * known[:, None]) @ v.swapaxes(1, 2)
+        n_chains, n_cells = s.shape
+        images = np.zeros((n_chains, 2 * n_cells, 2 * n_cells), dtype=np.float32)
+        images[:, 0::2, 1::2] = between
+        images[:, 1::2, 0::2] = between.swapaxes(1, 2)
+        images[:, range(2 * n_cells), range(2 * n_cells)] = 0.5
+        return images
+
+
+# As a part of the largest energy, what is 0 to rounding.
+_AT_ZERO = 1e-12
