@@ -108,7 +108,8 @@ def test_an_experiment_of_transfer_may_lie_in_a_folder_of_ones_own(
      "augmentation=[localised_states,zero_modes]",
      "debug=fast", "debug=overfit", "debug=profile", "optimizer=adamw", "scheduler=step",
      "scheduler=cosine", "scheduler=one_cycle", "callbacks=early_stopping", "logger=tensorboard",
-     "trainer=cpu"],
+     "trainer=cpu", "hamiltonian=kitaev", "representation=correlation_matrix",
+     "representation=mid_gap_pair"],
 )  # fmt: skip
 def test_every_choice_of_a_group_runs(run_train: Command, choice: str) -> None:
     if choice.startswith("logger"):
