@@ -210,7 +210,7 @@ def _curve(title: str, metrics: list[str], *, log_y: bool | None = None) -> wr.L
 
 def _against_W(title: str, score: str) -> wr.LinePlot:
     # transfer.py logs a curve a training strength and seed.
-    pattern = f"transfer/trained_at_.*/seed_.*/{score}"
+    pattern = f"transfer/.*trained_at_.*/seed_.*/{score}"
     return wr.LinePlot(title=f"{title} against W of the test", x="W", metric_regex=pattern)
 
 

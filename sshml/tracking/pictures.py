@@ -4,7 +4,7 @@ import functools
 import sys
 from abc import abstractmethod
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
@@ -15,13 +15,12 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from sshml.figures import Example
-from sshml.transfer.baselines import ONLY_METHOD
 
+#: W, and what was measured there by name.
+Scores = tuple[float, dict[str, float]]
 JobType = Literal["train", "transfer"]
 P = ParamSpec("P")
 L = TypeVar("L", bound="PictureLogger")
-
-_SCORES = ("accuracy", "topological_share", "ceiling", "loss", "ece")
 
 
 def shielded(method: Callable[Concatenate[L, P], None]) -> Callable[Concatenate[L, P], None]:
@@ -91,8 +90,13 @@ class PictureLogger(Logger):
         """Show test samples with their profiles and maps."""
 
     @abstractmethod
-    def rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Show the rows of a transfer study, and the networks' scores against W."""
+    def rows(self, rows: Sequence[Mapping[str, Any]], scores: Sequence[Scores]) -> None:
+        """Show the rows of a transfer study, and the networks' scores against W.
+
+        Args:
+            rows: of the study, all with the same names.
+            scores: W and the scores by name, of every network at every W.
+        """
 
     @abstractmethod
     def artifact(self, folder: Path) -> None:
@@ -156,11 +160,3 @@ def example_values(example: Example) -> tuple[Any, ...]:
         example.prediction == example.label,
         *example.probabilities[1:],
     )
-
-
-def network_scores(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, dict[str, float]]]:
-    """W of the test and scores by name, for every cell of a transfer study."""
-    for row in rows:
-        if row["method"] == ONLY_METHOD:
-            name = f"transfer/trained_at_{row['train_W']}/seed_{row['seed']}"
-            yield row["W"], {f"{name}/{score}": row[score] for score in _SCORES}

@@ -17,9 +17,9 @@ from sshml.files.provenance import git_revision
 from sshml.tracking.pictures import (
     JobType,
     PictureLogger,
+    Scores,
     example_columns,
     example_values,
-    network_scores,
     shielded,
 )
 
@@ -115,10 +115,10 @@ class TensorBoardLogger(PictureLogger):
             self._writer.add_figure(name, pictures, self._whole(step), close=False)
 
     @shielded
-    def rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def rows(self, rows: Sequence[Mapping[str, Any]], scores: Sequence[Scores]) -> None:  # noqa: ARG002
         """Show the networks' scores against W."""
-        for W, scores in network_scores(rows):
-            for name, value in scores.items():
+        for W, values in scores:
+            for name, value in values.items():
                 self._writer.add_scalar(name, value, self._whole(W))
 
     def artifact(self, folder: Path) -> None:

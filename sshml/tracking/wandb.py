@@ -20,9 +20,9 @@ from sshml.files.stored import MANIFEST
 from sshml.tracking.pictures import (
     JobType,
     PictureLogger,
+    Scores,
     example_columns,
     example_values,
-    network_scores,
     one_line,
     shielded,
     warn,
@@ -209,7 +209,7 @@ class WandbLogger(PictureLogger):
         self._log({"test/examples": table, self._axis: step})
 
     @shielded
-    def rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def rows(self, rows: Sequence[Mapping[str, Any]], scores: Sequence[Scores]) -> None:
         """Show the rows of a transfer study as a table, and the networks' scores against W."""
         import wandb  # noqa: PLC0415
 
@@ -217,8 +217,8 @@ class WandbLogger(PictureLogger):
         for row in rows:
             table.add_data(*({**row, "train_W": str(row["train_W"])}.values()))
         self._log({"transfer": table})
-        for W, scores in network_scores(rows):
-            self._log({"W": W, **scores})
+        for W, values in scores:
+            self._log({"W": W, **values})
 
     @shielded
     def artifact(self, folder: Path) -> None:

@@ -1,7 +1,7 @@
 """The rows of a study, as they are read from its folder."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from sshml.errors import ConfigError, printable
 from sshml.files.stored import StoredError, read_json
+from sshml.transfer.baselines import BASELINES, ONLY_METHOD
 from sshml.transfer.scores import COLUMNS, Row
 
 #: A method or baseline, what its network was trained at, the seed, and what it is tested at.
@@ -52,6 +53,8 @@ class _Row(StoredCell):
     target_unlabelled: float | None = None
 
 
+# What W&B and TensorBoard show against W.
+_SCORES = ("accuracy", "topological_share", "ceiling", "loss", "ece")
 _ROWS = TypeAdapter(list[_Row])
 
 
@@ -105,3 +108,18 @@ def with_all_columns(row: Mapping[str, Any]) -> Row:
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in values.items()
     }
+
+
+def network_scores(rows: Iterable[Row]) -> list[tuple[float, dict[str, float]]]:
+    """W of the test and scores of every cell of a network; names tell methods and networks apart.
+
+    Args:
+        rows: of a study.
+    """
+    found = []
+    for row in rows:
+        if row["method"] not in BASELINES:
+            of_method = "" if row["method"] == ONLY_METHOD else f"{row['method']}/"
+            name = f"transfer/{of_method}trained_at_{row['train_W']}/seed_{row['seed']}"
+            found.append((row["W"], {f"{name}/{score}": row[score] for score in _SCORES}))
+    return found

@@ -30,7 +30,7 @@ from sshml.transfer.baselines import BASELINES, ONLY_METHOD
 from sshml.transfer.checks import check_compare
 from sshml.transfer.phase_diagram import Diagrams, draw, print_scores, write_scores
 from sshml.transfer.protocol import methods_of, print_methods, summary, write_summary
-from sshml.transfer.rows import Cell
+from sshml.transfer.rows import Cell, network_scores
 from sshml.transfer.scores import Answers, Row
 from sshml.transfer.study import Matrix, Method, Source, Training, fill
 from sshml.transfer.trainings import trainings_of
@@ -151,7 +151,7 @@ def _fill_and_draw(
                 for logger in loggers:
                     logger.figure(name, figure, 0)
             for logger in loggers:
-                logger.rows(matrix.rows)
+                logger.rows(matrix.rows, network_scores(matrix.rows))
         if settings["report"]:
             drawn = _report(settings, run, matrix, sources)
             for logger in loggers:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from sshml.data.datamodule import SSHDataModule
+from sshml.transfer.rows import network_scores
 from sshml.transfer.scores import COLUMNS, ask, score
 
 
@@ -63,3 +64,14 @@ def test_answers_are_in_the_order_of_the_test_set():
     np.testing.assert_array_equal(answers.labels["sample"], batch["labels"]["sample"])
     np.testing.assert_allclose(answers.detectors["brightest_pixel"], batch["input"].amax((1, 2, 3)))
     assert set(answers.detectors) == {"brightest_pixel", "edge_weight", "sublattice_separation"}
+
+
+def test_the_curves_of_several_methods_have_names_of_their_own():
+    values = {"accuracy": 0.9, "topological_share": 0.5, "ceiling": 1.0, "loss": 0.1, "ece": 0.0}
+    cell = {"train_W": 0.0, "seed": 3, "W": 0.5, **values}
+    methods = ("network", "fine_tune", "edge_weight", "exact_invariant")
+    found = network_scores([{"method": method, **cell} for method in methods])
+    assert [W for W, _ in found] == [0.5, 0.5]  # baselines have none
+    assert [name.removesuffix("/ece") for _, scores in found for name in scores if "/ece" in name] == [
+        "transfer/trained_at_0.0/seed_3", "transfer/fine_tune/trained_at_0.0/seed_3"
+    ]  # fmt: skip
