@@ -73,7 +73,7 @@ def sample_invariant(intracell: ArrayLike, intercell: ArrayLike) -> NDArray[np.i
     intra, inter = real("intracell", intracell), real("intercell", intercell)
     if intra.ndim != 2 or intra.shape != inter.shape or intra.shape[1] == 0:
         raise ValueError(
-            f"a ring needs bonds of equal shape (n, M), M >= 1, got {intra.shape} and {inter.shape}"
+            f"a ring needs M >= 1 bonds of equal shape (n, M), got {intra.shape} and {inter.shape}"
         )
     with np.errstate(divide="ignore"):  # ln 0 = -inf decides the comparison as it should
         decay = [np.log(np.abs(bonds)).sum(axis=-1) for bonds in (inter, intra)]
