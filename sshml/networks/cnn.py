@@ -13,7 +13,7 @@ class _Pool(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         height, width = features.shape[-2:]
-        return max_pool2d(features, (2 if height > 1 else 1, 2 if width > 1 else 1))
+        return max_pool2d(features, (1 if height == 1 < width else 2, 1 if width == 1 < height else 2))
 
 
 class CNN(GlobalAveragePoolingNetwork):
