@@ -1,4 +1,4 @@
-"""Parts of one's own that fail, for tests of what is said of it and what becomes of others."""
+"""Callbacks and networks that fail, for tests of the error line and of what happens to other jobs."""
 
 import os
 import signal

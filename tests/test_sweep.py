@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -321,6 +322,19 @@ def test_a_killed_sweep_takes_its_jobs_along_and_is_resumed(tmp_path: Path) -> N
     os.kill(process.pid, signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 130
+
+
+@pytest.mark.skipif(shutil.which("srun") is not None, reason="has SLURM")
+@pytest.mark.parametrize("axes", [["seed=0,1"], ["hydra/sweeper=search", "seed=choice(0,1)"]])
+def test_the_launcher_of_slurm_needs_slurm(run_train: Command, tmp_path: Path, axes: list[str]) -> None:
+    pytest.importorskip("submitit")
+    if "hydra/sweeper=search" in axes:
+        pytest.importorskip("optuna")
+    line = one_error(run_train("-m", *TINY, "hydra/launcher=submitit_slurm", *axes))
+    assert line == (
+        "error: hydra/launcher=submitit_slurm: there is no srun here; start where SLURM takes jobs"
+    )
+    assert not list(tmp_path.glob("runs/sweeps/*"))
 
 
 def test_slurm_gets_a_job_array_of_one_device_jobs(tmp_path: Path) -> None:

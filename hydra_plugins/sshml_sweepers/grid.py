@@ -1,6 +1,5 @@
 """A sweep over a grid that does only what is missing."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ class GridSweeper(BasicSweeper):
         # Hydra imports this module at every start.
         from sshml.entry.sweep import (  # noqa: PLC0415
             check_axes,
+            check_launcher,
             check_number_of_jobs,
             checked_jobs,
             expect,
@@ -62,11 +62,7 @@ class GridSweeper(BasicSweeper):
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
         check_number_of_jobs(overrides)
-        if type(self.launcher).__name__ == "SlurmLauncher" and shutil.which("srun") is None:
-            raise ConfigError(
-                "hydra/launcher=submitit_slurm: there is no srun here; start the sweep where SLURM "
-                "takes jobs"
-            )
+        check_launcher(self.config.hydra.launcher._target_)
         for override in overrides:
             if isinstance(override.value(), IntervalSweep):
                 raise ConfigError(

@@ -200,11 +200,15 @@ class SearchSweeper(Sweeper):
 
     def _jobs(self, arguments: list[str]) -> Iterator[list[str]]:
         """Jobs to check the command by: every value of each axis, and the ends of intervals."""
-        from sshml.entry.sweep import check_number_of_jobs  # noqa: PLC0415  # imports torch
+        from sshml.entry.sweep import (  # noqa: PLC0415  # imports torch
+            check_launcher,
+            check_number_of_jobs,
+        )
 
         values: dict[str, list[str]] = {}
         overrides = self._overrides(arguments)
         check_number_of_jobs(overrides)
+        check_launcher(self._config.hydra.launcher._target_)
         for override in overrides:
             key = override.get_key_element()
             if not override.is_sweep_override():

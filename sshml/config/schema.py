@@ -260,7 +260,7 @@ def _refuse_training_experiment() -> None:
     if not HydraConfig.initialized() or name == "None":
         return
     hydra = HydraConfig.get()
-    typed = {override.lstrip("+~").split("=")[0].split(".")[0] for override in hydra.overrides.task}
+    typed = {key.split(".")[0] for key in _typed()}
     folders = [Path(source.path) for source in hydra.runtime.config_sources if source.schema == "file"]
     files = [path for folder in folders if (path := folder / "experiment" / f"{name}.yaml").is_file()]
     own = {key for path in files[:1] for key in OmegaConf.load(path)}
@@ -271,6 +271,13 @@ def _refuse_training_experiment() -> None:
             f"experiment={name}: trains a network and tests none elsewhere; run python train.py "
             f"experiment={name}, then python transfer.py checkpoint=RUN/checkpoints/best.ckpt"
         )
+
+
+def _typed() -> set[str]:
+    """The keys and groups that the command line sets."""
+    if not HydraConfig.initialized():
+        return set()
+    return {override.lstrip("+~").split("=")[0] for override in HydraConfig.get().overrides.task}
 
 
 def _chosen(group: str) -> str:
@@ -295,9 +302,9 @@ def _check_node(path: str, node: Mapping[str, Any]) -> None:
             if open_ended:
                 continue
             known = parameters.keys() - _PASSED.get(path, set())
-            raise ConfigError(
-                f"{key}={_as_typed(value)}: {unknown_key(path, name, known)}; ~{key} leaves it out"
-            )
+            # What an option has set, such as the momentum of another optimizer, can be left out.
+            way_out = "" if key in _typed() else f"; ~{key} leaves it out"
+            raise ConfigError(f"{key}={_as_typed(value)}: {unknown_key(path, name, known)}{way_out}")
         if isinstance(value, Mapping) and TARGET in value:
             _check_node(key, value)
         elif adapter := _adapter(path, target, name):

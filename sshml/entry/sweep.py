@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import re
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -207,6 +208,21 @@ def check_axes(params: object) -> None:
 def is_positive(value: object) -> bool:
     """Whether a value is a whole number above 0."""
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def check_launcher(target: str) -> None:
+    """Check that a launcher can start jobs on this machine.
+
+    Args:
+        target: the class that ``hydra.launcher`` names.
+
+    Raises:
+        ConfigError: for that of SLURM where there is none.
+    """
+    if target.endswith(".SlurmLauncher") and shutil.which("srun") is None:
+        raise ConfigError(
+            "hydra/launcher=submitit_slurm: there is no srun here; start where SLURM takes jobs"
+        )
 
 
 def check_number_of_jobs(axes: Iterable[Override]) -> None:

@@ -31,8 +31,8 @@ _PIXELS_AT_A_TIME = 2_000_000
 _TOLERANCE = {np.dtype(np.float32): 1e-7, np.dtype(np.float64): 1e-9}
 
 
-# As a part of the largest energy, what is 0 to rounding.
-_AT_ZERO = 1e-12
+#: As a part of the largest energy of a chain, what is 0 to rounding.
+AT_ZERO = 1e-12
 
 
 class _OneBlasThread:
@@ -247,7 +247,7 @@ def solve_blocks(blocks: ArrayLike) -> tuple[Floats, Floats, Floats]:
     with _one_blas_thread, ThreadPoolExecutor(len(parts)) as pool:
         u, s, vt = map(np.concatenate, zip(*pool.map(np.linalg.svd, parts), strict=True))
     v = vt.swapaxes(1, 2)
-    at_zero = (s <= _AT_ZERO * s[:, :1]).sum(axis=1)
+    at_zero = (s <= AT_ZERO * s[:, :1]).sum(axis=1)
     for chain in np.flatnonzero(at_zero > 1):
         last = slice(h.shape[1] - at_zero[chain], None)
         for states in (u, v):

@@ -174,34 +174,39 @@ def _critical_mean(W1: float, W2: float) -> float:
     return float(brentq(excess, 0, 1 + W1 + W2, xtol=1e-14))
 
 
-def ring_exponents(near: ArrayLike, far: ArrayLike) -> Floats:
+def ring_exponents(first: ArrayLike, second: ArrayLike, third: ArrayLike) -> Floats:
     r"""How fast the solutions of a three-term recurrence grow around a ring.
 
-    The solutions of x[m+1] = near[m] x[m] + far[m] x[m-1] that a block h sends to 0 on a ring with a
-    twist, h(phi) x = 0, are those of its monodromy T with eigenvalue exp(i phi). So the zeros of det
-    h(phi), a polynomial in exp(i phi), are the eigenvalues of T, and those inside or outside the unit
-    circle count its winding number.
+    first[m] x[m+1] + second[m] x[m] + third[m] x[m-1] = 0 says that a block h sends x to 0. On a ring
+    with a twist phi, such an x is an eigenvector of the monodromy T with eigenvalue exp(i phi). So the
+    zeros of det h(phi), a polynomial in exp(i phi), are the eigenvalues of T, and those inside or
+    outside the unit circle count its winding number.
 
     Args:
-        near: shape (n, M).
-        far: shape (n, M).
+        first: shape (n, M).
+        second: shape (n, M).
+        third: shape (n, M).
 
     Returns:
         ln\|eigenvalue\| of the monodromy around the ring, shape (n, 2), the larger one first. Nothing
-        over- or underflows; 0 counts as 1e-150.
+        over- or underflows; 0 counts as 1e-150 where it is divided by or its logarithm is needed.
 
     Raises:
         ValueError: for numbers that are not real and finite, or other shapes.
 
     Example:
-        Fibonacci's numbers grow by the golden ratio, 0.4812 a step; its other solution falls:
+        Fibonacci's numbers grow by the golden ratio, 0.4812 a step; the other solution falls:
 
-        >>> ring_exponents(np.ones((1, 10)), np.ones((1, 10))).round(3).tolist()
+        >>> ones = np.ones((1, 10))
+        >>> ring_exponents(ones, -ones, -ones).round(3).tolist()
         [[4.812, -4.812]]
     """
-    a, b = real("near", near), real("far", far)
-    if a.ndim != 2 or a.shape != b.shape:
-        raise ValueError(f"near and far must have equal shape (n, M), got {a.shape} and {b.shape}")
+    terms = [real(name, of) for name, of in (("first", first), ("second", second), ("third", third))]
+    if terms[0].ndim != 2 or len({term.shape for term in terms}) != 1:
+        shapes = ", ".join(str(term.shape) for term in terms)
+        raise ValueError(f"first, second and third must have equal shape (n, M), got {shapes}")
+    lead = np.where(terms[0] == 0, _ZERO, terms[0])
+    a, b = -terms[1] / lead, -terms[2] / lead
     product = np.broadcast_to(np.eye(2), (len(a), 2, 2))
     scale = np.zeros(len(a))
     for m in range(a.shape[1]):

@@ -30,7 +30,7 @@ from sshml.transfer.study import (
 # As for `seed`: numpy's seeds are below.
 _SEEDS = 2**32
 # Settings of a checkpoint that may leave a training without any.
-_RARELY = ("save_top_k", "every_n_epochs", "every_n_train_steps", "train_time_interval")
+_RARELY = ("save_top_k", "every_n_epochs")
 # Of a folder; file systems have 255 bytes, and pictures have the name and more.
 _LONGEST_NAME = 200
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from sshml.data.representations.base import Representation
 from sshml.physics.hamiltonians import Couplings, Hamiltonian
-from sshml.physics.profiles import Images, solve_blocks
+from sshml.physics.profiles import AT_ZERO, Images, solve_blocks
 
 
 class CorrelationMatrix(Representation):
@@ -28,7 +28,7 @@ class CorrelationMatrix(Representation):
     def images(self, hamiltonian: Hamiltonian, couplings: Couplings) -> Images:
         """From the singular value decomposition of the blocks."""
         s, u, v = solve_blocks(hamiltonian.blocks(couplings))
-        known = s > _AT_ZERO * s[:, :1]
+        known = s > AT_ZERO * s[:, :1]
         between = -0.5 * (u * known[:, None]) @ v.swapaxes(1, 2)
         n_chains, n_cells = s.shape
         images = np.zeros((n_chains, 2 * n_cells, 2 * n_cells), dtype=np.float32)
@@ -36,7 +36,3 @@ class CorrelationMatrix(Representation):
         images[:, 1::2, 0::2] = between.swapaxes(1, 2)
         images[:, range(2 * n_cells), range(2 * n_cells)] = 0.5
         return images
-
-
-# As a part of the largest energy, what is 0 to rounding.
-_AT_ZERO = 1e-12

@@ -33,9 +33,9 @@ class Hamiltonian(ABC):
         symbol: the same as TeX.
         classes: names of the phases, in the order of their labels.
         disorders: how random numbers can act on the couplings; the first is the default.
-        labels: the kinds of label there are: ``ratio`` (phase of the clean infinite chain), ``sample``
-            (exact invariant of the realisation), ``thermodynamic`` (phase of the disordered infinite
-            chain).
+        label_kinds: the kinds of label there are: ``ratio`` (phase of the clean infinite chain),
+            ``sample`` (exact invariant of the realisation), ``thermodynamic`` (phase of the disordered
+            infinite chain).
     """
 
     control: ClassVar[str]

@@ -8,9 +8,6 @@ from sshml.physics.hoppings import Floats
 from sshml.physics.numbers import real
 from sshml.physics.topology import ring_exponents
 
-# What t1 = 0 counts as where something is divided by it.
-_ZERO = 1e-150
-
 
 class ExtendedSSH(Hamiltonian):
     """Hoppings t1 within cells, t2 = 1 from B of a cell to A of the next, t3 to A of the one after.
@@ -71,10 +68,10 @@ class ExtendedSSH(Hamiltonian):
         return np.where(one, 1, np.where(both, 2, 0)).astype(np.int64)
 
     def _ring_invariant(self, couplings: Couplings) -> NDArray[np.int64]:
-        # h x = 0 on the ring: t1[m] x[m] = -t2[m-1] x[m-1] - t3[m-2] x[m-2].
-        t1 = np.where(couplings["t1"] == 0, _ZERO, couplings["t1"])
-        near, far = np.roll(couplings["t2"], 1, axis=1), np.roll(couplings["t3"], 2, axis=1)
-        growth = ring_exponents(-near / t1, -far / t1)
+        # h x = 0 on the ring: t1[m] x[m] + t2[m-1] x[m-1] + t3[m-2] x[m-2] = 0.
+        growth = ring_exponents(
+            couplings["t1"], np.roll(couplings["t2"], 1, axis=1), np.roll(couplings["t3"], 2, axis=1)
+        )
         return np.asarray((growth > 0).sum(axis=1), dtype=np.int64)
 
     def critical_ratios(self, W: ArrayLike, disorder: str) -> Floats:  # noqa: ARG002

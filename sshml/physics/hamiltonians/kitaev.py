@@ -8,9 +8,6 @@ from sshml.physics.hoppings import Floats
 from sshml.physics.numbers import real
 from sshml.physics.topology import ring_exponents
 
-# What a coupling of 0 counts as where something is divided by it.
-_ZERO = 1e-150
-
 
 class Kitaev(Hamiltonian):
     """Spinless fermions with hopping t, p-wave pairing delta and chemical potential mu.
@@ -66,10 +63,9 @@ class Kitaev(Hamiltonian):
         }
 
     def _ring_invariant(self, couplings: Couplings) -> NDArray[np.int64]:
-        # h x = 0 on the ring: mu[j] x[j] + below[j-1] x[j-1] + above[j] x[j+1] = 0.
-        above = np.where(couplings["above"] == 0, _ZERO, couplings["above"])
+        # h x = 0 on the ring: above[j] x[j+1] + mu[j] x[j] + below[j-1] x[j-1] = 0.
         growth = ring_exponents(
-            -couplings["mu"] / above, -np.roll(couplings["below"], 1, axis=1) / above
+            couplings["above"], couplings["mu"], np.roll(couplings["below"], 1, axis=1)
         )
         # det h(phi) is (z² - T z + D)/z: trivial with one zero inside, else it winds once or back.
         return np.asarray((growth < 0).sum(axis=1) != 1, dtype=np.int64)

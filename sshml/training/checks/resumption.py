@@ -77,8 +77,8 @@ def _best_epoch(folder: Path, checkpoint: Mapping[str, Any], trust: Sequence[str
         path = folder / "checkpoints" / name
         if not path.is_file():
             raise CheckpointError(
-                f"{path}: is missing, the best network so far; restore it, or resume in a new folder "
-                "from a copy of the checkpoint outside of the run's"
+                f"{path}: is missing, the best network so far; restore it, or copy the checkpoint "
+                "elsewhere and begin a new run from the copy"
             )
         epochs.append(read_checkpoint(path, trust)["epoch"])
     return min(epochs)
