@@ -4,14 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from sshml.augmentation import (
-    _SMALLEST_FALL,
-    ColumnPermutation,
-    LocalisedStates,
-    SiteReversal,
-    ZeroModes,
-    zero_modes,
-)
+from sshml.augmentation import ColumnPermutation, LocalisedStates, SiteReversal, ZeroModes
+from sshml.augmentation.zero_modes import _SMALLEST_FALL, zero_modes
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
 from sshml.physics import inverse_participation_ratio

@@ -11,13 +11,8 @@ from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
 from sshml.errors import ConfigError
 from sshml.networks import CNN, GlobalAveragePoolingNetwork
-from sshml.transfer.methods import (
-    BatchNormStatistics,
-    DomainAdversarial,
-    FineTune,
-    ZeroShot,
-    _ReversedGradient,
-)
+from sshml.transfer.methods import BatchNormStatistics, DomainAdversarial, FineTune, ZeroShot
+from sshml.transfer.methods.domain_adversarial import _ReversedGradient
 from sshml.transfer.scores import ask, score
 
 # Trained networks differ between processors about as much as between seeds. So what training does is
