@@ -19,16 +19,16 @@ def main(config: "DictConfig") -> None:
     with user_mistakes():
         # torch and Lightning take seconds to import, which `--help` and a typo need not wait for.
         from sshml.config.schema import TransferConfig, plain_config  # noqa: PLC0415
+        from sshml.entry.transfer import transfer, way_on  # noqa: PLC0415
         from sshml.files.run_folder import disk_errors  # noqa: PLC0415
-        from sshml.transfer.run import transfer, way_on  # noqa: PLC0415
 
         work_begins()
         settings = plain_config(config, TransferConfig)
         folder = Path(settings["paths"]["run"])
         with disk_errors(folder, lambda: way_on(folder)):
-            matrix = transfer(settings, overrides())
-        if matrix.failed:
-            number, reasons = len(matrix.failed), matrix.failed.values()
+            table = transfer(settings, overrides())
+        if table.failed:
+            number, reasons = len(table.failed), table.failed.values()
             diverged = all(reason.startswith("DivergedError") for reason in reasons)
             again = (
                 "they would again; start a new study" if diverged else f"to try again, {way_on(folder)}"

@@ -13,7 +13,7 @@ from matplotlib.image import imread
 from torch.nn.functional import cross_entropy
 
 from sshml import load_classifier
-from sshml.explain.subject import Subject
+from sshml.trained import TrainedNetwork
 
 # Every batch, the last ones too, has an odd number of samples. The rate is so high that the network
 # soon names both phases.
@@ -83,9 +83,9 @@ def test_two_processes_that_train_in_bfloat16_test_in_float32(tmp_path: Path) ->
     _, err = process.communicate()
     assert process.returncode == 0, err
     metrics = json.loads((tmp_path / "two" / "metrics.json").read_text())
-    subject = Subject(str(tmp_path / "two" / "checkpoints" / "best.ckpt"), 23)
-    batch = subject.test(0.5)
-    loss = cross_entropy(subject.logits(batch["input"]), batch["label"])
+    network = TrainedNetwork(tmp_path / "two" / "checkpoints" / "best.ckpt")
+    batch = network.test_chains(0.5, 23)
+    loss = cross_entropy(network.logits(batch["input"]), batch["label"])
     assert metrics["test/loss"] == pytest.approx(float(loss), rel=1e-5)
 
 

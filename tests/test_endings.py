@@ -15,9 +15,9 @@ import torch
 import yaml
 from conftest import ROOT, TINY, TINY_TRANSFER, Command, environment, one_error
 
+from sshml.entry.transfer import way_on as transfer_way_on
 from sshml.files.run_folder import RunFolder
 from sshml.training.train import way_on
-from sshml.transfer.run import way_on as transfer_way_on
 
 
 @contextmanager

@@ -16,8 +16,7 @@ from sshml.config.programs import CONF_DIR
 from sshml.config.schema import TransferConfig, plain_config
 from sshml.thesis.report import check_report
 from sshml.training.checks.run import check_run
-from sshml.transfer.protocol import methods_of
-from sshml.transfer.study import source_settings
+from sshml.transfer.plan import methods_of, source_settings
 
 
 def experiments(*, of_transfer: bool) -> list[str]:
@@ -76,7 +75,7 @@ def test_experiments_of_transfer_fit_together(experiment: str) -> None:
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         config = compose("transfer", [f"experiment={experiment}", "paths.run=nowhere"])
     settings = plain_config(config, TransferConfig)
-    check_report(settings["report"])
+    check_report(settings["report"], settings["data"])
     for W in settings["source"]["W"] or ():
         check_run({**source_settings(settings, W, 0, methods_of(settings)[-1]), "ckpt_path": None})
     assert settings["report"] or settings["methods"]

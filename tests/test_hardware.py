@@ -9,7 +9,7 @@ from conftest import TINY, Command, networks
 from torch.nn.functional import cross_entropy
 
 from sshml.config.hardware import PRECISION_VARIABLE, TRAINING, fastest_precision
-from sshml.explain.subject import Subject
+from sshml.trained import TrainedNetwork
 
 
 @pytest.fixture
@@ -59,9 +59,9 @@ def test_every_program_tests_a_network_in_float32(
     checkpoint = run.folder / "checkpoints" / "best.ckpt"
     assert run.manifest["precision"] == {"training": training, "evaluation": "32-true"}
     assert f"┃ {training}" in re.sub(" +", " ", run.out)
-    subject = Subject(str(checkpoint), 40)
-    batch = subject.test(0.5)
-    loss = float(cross_entropy(subject.logits(batch["input"]), batch["label"]))
+    network = TrainedNetwork(checkpoint)
+    batch = network.test_chains(0.5, 40)
+    loss = float(cross_entropy(network.logits(batch["input"]), batch["label"]))
     study = run_transfer(f"checkpoint={checkpoint}", "data.W=0.5", "logger=csv")
     for found in (loss, networks(study)[0]["loss"]):
         assert found == pytest.approx(run.metrics["test/loss"], rel=1e-6)

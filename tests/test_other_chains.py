@@ -1,13 +1,17 @@
 """Chains and images other than SSH chains' density profiles, from the command line to the pictures."""
 
+import csv
 import json
+import math
+from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY, Command, one_error
+from conftest import TINY, TINY_TRANSFER, Command, one_error, rows
 
 from sshml import load_classifier
 from sshml.explain.__main__ import main as explain
+from sshml.uncertainty.__main__ import main as uncertainty
 
 
 def test_three_phases_from_the_first_epoch_to_a_resumed_run(run_train: Command) -> None:
@@ -29,19 +33,113 @@ def test_three_phases_from_the_first_epoch_to_a_resumed_run(run_train: Command) 
     assert "val/macro_accuracy" in (run.folder / "metrics.csv").read_text()
 
 
-@pytest.mark.parametrize("choice", ["hamiltonian=kitaev", "representation=correlation_matrix"])
-def test_what_is_not_known_of_them_is_refused_before_any_work(
-    run_train: Command, run_transfer: Command, capfd: pytest.CaptureFixture[str], choice: str
+@pytest.mark.parametrize(
+    "chains",
+    [
+        ("hamiltonian=extended_ssh", "data.hamiltonian.t3=0.8"),
+        ("hamiltonian=kitaev",),
+        ("representation=correlation_matrix",),
+        ("representation=mid_gap_pair",),
+    ],
+)
+def test_a_study_of_them_has_every_table_and_picture(
+    run_transfer: Command, chains: tuple[str, ...]
 ) -> None:
-    group = choice.partition("=")[0]
-    line = one_error(run_transfer(*TINY, "data.W=0", choice))
-    assert line.startswith(f"error: data.{group}._target_=")
-    assert "train.py takes any" in line
-    best = run_train(*TINY, choice).folder / "checkpoints" / "best.ckpt"
-    assert f"data.{group}._target_=" in one_error(run_transfer(f"checkpoint={best}", "logger=csv"))
+    run = run_transfer(*TINY_TRANSFER, *chains, "phase_diagram=5")
+    assert run.status == 0, run.err
+    found = rows(run)
+    three, pair = "extended" in chains[0], "mid_gap" in chains[0]
+    two_states = ["edge_weight", "sublattice_separation"]
+    detectors = two_states if pair else ["brightest_pixel", *two_states]
+    if three or "correlation" in chains[0]:
+        detectors = []
+    assert {row["method"] for row in found} == {"network", *detectors, "exact_invariant"}
+    for row in found:
+        names = (
+            [name for name in row if name.startswith("count_")] if three else ["tp", "fp", "tn", "fn"]
+        )
+        assert sum(row[name] for name in names) == row["n"] == 20
+        assert (row["accuracy_thermodynamic"] is None) == ("hamiltonian" in chains[0])
+        assert ("macro_accuracy" in row) == three
+    for name in ("accuracy_by_W", "matrix", "confusion_by_W", "phase_diagram", "maps_W0_seed0_at_W0.5"):
+        assert (run.folder / "figures" / f"{name}.png").stat().st_size > 1000
+    again = run_transfer(f"resume={run.folder}", "data.W=[0,0.5,1]")
+    assert again.status == 0, again.err
+    assert [row for row in rows(again) if row["W"] < 1] == found
+
+
+def test_maps_of_two_phases_are_explained_where_regions_are_known(
+    run_train: Command, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked = {}
+    for name, choice in (
+        ("kitaev", "hamiltonian=kitaev"),
+        ("pair", "representation=mid_gap_pair"),
+        ("three", "hamiltonian=extended_ssh"),
+        ("correlations", "representation=correlation_matrix"),
+    ):
+        run = run_train(*TINY, choice).folder
+        arguments = [
+            str(run / "checkpoints" / "best.ckpt"),
+            "--chains",
+            "20",
+            "--out",
+            f"{tmp_path / name}",
+        ]
+        capfd.readouterr()
+        asked[name] = (explain(arguments), capfd.readouterr().err)
+    assert asked["kitaev"] == asked["pair"] == (0, "")
+    assert "its chains have 3 phases, and explanations compare two" in asked["three"][1]
+    assert "of whose images no region is known" in asked["correlations"][1]
+    with (tmp_path / "pair" / "scores.csv").open(newline="") as file:
+        measures = {row["measure"] for row in csv.DictReader(file)}
+    assert "share of the map in the edge pair" in measures
+    assert not any("localised" in measure or "flipped" in measure for measure in measures)
+
+
+def test_networks_of_three_phases_are_uncertain_together(
+    run_train: Command, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("sklearn")
+    chains = ("hamiltonian=extended_ssh", "data.n_train=300")
+    best = [
+        str(run_train(*TINY, *chains, f"seed={seed}").folder / "checkpoints" / "best.ckpt")
+        for seed in (0, 1)
+    ]
     capfd.readouterr()
-    assert explain([str(best), "--chains", "10"]) == 2
-    assert capfd.readouterr().err.startswith(f"error: data.{group}._target_=")
+    assert uncertainty([*best, "--chains", "40", "--out", str(tmp_path / "out")]) == 0
+    table = list(csv.DictReader((tmp_path / "out" / "ensemble.csv").open(newline="")))
+    assert all(0 <= float(row["entropy"]) <= math.log(3) for row in table)
+    assert (tmp_path / "out" / "uncertainty.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (
+            ["augmentation=zero_modes", "hamiltonian=kitaev"],
+            "augmentation.zero_modes: is for chains of SSH",
+        ),
+        (
+            ["augmentation=site_reversal", "representation=correlation_matrix"],
+            "augmentation.site_reversal: is for images whose rows are sites, not for data.repr",
+        ),
+        (
+            ["augmentation=column_permutation", "representation=mid_gap_pair"],
+            "augmentation.column_permutation: is for images whose columns are states",
+        ),
+    ],
+)
+def test_augmentations_are_refused_where_they_are_not_made_for(
+    run_train: Command, overrides: list[str], line: str
+) -> None:
+    assert line in one_error(run_train(*TINY, *overrides))
+
+
+def test_augmentations_that_do_not_mind_are_taken(run_train: Command) -> None:
+    mirrored = run_train(*TINY, "augmentation=site_reversal", "representation=mid_gap_pair")
+    permuted = run_train(*TINY, "augmentation=column_permutation", "hamiltonian=extended_ssh")
+    assert (mirrored.status, permuted.status) == (0, 0), mirrored.err + permuted.err
 
 
 def test_another_chain_beside_a_checkpoint_is_refused(

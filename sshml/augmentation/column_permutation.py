@@ -19,6 +19,8 @@ class ColumnPermutation(Augmentation):
         p: share of the images that are changed.
     """
 
+    of_states = True
+
     def __init__(self, p: Probability = 0.5) -> None:
         super().__init__()
         self.p = p

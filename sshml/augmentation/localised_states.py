@@ -37,6 +37,10 @@ class LocalisedStates(Augmentation):
         scatter: of the natural logarithm of the length within an image, either way.
     """
 
+    of_sites = True
+    of_states = True
+    of_two_phases = True
+
     def __init__(
         self,
         p: Probability = 0.9,

@@ -13,6 +13,8 @@ class SiteReversal(Augmentation):
         p: share of the images that are changed.
     """
 
+    of_sites = True
+
     def __init__(self, p: Probability = 0.5) -> None:
         super().__init__()
         self.p = p

@@ -14,6 +14,7 @@ from sshml.augmentation.base import (
     lower_half,
     mirrored,
 )
+from sshml.physics.hamiltonians import SSH
 
 # Of zero_modes: from here on more than nine pairs of ten overlap with exact diagonalisation by 0.9.
 _SMALLEST_FALL = 3.0
@@ -45,6 +46,10 @@ class ZeroModes(Augmentation):
         drift: largest mean of log (t1 / t2), either way.
         wander: largest standard deviation of log (t1 / t2).
     """
+
+    of_sites = True
+    of_states = True
+    chains = SSH
 
     def __init__(
         self,

@@ -14,14 +14,14 @@ FIRST_PARTS: dict[str, dict[str, str]] = {
 _MOVED = {"sshml.callbacks.": "sshml.training.callbacks.", "sshml.loggers.": "sshml.tracking."}
 
 
-def renamed(settings: Any) -> Any:
+def of_this_version(settings: Any) -> Any:
     """Plain settings with the names of this version in every ``_target_``; data have a Hamiltonian."""
     if isinstance(settings, list):
-        return [renamed(item) for item in settings]
+        return [of_this_version(item) for item in settings]
     if not isinstance(settings, Mapping):
         return settings
     now = {
-        key: _name(value) if key == TARGET and isinstance(value, str) else renamed(value)
+        key: _name(value) if key == TARGET and isinstance(value, str) else of_this_version(value)
         for key, value in settings.items()
     }
     if now.get(TARGET) == "sshml.data.datamodule.SSHDataModule":

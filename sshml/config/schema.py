@@ -30,7 +30,7 @@ from pydantic import (
 from pydantic.errors import PydanticSchemaGenerationError
 
 from sshml.config.build import TARGET, build, hamiltonian
-from sshml.config.moved import FIRST_PARTS, renamed
+from sshml.config.moved import FIRST_PARTS, of_this_version
 from sshml.config.programs import of_other_program
 from sshml.data.grid import strength_grid
 from sshml.errors import ConfigError, reason_of, unknown_key
@@ -146,7 +146,7 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
     plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     if not isinstance(plain, dict):
         raise ConfigError(f"the configuration must be a mapping, got {type(plain).__name__}")
-    settings: dict[str, Any] = {str(key): renamed(value) for key, value in plain.items()}
+    settings: dict[str, Any] = {str(key): of_this_version(value) for key, value in plain.items()}
     for key, value in settings.items():
         _check_keys(key, value)
     try:

@@ -14,7 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from sshml.config.moved import renamed
+from sshml.config.moved import of_this_version
 from sshml.config.trust import check_classes, targets
 from sshml.entry.arguments import is_multirun, is_override, key_of, plain_path
 from sshml.errors import ConfigError, printable
@@ -121,7 +121,7 @@ def _nested(override: Override) -> Any:
     value = override.value()
     for part in reversed((override.package or override.key_or_group).split(".")):
         value = {part: value}
-    return renamed(value)
+    return of_this_version(value)
 
 
 def _check(override: str, trust: Sequence[str]) -> None:

@@ -22,14 +22,14 @@ from rich.table import Table
 
 from sshml.entry.command import Parser, add_trust, results_errors, results_folder
 from sshml.errors import CheckpointError, ConfigError, fail
-from sshml.explain.explanations import EXPLANATIONS, chosen
+from sshml.explain.checks import check_once, check_together, check_two_phases, strengths
 from sshml.explain.figures import explained
 from sshml.explain.generalisation import COLUMNS as CORRELATION_COLUMNS
 from sshml.explain.generalisation import correlations
 from sshml.explain.measures import COLUMNS, Row, all_measures, of_groups
-from sshml.explain.subject import Subject, check_once, check_phases, check_together, strengths
-from sshml.files.checkpoint import read_checkpoint
+from sshml.explain.methods import EXPLANATIONS, chosen
 from sshml.files.tables import csv_text
+from sshml.trained import TrainedNetwork
 
 _FILES = ("scores.csv", "generalisation.csv", "explain.png")
 
@@ -58,26 +58,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         grid = strengths(options.W)
         explanations = chosen(options.explanations)
-        networks = grouped(options.checkpoints, options.group)
-        trained = [
-            (path, read_checkpoint(path, options.trust)["hyper_parameters"]["data"])
-            for path in networks
-        ]
-        check_together(trained, options.chains)
-        for path, data in trained:
-            check_phases(path, data, options.chains)
-        out = results_folder(options.out, next(iter(networks)), "explain", _FILES)
+        groups = grouped(options.checkpoints, options.group)
+        networks = [TrainedNetwork(path, options.trust) for path in groups]
+        check_together(networks, options.chains)
+        for network in networks:
+            check_two_phases(network, options.chains)
+        out = results_folder(options.out, networks[0].checkpoint, "explain", _FILES)
         rows: list[Row] = []
-        for number, (path, group) in enumerate(networks.items(), start=1):
-            subject = Subject(path, options.chains, group, options.trust)
+        while networks:
+            network = networks.pop(0)  # with its test chains
+            group = groups[network.checkpoint]
             for W in grid:
-                rows += all_measures(subject, W, explanations)
-            print(f"{number} of {len(networks)}  {path}", flush=True)
-        told = correlations(rows)
+                measured = all_measures(network, W, options.chains, explanations)
+                rows += [{**row, "group": group} for row in measured]
+            print(f"{len(groups) - len(networks)} of {len(groups)}  {network.checkpoint}", flush=True)
+        phase = network.data_module().ensemble.hamiltonian.classes[1]
+        told = correlations(rows, phase)
         with results_errors(out):
             (out / "scores.csv").write_text(csv_text(COLUMNS, rows))
             (out / "generalisation.csv").write_text(csv_text(CORRELATION_COLUMNS, told))
-            explained(rows).savefig(out / "explain.png", dpi=120)
+            explained(rows, phase).savefig(out / "explain.png", dpi=120)
     except (CheckpointError, ConfigError, OSError) as error:
         return fail(str(error))
     _print(of_groups(rows), told)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from sshml.explain.scores import localised_columns
+from sshml.data.representations.states import localised_columns
 
 
 def _mid_gap(profiles: Tensor) -> slice:

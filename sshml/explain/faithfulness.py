@@ -17,28 +17,28 @@ def curve(
 ) -> Tensor:
     """Probability of the topological phase as the pixels that a map ranks first go, or come.
 
-    A pixel that is taken away has the density of a state that is spread evenly over all sites
+    A pixel that is taken away has the density of a state that is spread evenly over all rows
     (deletion and insertion, arXiv:1806.07421).
 
     Args:
-        answer: profiles (n, 1, 2M, 2M) to logits (n, 2).
-        profiles: shape (n, 1, 2M, 2M).
+        answer: images (n, 1, H, W) to logits (n, 2).
+        profiles: shape (n, 1, H, W).
         maps: shape (n, h, w), of any size.
         insert: begin with nothing, instead of with the whole image.
 
     Returns:
         Shape (n, 17), for shares of the pixels from 0 to 1.
     """
-    size = profiles.shape[-1]
-    fine = interpolate(maps.float().unsqueeze(1), (size, size), mode="bilinear").flatten(1)
+    height, width = profiles.shape[-2:]
+    fine = interpolate(maps.float().unsqueeze(1), (height, width), mode="bilinear").flatten(1)
     order = fine.argsort(dim=1, descending=True)
-    rank = torch.empty_like(order).scatter_(1, order, torch.arange(size**2).expand_as(order))
+    rank = torch.empty_like(order).scatter_(1, order, torch.arange(height * width).expand_as(order))
     rank = rank.view(profiles.shape)
     points = []
     for share in torch.linspace(0, 1, _POINTS).tolist():
-        first = rank < round(share * size**2)
+        first = rank < round(share * height * width)
         shown = first if insert else ~first
-        images = torch.where(shown, profiles, 1 / size)
+        images = torch.where(shown, profiles, 1 / height)
         points.append(answer(images).softmax(dim=1)[:, 1])
     return torch.stack(points, dim=1)
 

@@ -10,33 +10,38 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from sshml.explain.measures import ACCURACY, FLIPPED, Row, measure_name, of_groups
+from sshml.explain.measures import ACCURACY, FLIPPED, REGIONS, Row, measure_name, of_groups
 
 # Of group names that have room beside each other.
 _LEGEND_LETTERS = 100
 _COLOURS = ("tab:orange", "tab:blue", "tab:green", "tab:red", "tab:purple", "tab:brown")
 
 
-def explained(rows: Sequence[Row]) -> Figure:
+def explained(rows: Sequence[Row], phase: str) -> Figure:
     """Where maps lie, which decisions flip, and whether maps tell how well a network carries over.
 
     Args:
         rows: of networks (:data:`sshml.explain.measures.COLUMNS`); of the maps the first kind is drawn.
+        phase: whose chains' maps are looked at.
 
     Returns:
-        The figure; its last part is left out for a single strength.
+        The figure. The part on changes is left out without any, the last one for a single strength.
     """
     means = of_groups(rows)
     strengths = sorted({row["W"] for row in rows})
     groups = list(dict.fromkeys(row["group"] for row in rows))
     colours = dict(zip(groups, (_COLOURS * len(groups))[: len(groups)], strict=True))
     several = len(strengths) > 1
-    figure = Figure(figsize=(15.5 if several else 11, 5.8), layout="constrained")
-    panels = figure.subplots(1, 3 if several else 2, width_ratios=(1, 1.25, 0.9)[: 3 if several else 2])
+    flips = dict.fromkeys(row["measure"] for row in means if row["measure"].startswith(FLIPPED))
+    regions = [r for r in REGIONS if any(row["measure"] == measure_name("share", r) for row in means)]
+    widths = [1, *[1.25] * bool(flips), *[0.9] * several]
+    figure = Figure(figsize=(0.8 + 4.6 * sum(widths), 5.8), layout="constrained")
+    panels = list(figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0])
     explanation = next(row["explanation"] for row in rows if row["explanation"])
     shown = [strengths[0], strengths[-1]] if several else strengths
+    of_regions = panels.pop(0)
     _bars(
-        panels[0],
+        of_regions,
         [
             (
                 f"{region}\nW = {W:g}",
@@ -44,38 +49,40 @@ def explained(rows: Sequence[Row]) -> Figure:
                     row["group"]: row
                     for row in means
                     if row["measure"] == measure_name("share", region)
-                    and (row["W"], row["chains"]) == (W, "topological")
+                    and (row["W"], row["chains"]) == (W, phase)
                     and row["explanation"] == explanation
                 },
             )
-            for region in ("edge pair", "localised states")
+            for region in regions
             for W in shown
         ],
         colours,
     )
-    panels[0].set_title(f"where the {explanation.replace('_', ' ')} map lies\n(topological chains)")
-    panels[0].set_xlabel("share of the map's positive part")
-    flips = dict.fromkeys(row["measure"] for row in means if row["measure"].startswith(FLIPPED))
-    _bars(
-        panels[1],
-        [
-            (
-                f"{measure.removeprefix(FLIPPED)}\nW = {shown[-1]:g}",
-                {r["group"]: r for r in means if (r["measure"], r["W"]) == (measure, shown[-1])},
-            )
-            for measure in flips
-        ],
-        colours,
-    )
-    panels[1].set_title("which changes turn right decisions round")
-    panels[1].set_xlabel("share of right decisions that flip")
+    of_regions.set_title(f"where the {explanation.replace('_', ' ')} map lies\n({phase} chains)")
+    of_regions.set_xlabel("share of the map's positive part")
+    if flips:
+        of_changes = panels.pop(0)
+        _bars(
+            of_changes,
+            [
+                (
+                    f"{measure.removeprefix(FLIPPED)}\nW = {shown[-1]:g}",
+                    {r["group"]: r for r in means if (r["measure"], r["W"]) == (measure, shown[-1])},
+                )
+                for measure in flips
+            ],
+            colours,
+        )
+        of_changes.set_title("which changes turn right decisions round")
+        of_changes.set_xlabel("share of right decisions that flip")
     handles: list[Artist] = [Patch(color=colour, label=group) for group, colour in colours.items()]
     handles.append(Line2D([], [], color="k", marker="|", ms=12, mew=2, ls="", label="by chance"))
     in_a_line = sum(map(len, groups)) < _LEGEND_LETTERS
     ncols = len(handles) if in_a_line else 1
     figure.legend(handles=handles, loc="outside lower center", ncols=ncols, frameon=False)
     if several:
-        _scatter(panels[2], rows, explanation, (strengths[0], strengths[-1]), colours)
+        own = [row for row in rows if row["chains"] in (phase, "all")]
+        _scatter(panels[0], own, explanation, (strengths[0], strengths[-1]), colours)
     return figure
 
 
@@ -120,7 +127,7 @@ def _scatter(
         score = {
             row["checkpoint"]: row["value"]
             for row in own
-            if (row["measure"], row["W"], row["chains"]) == (measure, strengths[0], "topological")
+            if (row["measure"], row["W"]) == (measure, strengths[0])
             and row["explanation"] == explanation
         }
         accuracy = {

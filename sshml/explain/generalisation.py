@@ -18,14 +18,15 @@ FEWEST = 5
 _RESAMPLES = 2000
 
 
-def correlations(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def correlations(rows: Sequence[Row], phase: str) -> list[dict[str, Any]]:
     """Rank correlations, over networks, of map scores with accuracies elsewhere.
 
     Args:
         rows: of networks (:data:`sshml.explain.measures.COLUMNS`).
+        phase: whose chains' maps are looked at.
 
     Returns:
-        Rows of :data:`COLUMNS`: Spearman's correlation of a score of the maps of topological chains at
+        Rows of :data:`COLUMNS`: Spearman's correlation of a score of the maps of a phase at
         the lowest strength with the accuracy at another, within each group of five networks or more
         and, if there are several groups, over all; its interval is 95 % of a bootstrap over networks.
     """
@@ -44,7 +45,7 @@ def correlations(rows: Sequence[Row]) -> list[dict[str, Any]]:
                 scores = {
                     row["checkpoint"]: row["value"]
                     for row in own
-                    if (row["W"], row["chains"]) == (strengths[0], "topological")
+                    if (row["W"], row["chains"]) == (strengths[0], phase)
                     and (row["explanation"], row["measure"]) == (explanation, measure)
                     and math.isfinite(row["value"])
                 }

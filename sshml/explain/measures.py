@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,16 +10,18 @@ from torch import Tensor
 
 from sshml import intervals
 from sshml.data.datamodule import Batch
+from sshml.data.representations import Representation
 from sshml.explain.counterfactuals import (
     erased_edge_pair,
     erased_localised_pair,
     pasted_localised_states,
     swapped_mid_gap_pair,
 )
-from sshml.explain.explanations import Explanation
 from sshml.explain.faithfulness import area_under, curve, rank_correlations, untrained
-from sshml.explain.scores import edge_pair, localised_states, score
-from sshml.explain.subject import Subject
+from sshml.explain.methods import Explanation
+from sshml.explain.scores import score
+from sshml.physics.hamiltonians import Hamiltonian
+from sshml.trained import TrainedNetwork
 
 #: Columns of ``scores.csv``.
 COLUMNS = (
@@ -32,7 +35,8 @@ _FAITHFUL = 100
 _PASTED = (1, 3, 10)
 # Untrained networks that a map is compared with.
 _DRAWS = 3
-_REGIONS = {"edge pair": edge_pair, "localised states": localised_states}
+#: Regions of images that are asked about, those of :class:`sshml.data.representations.Representation`.
+REGIONS = ("edge pair", "localised states")
 _OF_REGION = {
     "share": "share of the map in the {}",
     "pointing": "largest value in the {}",
@@ -49,38 +53,67 @@ ACCURACY = "accuracy"
 FLIPPED = "flipped: "
 
 
-def all_measures(subject: Subject, W: float, explanations: Mapping[str, Explanation]) -> list[Row]:
+@dataclass(frozen=True)
+class _Asked:
+    """A network, and the test chains of one strength that it is asked about."""
+
+    network: TrainedNetwork
+    chains: int
+    W: float
+    hamiltonian: Hamiltonian
+    representation: Representation
+
+    @property
+    def test(self) -> Batch:
+        return self.network.test_chains(self.W, self.chains)
+
+    def phases(self, W: float) -> tuple[Tensor, Tensor]:
+        """Images of the topological and of the trivial test chains of a strength."""
+        test = self.network.test_chains(W, self.chains)
+        return test["input"][test["labels"]["ratio"] == 1], test["input"][test["labels"]["ratio"] == 0]
+
+
+def all_measures(
+    network: TrainedNetwork, W: float, chains: int, explanations: Mapping[str, Explanation]
+) -> list[Row]:
     """Every measure of a network at one strength.
 
     Args:
-        subject: the network with its test chains.
+        network: of two phases.
         W: strength.
+        chains: how many test chains to ask about.
         explanations: maps to be scored, by name.
 
     Returns:
-        Rows of :data:`COLUMNS`. Intervals are 95 % over chains: Wilson's of shares, the normal one of
-        means. ``chance`` is what the measure would be for a map that knows nothing.
+        Rows of :data:`COLUMNS`. Intervals are 95 % over chains: Wilson's of shares, Student's of
+        means. ``chance`` is what the measure would be for a map that knows nothing. Changes of
+        profiles are left out for images whose columns are no states. ``group`` is empty.
     """
-    rows = [*_accuracy(subject, W), *_counterfactuals(subject, W)]
-    test = subject.test(W)
+    data = network.data_module()
+    asked = _Asked(network, chains, W, data.ensemble.hamiltonian, data.representation)
+    test = asked.test
+    rows = [*_accuracy(asked)]
+    if asked.representation.columns_are_states:
+        rows += _counterfactuals(asked)
     # Curves and untrained networks cost many passes a chain.
     few = torch.nonzero(test["labels"]["ratio"] == 1)[:_FAITHFUL, 0]
     for name, explanation in explanations.items():
-        maps = explanation(subject.network, test["input"])
+        maps = explanation(network.network, test["input"])
         of_explanation = [
-            *_maps(test, maps),
-            *_faithfulness(subject, explanation, test["input"][few], maps[few]),
+            *_maps(asked, maps),
+            *_faithfulness(asked, explanation, test["input"][few], maps[few]),
         ]
         rows += [{**row, "explanation": name} for row in of_explanation]
-    own = {"group": subject.group, "checkpoint": subject.checkpoint, "W": W}
+    own = {"checkpoint": network.checkpoint, "W": W}
     return [{**dict.fromkeys(COLUMNS), **own, **row} for row in rows]
 
 
-def _maps(test: Batch, maps: Tensor) -> Iterable[Row]:
-    for phase, label in (("topological", 1), ("trivial", 0)):
+def _maps(asked: _Asked, maps: Tensor) -> Iterable[Row]:
+    test = asked.test
+    for label, phase in reversed([*enumerate(asked.hamiltonian.classes)]):
         of_phase = test["labels"]["ratio"] == label
-        for region, pixels in _REGIONS.items():
-            found = score(maps[of_phase], pixels(test["input"][of_phase, 0]))
+        for region, pixels in asked.representation.regions(test["input"][of_phase, 0]).items():
+            found = score(maps[of_phase], pixels)
             for name in _OF_REGION:
                 by_chance = found.chance_overlap if name == "overlap" else found.area
                 yield {
@@ -92,16 +125,17 @@ def _maps(test: Batch, maps: Tensor) -> Iterable[Row]:
 
 
 def _faithfulness(
-    subject: Subject, explanation: Explanation, profiles: Tensor, maps: Tensor
+    asked: _Asked, explanation: Explanation, profiles: Tensor, maps: Tensor
 ) -> Iterable[Row]:
     """Of topological chains only: deleting what speaks for a phase needs the phase to be there."""
     noise = torch.rand(maps.shape, generator=torch.Generator().manual_seed(0))
     for insert, name in ((False, "deletion"), (True, "insertion")):
         areas = [
-            area_under(curve(subject.logits, profiles, shown, insert=insert)) for shown in (maps, noise)
+            area_under(curve(asked.network.logits, profiles, shown, insert=insert))
+            for shown in (maps, noise)
         ]
         yield {
-            "chains": "topological",
+            "chains": asked.hamiltonian.classes[1],
             "measure": f"{name}, area under the curve",
             **_mean(areas[0]),
             "chance": float(areas[1].mean()),
@@ -111,44 +145,46 @@ def _faithfulness(
         draws = [
             rank_correlations(maps, explanation(other, profiles)).abs()
             for other in (
-                untrained(subject.network, head_only=head_only, seed=seed) for seed in range(_DRAWS)
+                untrained(asked.network.network, head_only=head_only, seed=seed)
+                for seed in range(_DRAWS)
             )
         ]
         yield {
-            "chains": "topological",
+            "chains": asked.hamiltonian.classes[1],
             "measure": f"|rank correlation| with the map of an untrained {name}",
             **_mean(torch.stack(draws).mean(dim=0)),
         }
 
 
-def _accuracy(subject: Subject, W: float) -> Iterable[Row]:
-    test = subject.test(W)
-    right = subject.logits(test["input"]).argmax(dim=1) == test["labels"]["ratio"]
+def _accuracy(asked: _Asked) -> Iterable[Row]:
+    test = asked.test
+    right = asked.network.logits(test["input"]).argmax(dim=1) == test["labels"]["ratio"]
     yield {"chains": "all", "measure": ACCURACY, **_share(int(right.sum()), len(right))}
 
 
-def _counterfactuals(subject: Subject, W: float) -> Iterable[Row]:
+def _counterfactuals(asked: _Asked) -> Iterable[Row]:
     """Shares of right decisions that flip; donors are other chains of the same strength, or named."""
-    topological, trivial = _phases(subject, W)
+    trivially, topologically = asked.hamiltonian.classes
+    topological, trivial = asked.phases(asked.W)
     n = min(len(topological), len(trivial))
     changes = [
         ("edge pair erased", 1, topological, erased_edge_pair(topological)),
         ("another pair erased", 1, topological, erased_localised_pair(topological)),
         (
-            "mid-gap pair of a trivial chain",
+            f"mid-gap pair of a {trivially} chain",
             1,
             topological[:n],
             swapped_mid_gap_pair(topological[:n], trivial[:n]),
         ),
         (
-            "mid-gap pair of a topological chain",
+            f"mid-gap pair of a {topologically} chain",
             0,
             trivial[:n],
             swapped_mid_gap_pair(trivial[:n], topological[:n]),
         ),
     ]
-    if W > 0:
-        clean = _phases(subject, 0.0)[1]
+    if asked.W > 0:
+        clean = asked.phases(0.0)[1]
         n = min(len(clean), len(trivial))
         every = clean.shape[-1] // 2 - 1
         for pairs in sorted({*(k for k in _PASTED if k < every), every}):
@@ -156,19 +192,13 @@ def _counterfactuals(subject: Subject, W: float) -> Iterable[Row]:
             what = "all other pairs" if pairs == every else f"most localised pairs ({pairs})"
             changes.append((f"{what} in a clean chain", 0, clean[:n], pasted))
     for name, label, before, after in changes:
-        was, now = (subject.logits(profiles).argmax(dim=1) for profiles in (before, after))
+        was, now = (asked.network.logits(profiles).argmax(dim=1) for profiles in (before, after))
         right = was == label
         yield {
-            "chains": "topological" if label else "trivial",
+            "chains": asked.hamiltonian.classes[label],
             "measure": FLIPPED + name,
             **_share(int((now != was)[right].sum()), int(right.sum())),
         }
-
-
-def _phases(subject: Subject, W: float) -> tuple[Tensor, Tensor]:
-    """Profiles of the topological and of the trivial test chains."""
-    test = subject.test(W)
-    return test["input"][test["labels"]["ratio"] == 1], test["input"][test["labels"]["ratio"] == 0]
 
 
 def _mean(values: Tensor) -> Row:
@@ -176,13 +206,8 @@ def _mean(values: Tensor) -> Row:
     known = values[values.isfinite()]
     if not len(known):
         return {"n": 0, "value": math.nan, "low": math.nan, "high": math.nan}
-    mean = float(known.mean())
-    half = 1.96 * float(known.std()) / math.sqrt(len(known)) if len(known) > 1 else math.nan
-    # All measures lie between 0 and 1; where half is NaN, so are both ends.
-    low, high = (
-        (math.nan, math.nan) if math.isnan(half) else (max(mean - half, 0.0), min(mean + half, 1.0))
-    )
-    return {"n": len(known), "value": mean, "low": low, "high": high}
+    low, high = intervals.of_mean(known.tolist())  # all measures lie between 0 and 1
+    return {"n": len(known), "value": float(known.mean()), "low": low, "high": high}
 
 
 def _share(part: int, n: int) -> Row:

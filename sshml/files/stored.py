@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from sshml.config.moved import renamed
+from sshml.config.moved import of_this_version
 from sshml.errors import ConfigError
 
 MANIFEST = "manifest.json"
@@ -123,7 +123,11 @@ def read_json(path: Path) -> Any:
     Raises:
         StoredError: if it is missing, too large, damaged or nested too deep.
     """
-    text = read_text(path)
+    return parsed_json(path, read_text(path))
+
+
+def parsed_json(path: Path, text: str) -> Any:
+    """As :func:`read_json`, of text that has been read from a file already."""
     try:
         return _plain(json.loads(text, parse_constant=_no_constant))
     except (ValueError, RecursionError) as error:
@@ -177,7 +181,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     before = paths.get("run", RUN_FOLDER) if isinstance(paths, dict) else None
     if not isinstance(before, str):
         raise StoredError(f"{path}: not the settings of a run of sshml; restore it")
-    settings: dict[str, Any] = relocated(renamed(content), before, str(folder))
+    settings: dict[str, Any] = relocated(of_this_version(content), before, str(folder))
     settings["paths"]["run"] = str(folder)
     return settings
 

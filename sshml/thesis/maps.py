@@ -1,23 +1,17 @@
 """Figs. 5 and 6 of the thesis, and its claim that one network's map is the more precise one."""
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from torch import nn
 
 from sshml import intervals
 from sshml.cam import edge_region, network_maps, positive_share
 from sshml.data.streams import Split
-from sshml.figures import Example
-from sshml.files.checkpoint import read_checkpoint, trained_network
+from sshml.trained import TrainedNetwork
 from sshml.transfer.figures import transfer_panel
-from sshml.transfer.study import data_module
 
 # Chains well within their phases; the thesis does not say which it shows.
 _TOPOLOGICAL, _TRIVIAL = 0.5, 1.5
@@ -25,60 +19,15 @@ _TOPOLOGICAL, _TRIVIAL = 0.5, 1.5
 _MEASURED_ON = 500
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A network whose maps are shown.
-
-    Attributes:
-        name: of its class.
-        network: in eval mode.
-        data: settings of the data it was trained on.
-    """
-
-    name: str
-    network: nn.Module
-    data: Mapping[str, Any]
-
-    @classmethod
-    def load(cls, checkpoint: str | Path, trust: Sequence[str] = ()) -> "Shown":
-        """From a checkpoint of train.py, which may name what :mod:`sshml.config.trust` lets pass."""
-        content = read_checkpoint(checkpoint, trust)
-        parameters = content["hyper_parameters"]
-        name = parameters["network"]["_target_"].rsplit(".", 1)[1]
-        return cls(name, trained_network(content), parameters["data"])
-
-    def examples(self, W: float, ratios: tuple[float, ...]) -> list[Example]:
-        """The test chains of a strength whose t1/t2 is nearest to given ones."""
-        dataset = data_module({**self.data, "W": W}).dataset(Split.TEST)
-        t1 = dataset.ensemble.chains(Split.TEST, np.arange(len(dataset))).ratio
-        batch = dataset.__getitems__([int(np.abs(t1 - ratio).argmin()) for ratio in ratios])
-        maps = network_maps(self.network, batch["input"])
-        with torch.no_grad():
-            probabilities = self.network(batch["input"]).softmax(dim=1)
-        return [
-            Example(
-                image=batch["input"][k, 0].numpy(),
-                maps=maps[k].numpy(),
-                ratio=float(batch["parameters"]["ratio"][k]),
-                W=W,
-                label=int(batch["labels"]["ratio"][k]),
-                probabilities=probabilities[k].tolist(),
-                hamiltonian=dataset.ensemble.hamiltonian,
-                representation=dataset.representation,
-            )
-            for k in range(len(ratios))
-        ]
-
-
-def fig5(shown: Shown) -> Figure:
+def fig5(shown: TrainedNetwork) -> Figure:
     """Profile and map of a topological clean chain."""
-    return transfer_panel(shown.examples(0.0, (_TOPOLOGICAL,)), f"{shown.name}, clean chain")
+    return transfer_panel(shown.nearest(0.0, (_TOPOLOGICAL,)), f"{shown.name}, clean chain")
 
 
-def fig6(shown: Shown) -> Figure:
+def fig6(shown: TrainedNetwork) -> Figure:
     """Profile, maxima and map of a trivial and of a topological disordered chain."""
     title = f"{shown.name} trained at W = {shown.data['W']}, chains of W = 0.5"
-    return transfer_panel(shown.examples(0.5, (_TRIVIAL, _TOPOLOGICAL)), title)
+    return transfer_panel(shown.nearest(0.5, (_TRIVIAL, _TOPOLOGICAL)), title)
 
 
 @dataclass(frozen=True)
@@ -98,9 +47,9 @@ class Precision:
     n: int
 
 
-def precision(shown: Shown) -> Precision:
+def precision(shown: TrainedNetwork) -> Precision:
     """Precision of the maps of topological clean test chains."""
-    dataset = data_module({**shown.data, "W": 0.0}).dataset(Split.TEST)
+    dataset = shown.data_module(W=0.0).dataset(Split.TEST)
     t1 = dataset.ensemble.chains(Split.TEST, np.arange(len(dataset))).ratio
     topological = np.flatnonzero(t1 < 1)[:_MEASURED_ON]
     shares = [torch.empty(0, dtype=torch.float64)]

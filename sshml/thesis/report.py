@@ -1,21 +1,30 @@
 """The page: published, measured, difference and why, for every result asked for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from sshml.config.build import hamiltonian, representation
+from sshml.data.representations import DensityProfile
 from sshml.errors import ConfigError
 from sshml.files.page import Section, html, markdown, pictures
+from sshml.files.provenance import git_revision, versions
 from sshml.files.run_folder import write_atomically
 from sshml.physics import band_gap, lyapunov_exponent, winding_number
+from sshml.physics.hamiltonians import SSH
 from sshml.thesis import maps, physics
 from sshml.thesis.published import FIG_7, FIG_7_W, SECTION_4_1
-from sshml.transfer.baselines import DETECTORS
-from sshml.transfer.figures import accuracy_curve, by_strength, of_method
+from sshml.trained import TrainedNetwork
+from sshml.transfer.baselines import BASELINES, EXACT
+from sshml.transfer.figures import accuracy_curve, by_strength
+from sshml.transfer.plan import Plan
 from sshml.transfer.scores import Row
+from sshml.transfer.summary import of_method
+from sshml.transfer.table import Table
 
 _HEAD = ("what", "published", "measured", "difference", "why")
 
@@ -33,7 +42,7 @@ class Results:
     """
 
     rows: Sequence[Row]
-    shown: Sequence[maps.Shown]
+    shown: Sequence[TrainedNetwork]
     n_cells: int
     seed: int
     network: str
@@ -80,7 +89,7 @@ _NO_NETWORK = (
 
 
 def _of_networks(
-    name: str, draw: Callable[[maps.Shown], Figure], results: Results
+    name: str, draw: Callable[[TrainedNetwork], Figure], results: Results
 ) -> dict[str, Figure]:
     """A figure of each network that is shown, by a name of its own."""
     return {
@@ -180,8 +189,8 @@ def _why(published: float, found: Sequence[Row], rows: Sequence[Row]) -> str:
         )
     reasons += [
         f"the networks answer as the {name.replace('_', ' ')} does, to 2 % of the chains"
-        for name in DETECTORS
-        if all(_counts_agree(row, of_method(rows, name)) for row in found)
+        for name in BASELINES
+        if name != EXACT and all(_counts_agree(row, of_method(rows, name)) for row in found)
     ] or [f"{called:.0f} % are called topological"]
     return "; ".join(reasons)
 
@@ -277,16 +286,73 @@ SECTIONS: dict[str, Callable[[Results], Section]] = {
 }
 
 
-def check_report(names: Sequence[str]) -> None:
-    """Raise ``ConfigError`` for a result that there is no section for."""
+def check_report(names: Sequence[str], data: Mapping[str, Any]) -> None:
+    """Check that there is a section for each result, and that a study is of the thesis' chains.
+
+    Args:
+        names: of the sections.
+        data: settings of the data that networks are tested on.
+
+    Raises:
+        ConfigError: if not.
+    """
+    alike = isinstance(hamiltonian(data), SSH) and isinstance(representation(data), DensityProfile)
+    if names and not alike:
+        raise ConfigError(
+            f"report={names[0]}: the thesis has density profiles of SSH chains, and this study others; "
+            "leave it out"
+        )
     for name in names:
         if name not in SECTIONS:
             raise ConfigError(f"report={name}: no such result; expected some of {', '.join(SECTIONS)}")
 
 
-def write_report(
-    folder: Path, names: Sequence[str], results: Results, origin: str
+def report_of_study(
+    settings: Mapping[str, Any], folder: Path, plan: Plan, table: Table
 ) -> dict[str, Figure]:
+    """Write the page of the results that ``report`` names, beside a study.
+
+    Maps are those of its first network of clean chains, and of the checkpoint ``compare``.
+
+    Args:
+        settings: of the study.
+        folder: of its run.
+        plan: of the study.
+        table: what it has found.
+
+    Returns:
+        The figures by name.
+    """
+    rows = table.rows
+    there = [
+        network
+        for network in plan.networks
+        if (network.methods[0].name, network.train_W, network.seed, None) not in table.failed
+    ]
+    checkpoints = [network.checkpoint for network in there if network.train_W == 0][:1]
+    checkpoints += [Path(settings["compare"])] if settings["compare"] else []
+    shown = [TrainedNetwork(path, plan.trust) for path in checkpoints]
+    data = plan.networks[0].tested_on
+    name = TrainedNetwork(there[0].checkpoint, plan.trust).name if there else "physics"
+    parts = [f"M = {data['n_cells']}"]
+    if settings["checkpoint"] is not None:
+        parts.append(f"the network of {settings['checkpoint']}")
+    elif there:
+        epochs = settings["trainer"]["max_epochs"]
+        parts.append(f"{epochs} epochs of {data['n_train']} chains (the thesis: 100 of 10000)")
+    if rows:
+        seeds = len({row["seed"] for row in rows})
+        sizes = " or ".join(sorted({str(row["n"]) for row in rows}))
+        parts.append(f"{seeds} seed{'s' if seeds > 1 else ''}, tests of {sizes} chains")
+    origin = (
+        f"{', '.join(parts)}. sshml {versions()['sshml']}, git {git_revision()}; settings in "
+        "config.yaml, all rows in transfer.csv."
+    )
+    results = Results(rows, shown, data["n_cells"], settings["seed"], name)
+    return _write(folder, settings["report"], results, origin)
+
+
+def _write(folder: Path, names: Sequence[str], results: Results, origin: str) -> dict[str, Figure]:
     """Write the page of some results, ``report.md`` and ``report.html``, and ``figures/``.
 
     Args:

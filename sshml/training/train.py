@@ -52,7 +52,8 @@ def train(
         OSError: if a file cannot be written; those written before are whole.
     """
     quieten_libraries()
-    check_run(settings)
+    _seed(settings)  # a data module of one's own may draw when it is made
+    datamodule = check_run(settings)
     folder = Path(settings["paths"]["run"])
     if is_sweep():  # whose jobs are what their folders are named after
         check_own(folder)
@@ -64,7 +65,7 @@ def train(
     by_itself = overrides is not None and command is None
     status, stopped_by = "failed", "error"
     try:
-        metrics, stopped_by = _train(settings, run)
+        metrics, stopped_by = _train(settings, run, datamodule)
         status = "finished"
     except (KeyboardInterrupt, SystemExit):  # Lightning turns Ctrl-C into the latter
         status, stopped_by = "interrupted", "signal"
@@ -86,6 +87,10 @@ def train(
         print(f"stopped by trainer.max_time; {way_on(run.path)}", file=sys.stderr)
     print_summary(run, settings, metrics, stopped_by)
     return metrics
+
+
+def _seed(settings: Mapping[str, Any]) -> None:
+    pl.seed_everything(settings["seed"], workers=True, verbose=False)
 
 
 def quieten_libraries() -> None:
@@ -124,9 +129,10 @@ def _callbacks(settings: Mapping[str, Any]) -> dict[str, pl.Callback]:
     }
 
 
-def _train(settings: Mapping[str, Any], run: RunFolder) -> tuple[dict[str, float], StopReason]:
-    pl.seed_everything(settings["seed"], workers=True, verbose=False)
-    datamodule: SSHDataModule = build(settings["data"])
+def _train(
+    settings: Mapping[str, Any], run: RunFolder, datamodule: SSHDataModule
+) -> tuple[dict[str, float], StopReason]:
+    _seed(settings)
     module = PhaseClassifier(
         network=settings["model"],
         optimizer=settings["optimizer"],

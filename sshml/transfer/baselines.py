@@ -1,13 +1,11 @@
-"""The rows that every study has beside its networks: what tells the phases without one."""
+"""What tells the phases apart without a network, and stands beside the networks of every study."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sshml.physics import brightest_pixel, edge_weight, sublattice_separation
-from sshml.physics.hoppings import Floats
+from sshml.data.representations import Representation
+from sshml.data.representations.base import Detector
+from sshml.physics.hamiltonians import Hamiltonian
 
 #: Name of the method of a study that has one only.
 ONLY_METHOD = "network"
@@ -15,30 +13,32 @@ ONLY_METHOD = "network"
 
 @dataclass(frozen=True)
 class Baseline:
-    """Something that tells the phases without a network.
+    """How a baseline is shown.
 
     Attributes:
         label: in figures.
         colour: of its line, as matplotlib names it.
         line: style of its line, likewise.
-        detector: reads a number off each profile, (n, 2M, 2M) to (n,), high in the topological phase;
-            None for what does not look at profiles.
     """
 
     label: str
     colour: str
     line: str | tuple[int, tuple[int, ...]]
-    detector: Callable[[NDArray[np.floating]], Floats] | None = None
 
 
-#: By their names in tables and files, in the order of columns.
+EXACT = "exact_invariant"
+#: By their names in tables and files, in the order of columns: detectors of :mod:`sshml.physics`, and
+#: the exact invariant of each chain.
 BASELINES = {
-    "brightest_pixel": Baseline("brightest pixel", "0.6", ":", brightest_pixel),
-    "edge_weight": Baseline("edge weight of the mid-gap pair", "0.35", "--", edge_weight),
-    "sublattice_separation": Baseline(
-        "sublattice separation of the mid-gap pair", "0.2", (0, (8, 2)), sublattice_separation
-    ),
-    "exact_invariant": Baseline("exact invariant (ceiling)", "0.0", "-."),
+    "brightest_pixel": Baseline("brightest pixel", "0.6", ":"),
+    "edge_weight": Baseline("edge weight of the mid-gap pair", "0.35", "--"),
+    "sublattice_separation": Baseline("sublattice separation of the mid-gap pair", "0.2", (0, (8, 2))),
+    EXACT: Baseline("exact invariant (ceiling)", "0.0", "-."),
 }
-#: Those that read a number off each profile.
-DETECTORS = {name: known.detector for name, known in BASELINES.items() if known.detector is not None}
+
+
+def detectors_of(hamiltonian: Hamiltonian, representation: Representation) -> Mapping[str, Detector]:
+    """The baselines that read a number off an image: of two phases, those the representation has."""
+    if len(hamiltonian.classes) != 2:
+        return {}
+    return {name: detect for name, detect in representation.detectors.items() if name in BASELINES}

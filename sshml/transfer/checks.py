@@ -11,14 +11,11 @@ from torch import nn
 
 from sshml.config.schema import dotted, with_defaults
 from sshml.config.trust import check_classes, trusted
-from sshml.errors import CheckpointError, ConfigError, printable
-from sshml.files.checkpoint import read_checkpoint
+from sshml.errors import ConfigError, printable
 from sshml.files.stored import CONFIG, MANIFEST, read_settings, relocated
 from sshml.networks import build_network
-from sshml.transfer.baselines import ONLY_METHOD
-from sshml.transfer.phase_diagram import DIAGRAMS, HIGHEST_RATIO, Diagrams
-from sshml.transfer.rows import cell_of, read_rows
-from sshml.transfer.study import Method
+from sshml.transfer.phase_diagram import Plane
+from sshml.transfer.table import DIAGRAMS, ROWS, cell_of, read_lines, read_rows
 
 # What may change when a study is resumed: it grows, shows more, or moves to another machine.
 _MAY_CHANGE = (
@@ -42,26 +39,11 @@ class _Study(BaseModel):
     methods: dict[str, dict[str, Any]] | None = None
 
 
-def check_methods(methods: Sequence[Method], network: nn.Module, data: Mapping[str, Any]) -> None:
-    """Every method must go with the network and the data of the targets."""
-    for method in methods:
-        try:
-            method.transfer.check(network, data)
-        except ConfigError as error:
-            of_method = "" if method.name == ONLY_METHOD else f"methods.{method.name}: "
-            raise ConfigError(f"{of_method}{error}") from error
-
-
 def check_diagram(settings: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     """A diagram needs test chains in all of its bins."""
     bins = settings["phase_diagram"]
     if bins is None:
         return
-    if list(data["ratio_range"]) != [0, HIGHEST_RATIO]:
-        raise ConfigError(
-            f"data.ratio_range={list(data['ratio_range'])}: a phase diagram is drawn over "
-            f"[0, {HIGHEST_RATIO:g}]; leave it out, or set phase_diagram=null"
-        )
     if data["n_test"] < bins:
         raise ConfigError(
             f"phase_diagram={bins}: has more bins than there are test chains, "
@@ -95,11 +77,15 @@ def check_resumed(settings: Mapping[str, Any]) -> None:
                 f"{printable(before.get(key))}, and its "
                 "rows would not go with new ones; leave it out, or start a new study"
             )
+
+
+def check_results(folder: Path, strengths: Sequence[float], plane: Plane | None) -> None:
+    """The results that a study has must be whole, and of the strengths that it tests at."""
     cells = {cell_of(row) for row in read_rows(folder)}
-    cells |= Diagrams(folder, settings["phase_diagram"]).cells
-    if foreign := {W for *_, W in cells} - set(settings["data"]["W"]):
+    cells |= read_lines(folder, plane).keys() if plane else set()
+    if foreign := {W for *_, W in cells} - set(strengths):
         raise ConfigError(
-            f"resume={folder}: has results at W={min(foreign):g} in transfer.json or {DIAGRAMS}, but "
+            f"resume={folder}: has results at W={min(foreign):g} in {ROWS} or {DIAGRAMS}, but "
             "not in config.yaml; restore them"
         )
 
@@ -154,11 +140,3 @@ def empty_network(node: Mapping[str, Any]) -> nn.Module:
             return build_network(node, download=False)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ConfigError(f"model: {error}") from error
-
-
-def check_compare(path: str, trust: Sequence[str]) -> None:
-    """What a report compares with must be a network."""
-    try:
-        read_checkpoint(path, trust)
-    except CheckpointError as error:
-        raise CheckpointError(f"compare={error}") from error

@@ -6,36 +6,28 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from sshml.figures import Example, describe, image_axes
+from sshml.figures import Example, describe, image_axes, map_panel
 from sshml.physics import inverse_participation_ratio, profile_maxima
-from sshml.transfer.baselines import BASELINES, ONLY_METHOD
+from sshml.physics.hoppings import Floats
+from sshml.transfer.baselines import BASELINES, EXACT
+from sshml.transfer.phase_diagram import Diagram, Plane, diagrams_of, of_methods
+from sshml.transfer.plan import Plan
 from sshml.transfer.scores import Row
+from sshml.transfer.summary import of_method, strength, summary, train_strengths
+from sshml.transfer.table import Table
 
 _COLOURS = ("tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown")
+_COLUMNS_OF_PANELS = 4
+# Of boundaries, which are to be seen on the colours of the shares.
+_BOUNDARIES = ("tab:green", "gold", "tab:purple", "tab:cyan", "tab:pink", "tab:olive")
+# Of phases, where there are more than two.
+_PHASES = ("#7b9ec7", "#e8a87c", "#94c58c", "#c9a0dc", "#f3d27a", "#9fd8d8")
 # Mirror pairs of the most localised states that a panel shows.
 _LOCALISED = 3
-
-
-def of_method(rows: Sequence[Row], method: str = ONLY_METHOD) -> list[Row]:
-    """The rows of one method."""
-    return [row for row in rows if row["method"] == method]
-
-
-def train_strengths(rows: Sequence[Row]) -> list[Any]:
-    """The strengths that networks were trained at, each once."""
-    strengths: list[Any] = []
-    for row in rows:
-        if row["train_W"] not in strengths:
-            strengths.append(row["train_W"])
-    return strengths
-
-
-def strength(W: float | str) -> str:
-    """A strength that a network was trained at, as one reads it."""
-    return W if isinstance(W, str) else f"{W:g}"
 
 
 def by_strength(rows: Sequence[Row], key: str = "accuracy") -> tuple[NDArray[np.float64], ...]:
@@ -55,6 +47,22 @@ def by_strength(rows: Sequence[Row], key: str = "accuracy") -> tuple[NDArray[np.
             [max(v) for v in values],
         )
     )
+
+
+def study_figures(table: Table, plan: Plan) -> dict[str, Figure]:
+    """The pictures of a study of one method, or of several, by name."""
+    rows = table.rows
+    if plan.several:
+        drawn = {"methods": methods_curve(summary(rows))}
+    else:
+        drawn = {
+            "accuracy_by_W": accuracy_curve(rows),
+            "matrix": matrix_map(rows),
+            "confusion_by_W": answer_shares(rows, plan.classes),
+        }
+    if plan.plane:
+        drawn["phase_diagram"] = phase_diagrams(diagrams_of(table.lines, plan.plane))
+    return drawn
 
 
 def accuracy_curve(
@@ -166,43 +174,66 @@ def matrix_map(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def confusion_shares(rows: Sequence[Row]) -> Figure:
-    """Shares of true and false answers of each phase against W, a panel a training strength."""
+def answer_shares(rows: Sequence[Row], classes: Sequence[str]) -> Figure:
+    """Shares of the kinds of answer against W, a panel a training strength.
+
+    Args:
+        rows: of the study.
+        classes: of the chains. Of two, true and false answers of each are told apart; of more, right
+            and wrong answers by the class that is called.
+    """
     networks = of_method(rows)
     strengths = train_strengths(networks)
     figure = Figure(figsize=(4.2 * len(strengths) + 1, 3.8), layout="constrained")
     grid = figure.subplots(1, len(strengths), squeeze=False, sharey=True)[0]
-    kinds = (
-        ("tp", "TP", "tab:green"),
-        ("fn", "FN", "tab:olive"),
-        ("fp", "FP", "tab:red"),
-        ("tn", "TN", "tab:blue"),
-    )
+    kinds = _kinds_of_answer(classes)
     for axes, train_W in zip(grid, strengths, strict=True):
         own = [row for row in networks if row["train_W"] == train_W]
         W = sorted({row["W"] for row in own})
-        shares = [
-            [100 * np.mean([r[key] / r["n"] for r in own if r["W"] == w]) for w in W]
-            for key, _, _ in kinds
-        ]
         bottom = np.zeros(len(W))
-        for share, (_, name, colour) in zip(shares, kinds, strict=True):
-            axes.bar(range(len(W)), share, bottom=bottom, color=colour, width=0.9, label=name)
+        for name, columns, style in kinds:
+            share = [
+                100 * np.mean([sum(r[c] for c in columns) / r["n"] for r in own if r["W"] == w])
+                for w in W
+            ]
+            axes.bar(range(len(W)), share, bottom=bottom, width=0.9, label=name, **style)
             bottom += share
         axes.set_xticks(range(len(W)), [f"{w:g}" for w in W], rotation=60 if len(W) > 7 else 0)
         axes.set(title=f"trained at W = {strength(train_W)}", xlabel="W of the test", ylim=(0, 100))
     grid[0].set_ylabel("share of the test set (%)")
-    grid[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="positive =\ntopological")
+    title = f"positive =\n{classes[1]}" if len(classes) == 2 else "called"
+    grid[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title=title)
     return figure
+
+
+def _kinds_of_answer(classes: Sequence[str]) -> list[tuple[str, tuple[str, ...], dict[str, Any]]]:
+    """Name, the counts that it is the sum of, and the style of its bars."""
+    if len(classes) == 2:
+        return [
+            ("TP", ("tp",), {"color": "tab:green"}),
+            ("FN", ("fn",), {"color": "tab:olive"}),
+            ("FP", ("fp",), {"color": "tab:red"}),
+            ("TN", ("tn",), {"color": "tab:blue"}),
+        ]
+    kinds: list[tuple[str, tuple[str, ...], dict[str, Any]]] = []
+    for said, (name, colour) in enumerate(zip(classes, _PHASES * len(classes), strict=False)):
+        others = tuple(f"count_{true}_{said}" for true in range(len(classes)) if true != said)
+        kinds.append((f"{name}, right", (f"count_{said}_{said}",), {"color": colour}))
+        kinds.append((f"{name}, wrong", others, {"color": colour, "hatch": "///"}))
+    return kinds
 
 
 def transfer_panel(examples: Sequence[Example], title: str) -> Figure:
     """Profile, its maxima, the edge pair, the most localised states and the map, a row an example.
 
+    Of images whose columns are no states, the image and the maps.
+
     Args:
         examples: at least one.
         title: of the figure.
     """
+    if not examples[0].representation.columns_are_states:
+        return map_panel(examples, title)
     rows = sorted(examples, key=lambda e: (e.prediction != e.label, e.label))
     height = 1.75 * len(rows) + 1.1
     figure = Figure(figsize=(11.5, height))
@@ -267,3 +298,100 @@ def _only(profile: NDArray[np.floating], columns: NDArray[np.integer]) -> NDArra
     kept = np.zeros_like(profile)
     kept[:, columns] = profile[:, columns]
     return kept
+
+
+def phase_diagrams(diagrams: Sequence[Diagram]) -> Figure:
+    """The exact diagram, and for each method the mean of its networks; the median of their boundaries.
+
+    Colours are the share of the second phase, or of more than two phases the one with the highest
+    share. A band is from the lowest to the highest seed. Baselines are those of the first strength
+    trained at.
+
+    Args:
+        diagrams: from :func:`sshml.transfer.phase_diagram.diagrams_of`.
+    """
+    plane, first_trained = diagrams[0].plane, diagrams[0].train_W
+    methods = {
+        (method, train_W): own
+        for (method, train_W), own in of_methods(diagrams).items()
+        # The first panel has the exact invariant's.
+        if method not in BASELINES or (method != EXACT and train_W == first_trained)
+    }
+    panels = 1 + len(methods)
+    columns = min(panels, _COLUMNS_OF_PANELS)
+    rows = -(-panels // columns)
+    figure = Figure(figsize=(3.6 * columns + 1, 3.6 * rows + 0.8), layout="constrained")
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    for axes in grid.flat[panels:]:
+        axes.set_axis_off()
+    # A network of a study that is not done lacks strengths; drawn are those of all of its method.
+    most = max(diagrams, key=lambda diagram: len(diagram.lines))
+    strengths, n = most.strengths, len(most.lines)
+    every = [diagram for diagram in diagrams if len(diagram.lines) == n]
+    first = grid.flat[0]
+    image = _panel(first, strengths, np.mean([d.exact for d in every], axis=0), plane)
+    first.set_title(f"exact invariant and learned boundaries\n{n} strengths", fontsize=10)
+    for number, ((method, _), own) in enumerate(methods.items()):
+        axes, name = grid.flat[1 + number], method.replace("_", " ")
+        whole = [diagram for diagram in own if len(diagram.lines) == n]
+        if not whole:
+            axes.set_title(f"{name}\nnot all strengths are done", fontsize=10)
+            continue
+        _panel(axes, strengths, np.mean([d.predicted for d in whole], axis=0), plane)
+        style: dict[str, Any] = {"color": _BOUNDARIES[number % len(_BOUNDARIES)]}
+        if method in BASELINES:
+            style = {"color": BASELINES[method].colour, "ls": BASELINES[method].line}
+        for shown in (axes, first):
+            _draw_boundaries(shown, whole, name, style)
+        scores = [diagram.scores() for diagram in whole]
+        accuracy, rmse = (np.mean([score[key] for score in scores]) for key in ("accuracy", "rmse"))
+        seeds = f"{len(whole)} seed{'s' if len(whole) > 1 else ''}"
+        axes.set_title(f"{name}, {seeds}\naccuracy {accuracy:.3f}, RMSE {rmse:.3f}", fontsize=10)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("disorder strength W")
+    handles, labels = first.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4), frameon=False)
+    classes = plane.hamiltonian.classes
+    bar = figure.colorbar(image, ax=grid, label=f"share called {classes[1]}" * (len(classes) == 2))
+    if len(classes) > 2:
+        bar.set_ticks(range(len(classes)), labels=classes)
+    return figure
+
+
+def _draw_boundaries(axes: Axes, diagrams: Sequence[Diagram], name: str, style: dict[str, Any]) -> None:
+    """The median boundaries of several diagrams of the same strengths, and their range."""
+    every = np.stack([diagram.plane.boundaries(diagram.predicted) for diagram in diagrams])
+    strengths = diagrams[0].strengths
+    for transition, boundaries in enumerate(every.swapaxes(0, 1)):
+        label = name + (", median and range" if len(diagrams) > 1 else "")
+        axes.plot(
+            np.median(boundaries, axis=0), strengths, lw=1.8, clip_on=False, **style,
+            label=label if transition == 0 else None,
+        )  # fmt: skip
+        axes.fill_betweenx(
+            strengths, *np.quantile(boundaries, (0, 1), axis=0), color=style["color"], alpha=0.3, lw=0
+        )
+
+
+def _panel(axes: Axes, strengths: Floats, shares: Floats, plane: Plane) -> Any:
+    n_classes = shares.shape[1] + 1
+    if n_classes == 2:
+        colours: dict[str, Any] = {"cmap": "coolwarm", "vmin": 0, "vmax": 1}
+        values = shares[:, 0]
+    else:
+        colours = {"cmap": ListedColormap(_PHASES[:n_classes]), "vmin": -0.5, "vmax": n_classes - 0.5}
+        of_class = np.concatenate([1 - shares.sum(axis=1, keepdims=True), shares], axis=1)
+        values = np.where(np.isnan(of_class[:, 0]), np.nan, of_class.argmax(axis=1))
+    image = axes.pcolormesh(plane.centres, strengths, values, rasterized=True, **colours)
+    step = (strengths[-1] - strengths[0]) / max(2 * (len(strengths) - 1), 1)
+    fine = np.linspace(strengths[0], strengths[-1], 401)
+    for transition, line in enumerate(plane.critical_lines(fine)):
+        label = "exact, infinite chain" if transition == 0 else None
+        if np.isfinite(line).sum() > 1:
+            axes.plot(line, fine, "k-", lw=1.5, label=label)
+    axes.set(
+        xlabel=plane.hamiltonian.symbol,
+        xlim=(plane.low, plane.high),
+        ylim=(max(strengths[0] - step, -0.1), strengths[-1] + step) if step else None,
+    )
+    return image

@@ -1,6 +1,6 @@
 """Answers of networks and detectors on test chains, and their scores."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,14 +12,14 @@ from torch import nn
 from sshml import intervals
 from sshml.data.datamodule import Batch, SSHDataModule
 from sshml.data.ensemble import Label
+from sshml.data.representations.base import Detector
 from sshml.data.streams import Split
 from sshml.networks.precision import float32
 from sshml.physics import best_threshold
 from sshml.physics.hoppings import Floats
-from sshml.training.metrics import PhaseMetrics
-from sshml.transfer.baselines import DETECTORS
+from sshml.training.metrics import PhaseMetrics, count_names
+from sshml.transfer.baselines import EXACT, detectors_of
 
-LABELS: tuple[Label, ...] = ("ratio", "sample", "thermodynamic")
 #: Columns of ``transfer.csv``. ``accuracy_source`` is that of a network, as it was carried over to W,
 #: on test chains as it was trained on; the last four are what it has cost.
 COLUMNS = (
@@ -29,8 +29,15 @@ COLUMNS = (
     "target_unlabelled",
 )  # fmt: skip
 Row = dict[str, Any]
+#: A method or baseline, what its network was trained at, the seed, and what it is tested at.
+Cell = tuple[str, float | str, int, float]
 # Training chains that the thresholds of the detectors are fitted on, at most.
 _FITTED_ON = 4_000
+
+
+def columns(n_classes: int) -> tuple[str, ...]:
+    """Columns of a study: :data:`COLUMNS`, for more than two classes macro accuracy and counts too."""
+    return COLUMNS if n_classes == 2 else (*COLUMNS, "macro_accuracy", *count_names(n_classes))
 
 
 @dataclass(frozen=True)
@@ -39,69 +46,81 @@ class Answers:
 
     Attributes:
         ratio: the Hamiltonian's control, shape (n,).
-        labels: shape (n,) of each kind.
-        logits: of the network, shape (n, 2).
+        labels: shape (n,) of each kind that the Hamiltonian has.
+        logits: of the network, shape (n, C).
         detectors: the number that each detector reads off, shape (n,).
         thresholds: above which a detector says "topological".
     """
 
     ratio: Floats
-    labels: dict[Label, NDArray[np.int64]]
+    labels: Mapping[Label, NDArray[np.int64]]
     logits: torch.Tensor
-    detectors: dict[str, Floats]
+    detectors: Mapping[str, Floats]
     thresholds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def predictions(self) -> NDArray[np.int64]:
-        """Of the network, 0 or 1, shape (n,)."""
+        """Of the network, shape (n,)."""
         return self.logits.argmax(dim=1).numpy()
 
     @property
     def baselines(self) -> dict[str, NDArray[np.int64]]:
-        """Of the detectors with a threshold, and of the exact invariant; 0 or 1, shape (n,) each."""
+        """Of the detectors with a threshold, and of the exact invariant; shape (n,) each."""
         found = {
             name: (self.detectors[name] > threshold).astype(np.int64)
             for name, threshold in self.thresholds.items()
         }
-        return {**found, "exact_invariant": self.labels["sample"]}
+        return {**found, EXACT: self.labels["sample"]}
 
 
-@torch.inference_mode()
-@float32()
 def ask(
-    network: nn.Module | None, batches: Iterable[Batch], thresholds: Mapping[str, float] | None = None
+    network: nn.Module | None, data: SSHDataModule, thresholds: Mapping[str, float] | None = None
 ) -> Answers:
-    """Let a network, in float32, and the detectors look at all batches.
+    """Let a network, in float32, and the detectors look at the test chains.
 
     Args:
         network: in eval mode, on any device; None to ask the detectors only.
-        batches: of a data module.
+        data: whose test set to show.
         thresholds: of the detectors, from :func:`fitted_thresholds`; None if they are not known.
 
     Returns:
         The answers; without a network its logits are 0.
     """
+    return _collected(network, data, data.test_dataloader(), thresholds or {})
+
+
+@torch.inference_mode()
+@float32()
+def _collected(
+    network: nn.Module | None,
+    data: SSHDataModule,
+    batches: Iterable[Batch],
+    thresholds: Mapping[str, float],
+) -> Answers:
+    chain = data.ensemble.hamiltonian
+    detectors: Mapping[str, Detector] = detectors_of(chain, data.representation)
     parts: dict[str, list[Any]] = {}
     for batch in batches:
-        profiles = batch["input"]
-        images = profiles[:, 0].numpy()
-        answers: dict[str, Any] = {kind: batch["labels"][kind] for kind in LABELS}
-        answers["logits"] = torch.zeros(len(profiles), 2)
+        inputs = batch["input"]
+        images = inputs[:, 0].numpy()
+        answers: dict[str, Any] = dict(batch["labels"])
+        answers["logits"] = torch.zeros(len(inputs), len(chain.classes))
         if network is not None:
             device = next(network.parameters()).device
-            logits = network(profiles.to(device, memory_format=torch.channels_last))
+            logits = network(inputs.to(device, memory_format=torch.channels_last))
             answers["logits"] = logits.float().cpu()
         answers["control"] = batch["parameters"]["ratio"]
-        answers |= {name: torch.from_numpy(detect(images)) for name, detect in DETECTORS.items()}
+        answers |= {name: torch.from_numpy(detect(images)) for name, detect in detectors.items()}
         for name, values in answers.items():
             parts.setdefault(name, []).append(values)
     whole = {name: torch.cat(values) for name, values in parts.items()}
+    kinds: Sequence[Any] = chain.label_kinds
     return Answers(
         ratio=whole["control"].double().numpy(),
-        labels={kind: whole[kind].numpy() for kind in LABELS},
+        labels={kind: whole[kind].numpy() for kind in kinds},
         logits=whole["logits"],
-        detectors={name: whole[name].numpy() for name in DETECTORS},
-        thresholds=thresholds or {},
+        detectors={name: whole[name].numpy() for name in detectors},
+        thresholds=thresholds,
     )
 
 
@@ -112,55 +131,71 @@ def fitted_thresholds(data: SSHDataModule) -> dict[str, float]:
         data: whose training set, or its first 4 000 chains, to fit on: clean chains for W = 0.
 
     Returns:
-        A threshold for each detector, above which it says "topological".
+        A threshold for each detector, above which it says "topological"; none for chains and images
+        that no detector knows.
     """
+    if not detectors_of(data.ensemble.hamiltonian, data.representation):
+        return {}
     n = min(_FITTED_ON, data.ensemble.sizes[Split.TRAIN])
     parts = np.array_split(np.arange(n), -(-n // data.batch_size))
-    answers = ask(None, (data.dataset(Split.TRAIN).__getitems__(part.tolist()) for part in parts))
+    dataset = data.dataset(Split.TRAIN)
+    answers = _collected(None, data, (dataset.__getitems__(part.tolist()) for part in parts), {})
     return {name: best_threshold(v, answers.labels["ratio"]) for name, v in answers.detectors.items()}
 
 
 def score(
     predictions: NDArray[np.int64],
-    labels: dict[Label, NDArray[np.int64]],
+    labels: Mapping[Label, NDArray[np.int64]],
     logits: torch.Tensor | None = None,
+    n_classes: int = 2,
 ) -> Row:
     """Scores of predictions against the ``ratio`` label, and beside it the other two.
 
     Args:
-        predictions: 0 or 1, shape (n,).
+        predictions: shape (n,).
         labels: of each kind, shape (n,).
-        logits: shape (n, 2), if they come from a network.
+        logits: shape (n, C), if they come from a network.
+        n_classes: C.
 
     Returns:
-        The columns from ``n`` to ``ece``. The interval of the accuracy is Wilson's, 95 %. ``ceiling``
-        is the accuracy that the exact invariant of each chain would have. Loss and calibration error
-        are None without logits.
+        The columns from ``n`` to ``ece``, and those of :func:`columns` for more than two classes. The
+        interval of the accuracy is Wilson's, 95 %. ``ceiling`` is the accuracy that the exact
+        invariant of each chain would have. Loss and calibration error are None without logits, the
+        accuracy against a kind of label that the Hamiltonian does not have likewise.
     """
     ratio = labels["ratio"]
     n, right = len(ratio), int((predictions == ratio).sum())
     low, high = intervals.of_share(right, n)
-    counts = {
-        name: int(((predictions == said) & (ratio == true)).sum())
-        for name, said, true in (("tp", 1, 1), ("fp", 1, 0), ("tn", 0, 0), ("fn", 0, 1))
-    }
+    confusion = np.bincount(ratio * n_classes + predictions, minlength=n_classes**2)
+    counts = dict(zip(count_names(n_classes), confusion.tolist(), strict=True))
     loss = ece = None
     if logits is not None:
         target = torch.from_numpy(ratio)
-        loss = float(nn.functional.cross_entropy(logits, target))
-        metrics = PhaseMetrics()
+        metrics = PhaseMetrics(n_classes)
         metrics.update(logits, target)
-        ece = float(metrics.compute()["ece"])
-    return {
+        found = metrics.compute()
+        loss, ece = float(found["loss"]), float(found["ece"])
+    row = {
         "n": n,
         "accuracy": right / n,
         "accuracy_low": low,
         "accuracy_high": high,
         "accuracy_sample": float((predictions == labels["sample"]).mean()),
-        "accuracy_thermodynamic": float((predictions == labels["thermodynamic"]).mean()),
+        "accuracy_thermodynamic": (
+            float((predictions == labels["thermodynamic"]).mean())
+            if "thermodynamic" in labels
+            else None
+        ),
         "ceiling": float((labels["sample"] == ratio).mean()),
         "loss": loss,
+        **dict.fromkeys(count_names(2)),
         **counts,
-        "topological_share": float(predictions.mean()),
+        "topological_share": float(predictions.mean()) if n_classes == 2 else None,
         "ece": ece,
     }
+    if n_classes == 2:
+        return row
+    of_class = confusion.reshape(n_classes, n_classes)
+    there = of_class.sum(axis=1) > 0
+    row["macro_accuracy"] = float((of_class.diagonal()[there] / of_class.sum(axis=1)[there]).mean())
+    return row

@@ -22,8 +22,9 @@ from rich.table import Table
 
 from sshml.entry.command import Parser, add_trust, results_errors, results_folder
 from sshml.errors import CheckpointError, ConfigError, fail
-from sshml.explain.subject import Subject, check_once, strengths
+from sshml.explain.checks import check_once, strengths
 from sshml.files.tables import csv_text
+from sshml.trained import TrainedNetwork
 
 _TOGETHER = "together"
 _FILES = ("ensemble.csv", "strangeness.csv", "uncertainty.png")
@@ -73,7 +74,8 @@ def _write(
 
     checkpoints = options.checkpoints
     check_once(checkpoints)
-    ensemble = Ensemble([Subject(path, options.chains, trust=options.trust) for path in checkpoints])
+    networks = [TrainedNetwork(path, options.trust) for path in checkpoints]
+    ensemble = Ensemble(networks, options.chains)
     folder = results_folder(options.out, checkpoints[0], "uncertainty", _FILES)
     answers = {W: ensemble.ask(W) for W in grid}
     strangeness = {W: ensemble.strangeness(answers[W]) for W in grid}
@@ -94,7 +96,8 @@ def _write(
     with results_errors(folder):
         (folder / "ensemble.csv").write_text(csv_text(members[0], members))
         (folder / "strangeness.csv").write_text(csv_text(_STRANGENESS, strange))
-        uncertainty(answers, strangeness).savefig(folder / "uncertainty.png", dpi=110)
+        figure = uncertainty(answers, strangeness, ensemble.hamiltonian)
+        figure.savefig(folder / "uncertainty.png", dpi=110)
     return folder, members, strange
 
 

@@ -13,9 +13,10 @@ from torchmetrics.functional.classification import binary_auroc
 
 from sshml.data.ensemble import Label
 from sshml.errors import ConfigError
-from sshml.explain.subject import Subject, check_together
+from sshml.explain.checks import check_together
+from sshml.physics.hamiltonians import Hamiltonian
+from sshml.trained import TrainedNetwork
 from sshml.training.metrics import PhaseMetrics
-from sshml.transfer.phase_diagram import exact_boundary
 
 LABEL: Label = "ratio"
 # Of features that are those of the mean chain, so that it has a logarithm.
@@ -30,28 +31,29 @@ class Answers:
 
     Attributes:
         labels: of the chains, shape (n,).
-        distance: t1/t2 minus the critical ratio of an infinite chain of that strength, shape (n,); that
-            is 0 where such chains of every ratio are trivial.
-        ratio: t1/t2, shape (n,).
-        logits: of the members, shape (members, n, 2).
+        distance: the control minus its critical value nearest to it, of infinite chains of that
+            strength, shape (n,); that is 0 where such chains are all of one phase. None where it is
+            not known.
+        ratio: the control, shape (n,).
+        logits: of the members, shape (members, n, C).
         features: of the members, behind the global average pooling, shape (n, K) each.
     """
 
     labels: Tensor
-    distance: NDArray[np.float64]
+    distance: NDArray[np.float64] | None
     ratio: NDArray[np.float64]
     logits: Tensor
     features: list[Tensor]
 
     @property
     def together(self) -> Tensor:
-        """Logarithms of the mean probabilities of the members, shape (n, 2)."""
+        """Logarithms of the mean probabilities of the members, shape (n, C)."""
         of_members = self.logits.double().log_softmax(dim=-1)
         return of_members.logsumexp(dim=0) - math.log(len(of_members))
 
     @property
     def entropy(self) -> Tensor:
-        """Of the mean probabilities, in nats, shape (n,); at most log 2."""
+        """Of the mean probabilities, in nats, shape (n,); at most log C."""
         each: Tensor = torch.special.entr(self.together.exp())
         return each.sum(dim=-1)
 
@@ -60,30 +62,46 @@ class Ensemble:
     """Networks that are asked about the same chains, those of the first.
 
     Args:
-        subjects: two or more, of one size of images and one convention of disorder.
+        networks: two or more, of one kind of chain, disorder and image.
+        chains: how many test chains of each strength to ask about.
 
     Raises:
         ConfigError: if they do not fit together.
     """
 
-    def __init__(self, subjects: Sequence[Subject]) -> None:
-        if len(subjects) < 2:
+    def __init__(self, networks: Sequence[TrainedNetwork], chains: int) -> None:
+        if len(networks) < 2:
             raise ConfigError("expected the checkpoints of at least two networks, of other seeds")
-        check_together([(subject.checkpoint, subject.data) for subject in subjects], subjects[0].chains)
-        self.subjects = subjects
-        self._known = [FamiliarFeatures.of_training(subject) for subject in subjects]
+        check_together(networks, chains)
+        self._networks = networks
+        self._chains = chains
+        self.hamiltonian: Hamiltonian = networks[0].data_module().ensemble.hamiltonian
+        self._known = [FamiliarFeatures.of_training(network) for network in networks]
 
     def ask(self, W: float) -> Answers:
         """The answers of all members on the test chains of a strength."""
-        test = self.subjects[0].test(W)
+        test = self._networks[0].test_chains(W, self._chains)
         ratio = test["parameters"]["ratio"].double().numpy()
         return Answers(
             labels=test["labels"][LABEL],
-            distance=ratio - float(exact_boundary(np.array([W]), self.subjects[0].data["disorder"])[0]),
+            distance=self._distance(ratio, W),
             ratio=ratio,
-            logits=torch.stack([subject.logits(test["input"]) for subject in self.subjects]),
-            features=[subject.features(test["input"]) for subject in self.subjects],
+            logits=torch.stack([network.logits(test["input"]) for network in self._networks]),
+            features=[network.features(test["input"]) for network in self._networks],
         )
+
+    def _distance(self, ratio: NDArray[np.float64], W: float) -> NDArray[np.float64] | None:
+        chain = self.hamiltonian
+        disorder = self._networks[0].data["disorder"] or chain.disorders[0]
+        lines = chain.critical_ratios(W, disorder)
+        if "thermodynamic" in chain.label_kinds:
+            lines = np.nan_to_num(lines, nan=0.0)
+        lines = lines[np.isfinite(lines)]
+        if not len(lines):
+            return None
+        apart = ratio[:, None] - lines
+        nearest = np.abs(apart).argmin(axis=1)[:, None]
+        return np.asarray(np.take_along_axis(apart, nearest, axis=1)[:, 0])
 
     def strangeness(self, answers: Answers) -> Tensor:
         """How far features lie from those of the training, shape (members, n)."""
@@ -107,7 +125,9 @@ class FamiliarFeatures:
 
     def __init__(self, features: Tensor, labels: Tensor) -> None:
         values = features.double()
-        self._means = torch.stack([values[labels == label].mean(dim=0) for label in (0, 1)])
+        self._means = torch.stack(
+            [values[labels == label].mean(dim=0) for label in range(int(labels.max()) + 1)]
+        )
         centred = values - self._means[labels]
         # To the same scale, for the shrinking; what hardly varies in training would be strange at once.
         spread = float(centred.std())
@@ -118,24 +138,27 @@ class FamiliarFeatures:
         self._precision = torch.from_numpy(fitted.precision_)
 
     @classmethod
-    def of_training(cls, subject: Subject) -> "FamiliarFeatures":
+    def of_training(cls, network: TrainedNetwork) -> "FamiliarFeatures":
         """Those of the first training chains of a network.
 
         Raises:
-            ConfigError: if they are of one phase, or the network does not tell them apart.
+            ConfigError: if a phase is missing, or the network does not tell them apart.
         """
-        batch = subject.training_chains()
-        if not 0 < int(batch["labels"][LABEL].sum()) < len(batch["labels"][LABEL]):
+        batch = network.training_chains()
+        labels = batch["labels"][LABEL]
+        present = len(np.unique(labels.numpy()))
+        n_classes = len(network.data_module().ensemble.hamiltonian.classes)
+        if present < n_classes:
             raise ConfigError(
-                f"{subject.checkpoint}: trained on chains of one phase (data.ratio_range="
-                f"{subject.data['ratio_range']}); expected both"
+                f"{network.checkpoint}: trained on chains of {present} of {n_classes} "
+                f"phases (data.ratio_range={network.data['ratio_range']}); expected all"
             )
-        features = subject.features(batch["input"])
+        features = network.features(batch["input"])
         try:
-            return cls(features, batch["labels"][LABEL])
+            return cls(features, labels)
         except ValueError as error:
             raise ConfigError(
-                f"{subject.checkpoint}: {error}; expected the network of a training that worked"
+                f"{network.checkpoint}: {error}; expected the network of a training that worked"
             ) from error
 
     def distance(self, features: Tensor) -> Tensor:
@@ -146,8 +169,8 @@ class FamiliarFeatures:
 
 
 def scores(logits: Tensor, labels: Tensor) -> dict[str, float]:
-    """Accuracy, cross-entropy and calibration error of logits of shape (n, 2)."""
-    metrics = PhaseMetrics()
+    """Accuracy, cross-entropy and calibration error of logits of shape (n, C)."""
+    metrics = PhaseMetrics(logits.shape[1])
     metrics.update(logits, labels)
     found = metrics.compute()
     return {name: float(found[name]) for name in ("accuracy", "loss", "ece")}

@@ -24,6 +24,7 @@ SECTIONS = {
     "memory": training.memory_over_epochs,
     "sweep": sweeps.overhead,
     "study": studies.collecting,
+    "table": studies.table,
 }
 METHODS = {
     "eigh_ms": "numpy.linalg.eigh of H, chain by chain",

@@ -9,8 +9,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from sshml.config.programs import CONF_DIR
+from sshml.physics.hamiltonians import SSH
+from sshml.transfer.phase_diagram import Plane
+from sshml.transfer.scores import Answers, score
+from sshml.transfer.table import Table
 from tests.study.synthetic import write_run
 
 # A grid of 10 strengths, 5 learning rates, 2 networks, 2 schedules and 5 seeds has 1000 runs.
@@ -54,6 +59,27 @@ def collecting() -> list[dict[str, object]]:
             write(Path(folder, "runs"))
             times = sorted(_times(folder) for _ in range(3))
         rows.append({"1000 runs": name, "s": times[1][0], "processor_s": times[1][1]})
+    return rows
+
+
+def table() -> list[dict[str, object]]:
+    """Rows added one cell after another to the table of a study with diagrams of 100 bins."""
+    ratio = np.linspace(0, 2, 100, endpoint=False) + 0.01
+    exact = (ratio < 1).astype(np.int64)
+    logits = torch.nn.functional.one_hot(torch.from_numpy(exact), 2).float()
+    answers = Answers(ratio, {"ratio": exact, "sample": exact}, logits, {})
+    said = {"network": exact, **answers.baselines}
+    scores = {name: score(of, answers.labels) for name, of in said.items()}
+    rows, start = [], time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        growing = Table(Path(folder), 2, Plane(SSH(), "thesis", 0, 2, 100))
+        for number in range(10_000):
+            cell = {"train_W": 0.0, "seed": number // 100, "W": number % 100 / 10}
+            growing.add([{"method": name, **cell, **of} for name, of in scores.items()], answers)
+            if (number + 1) % 2_500 == 0:
+                rows.append({"rows": 2 * (number + 1), "processor_s": time.process_time() - start})
+        growing.write()
+        rows.append({"rows": "and in order", "processor_s": time.process_time() - start})
     return rows
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from sshml.explain.explanations import EXPLANATIONS, chosen
 from sshml.explain.faithfulness import area_under, curve, rank_correlations, untrained
+from sshml.explain.methods import EXPLANATIONS, chosen
 from sshml.networks import CNN, GlobalAveragePoolingNetwork
 
 SIZE = 12

@@ -24,7 +24,7 @@ def rows(group, scores, accuracies):
 def test_scores_in_the_order_of_accuracies_and_against_it():
     up = list(rows("up", [1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 60]))
     down = list(rows("down", [1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1]))
-    found = {(row["group"], row["measure"]): row for row in correlations(up + down)}
+    found = {(row["group"], row["measure"]): row for row in correlations(up + down, "topological")}
     share = measure_name("share", "edge pair")
     assert found["up", share]["spearman"] == pytest.approx(1)
     assert found["down", share]["spearman"] == pytest.approx(-1)
@@ -35,14 +35,14 @@ def test_scores_in_the_order_of_accuracies_and_against_it():
         <= found["all groups", share]["spearman"]
         <= found["all groups", share]["high"]
     )
-    assert {row["W"] for row in correlations(up)} == {1.0}
-    assert {row["group"] for row in correlations(up)} == {"up"}
+    assert {row["W"] for row in correlations(up, "topological")} == {1.0}
+    assert {row["group"] for row in correlations(up, "topological")} == {"up"}
 
 
 def test_what_does_not_vary_has_no_correlation_and_few_networks_have_none():
-    (first, *_) = correlations(list(rows("same", [1] * 6, range(6))))
+    (first, *_) = correlations(list(rows("same", [1] * 6, range(6))), "topological")
     assert math.isnan(first["spearman"])
-    assert correlations(list(rows("few", range(4), range(4)))) == []
+    assert correlations(list(rows("few", range(4), range(4))), "topological") == []
 
 
 def test_groups_are_means_over_networks():

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from sshml.data.datamodule import SSHDataModule
+from sshml.data.representations.states import edge_pair, localised_states
 from sshml.data.streams import Split
 from sshml.explain.counterfactuals import (
     erased_edge_pair,
@@ -11,7 +12,7 @@ from sshml.explain.counterfactuals import (
     pasted_localised_states,
     swapped_mid_gap_pair,
 )
-from sshml.explain.scores import edge_pair, localised_states, score
+from sshml.explain.scores import score
 
 M = 8
 

@@ -167,21 +167,21 @@ def check_train(config: "DictConfig") -> None:
         check_run(plain_config(config))
 
 
-def check_transfer(config: "DictConfig") -> None:
+def check_study(config: "DictConfig") -> None:
     """The part of transfer.py before any work."""
     from sshml.config.schema import TransferConfig, plain_config
     from sshml.entry.cli import is_sweep, overrides, user_mistakes
+    from sshml.entry.transfer import check_transfer
     from sshml.training.train import quieten_libraries
-    from sshml.transfer.run import planned
 
     if is_sweep():
         sys.exit(0)  # the sweep has checked all its jobs before this one
     with user_mistakes():
         quieten_libraries()
-        planned(plain_config(config, TransferConfig), overrides())
+        check_transfer(plain_config(config, TransferConfig), overrides())
 
 
-CHECKS: dict[str, Callable[["DictConfig"], None]] = {"train": check_train, "transfer": check_transfer}
+CHECKS: dict[str, Callable[["DictConfig"], None]] = {"train": check_train, "transfer": check_study}
 
 
 def command(name: str) -> Callable[[], int]:

@@ -59,9 +59,9 @@ def warm() -> None:
     from hydra import compose, initialize_config_dir
 
     import sshml.entry.sweep
+    import sshml.entry.transfer
     import sshml.explain.measures
     import sshml.study.report
-    import sshml.transfer.run
     import sshml.uncertainty  # noqa: F401
     from sshml.config.programs import CONF_DIR
     from sshml.data.datamodule import SSHDataModule

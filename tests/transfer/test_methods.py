@@ -59,7 +59,7 @@ def test_a_few_labelled_samples_help():
 
 
 def accuracy(tested, module):
-    answers = ask(tested, module.test_dataloader())
+    answers = ask(tested, module)
     return score(answers.predictions, answers.labels)["accuracy"]
 
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from sshml.data.datamodule import SSHDataModule
-from sshml.transfer.rows import network_scores
 from sshml.transfer.scores import COLUMNS, ask, score
+from sshml.transfer.table import network_scores
 
 
 def test_scores_of_six_chains():
@@ -58,7 +58,7 @@ def test_answers_are_in_the_order_of_the_test_set():
         def forward(self, profiles):
             return torch.stack([torch.zeros(len(profiles)), profiles[:, 0, 0, 4]], dim=1)
 
-    answers = ask(ReadsEnd(), data.test_dataloader())
+    answers = ask(ReadsEnd(), data)
     batch = next(iter(SSHDataModule(n_cells=4, W=0.5, n_test=30, batch_size=30).test_dataloader()))
     np.testing.assert_array_equal(answers.logits[:, 1], batch["input"][:, 0, 0, 4])
     np.testing.assert_array_equal(answers.labels["sample"], batch["labels"]["sample"])

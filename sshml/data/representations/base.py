@@ -1,10 +1,19 @@
 """What a kind of input has to tell."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
 from sshml.physics.hamiltonians import Couplings, Hamiltonian
+from sshml.physics.hoppings import Floats
 from sshml.physics.profiles import Images
+
+#: Reads a number off each of n images, shape (n, H, W) to (n,), high in the topological phase.
+Detector = Callable[[NDArray[np.floating]], Floats]
 
 
 class Representation(ABC):
@@ -16,6 +25,9 @@ class Representation(ABC):
         columns: what its columns are.
         quantity: what a pixel is, as TeX.
         is_signed: whether pixels may be negative.
+        rows_are_sites: whether row i is site i, in the order of the chain.
+        columns_are_states: whether column k is state k by energy, alike with its mirror state 2M-1-k.
+        detectors: baselines that read such images, by name; see :mod:`sshml.physics.detectors`.
     """
 
     title: ClassVar[str]
@@ -23,6 +35,9 @@ class Representation(ABC):
     columns: ClassVar[str]
     quantity: ClassVar[str]
     is_signed: ClassVar[bool] = False
+    rows_are_sites: ClassVar[bool] = False
+    columns_are_states: ClassVar[bool] = False
+    detectors: ClassVar[Mapping[str, Detector]] = {}
 
     @abstractmethod
     def shape(self, n_cells: int) -> tuple[int, int]:
@@ -31,3 +46,14 @@ class Representation(ABC):
     @abstractmethod
     def images(self, hamiltonian: Hamiltonian, couplings: Couplings) -> Images:
         """Images of open chains, float32, shape (n, height, width)."""
+
+    def regions(self, images: Tensor) -> dict[str, Tensor]:  # noqa: ARG002
+        """Where something is known to be in images, by name; "edge pair" is what maps should show.
+
+        Args:
+            images: shape (n, H, W).
+
+        Returns:
+            Pixels, shape (n, H, W), bool; nothing for a kind of image without such regions.
+        """
+        return {}

@@ -1,8 +1,27 @@
 """The density of the pair of states closest to zero energy alone."""
 
-from sshml.data.representations.base import Representation
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sshml.data.representations.base import Detector, Representation
+from sshml.data.representations.states import occupied
+from sshml.physics import edge_weight, sublattice_separation
 from sshml.physics.hamiltonians import Couplings, Hamiltonian
+from sshml.physics.hoppings import Floats
 from sshml.physics.profiles import Images
+
+
+def _of_pair(detector: Detector) -> Detector:
+    """A detector that reads the mid-gap pair of density profiles, for images that have only that."""
+
+    def detect(images: NDArray[np.floating]) -> Floats:
+        n, n_sites, _ = images.shape
+        profiles = np.zeros((n, n_sites, n_sites), images.dtype)
+        profiles[..., n_sites // 2 - 1 : n_sites // 2 + 1] = images
+        return detector(profiles)
+
+    return detect
 
 
 class MidGapPair(Representation):
@@ -12,6 +31,10 @@ class MidGapPair(Representation):
     rows = "site"
     columns = "mid-gap pair"
     quantity = r"$|\psi|^2$"
+    rows_are_sites = True
+    detectors = {  # noqa: RUF012  # annotated in the base class
+        detector.__name__: _of_pair(detector) for detector in (edge_weight, sublattice_separation)
+    }
 
     def shape(self, n_cells: int) -> tuple[int, int]:
         """(2M, 1)."""
@@ -22,3 +45,7 @@ class MidGapPair(Representation):
         profiles = hamiltonian.density_profiles(couplings)
         middle = profiles.shape[1] // 2
         return profiles[:, :, middle - 1 : middle].copy()
+
+    def regions(self, images: Tensor) -> dict[str, Tensor]:
+        """The sites that the pair is on."""
+        return {"edge pair": occupied(images)}

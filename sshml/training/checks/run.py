@@ -10,16 +10,17 @@ import numpy as np
 import torch
 from torch import nn
 
+from sshml.augmentation import Augmentation
 from sshml.config.build import TARGET, build, hamiltonian, representation
 from sshml.config.hardware import TRAINING
 from sshml.config.limits import check_process_count, check_sizes
 from sshml.data.datamodule import SSHDataModule
-from sshml.data.representations import DensityProfile
+from sshml.data.representations import Representation
 from sshml.data.streams import Split
 from sshml.errors import ConfigError, named
 from sshml.files.stored import relocated
 from sshml.networks import build_network
-from sshml.physics import density_profiles, winding_number
+from sshml.physics.hamiltonians import Hamiltonian
 from sshml.tracking import check_loggers
 from sshml.training.checks.callbacks import check_callbacks
 from sshml.training.checks.checkpoints import RUN
@@ -32,30 +33,28 @@ _TRIED = 4
 # Augmentations are tried on chains of at most this size.
 _TRIED_CELLS = 122
 # What a run is built from, beside its data and loggers.
+_OF_DATA = ("hamiltonian", "representation", "disorder", "n_cells", "n_train", "batch_size")
 _PARTS = ("model", "augmentation", "optimizer", "scheduler", "trainer", "callbacks", "channels_last")
 
 
-def check_run(settings: Mapping[str, Any]) -> None:
-    """Build every part of a run once and throw it away.
+def check_run(settings: Mapping[str, Any]) -> SSHDataModule:
+    """Build every part of a run once and throw it away, but for its data.
 
     Args:
         settings: from :func:`sshml.config.schema.plain_config`.
+
+    Returns:
+        The run's data.
 
     Raises:
         ConfigError: naming the part that cannot be built, or does not fit the others.
         CheckpointError: if ``ckpt_path`` is not there, is not ours or does not fit the network.
     """
-    check_samples(settings["data"])
+    module = check_samples(settings["data"])
     # Runs of a sweep often differ in their seed and folder only.
-    data = {key: settings["data"][key] for key in ("n_cells", "n_train", "batch_size")}
-    data["n_classes"] = len(hamiltonian(settings["data"]).classes)
-    shown = representation(settings["data"])
-    data["shape"] = shown.shape(data["n_cells"])
-    if settings["augmentation"] and not isinstance(shown, DensityProfile):
-        raise ConfigError(
-            f"augmentation.{min(settings['augmentation'])}: changes density profiles; leave it out "
-            f"with data.representation._target_={settings['data']['representation'][TARGET]}"
-        )
+    data = {key: settings["data"][key] for key in _OF_DATA}
+    data["n_classes"] = len(module.ensemble.hamiltonian.classes)
+    data["shape"] = module.representation.shape(data["n_cells"])
     parts = {key: settings[key] for key in _PARTS}
     placeless = relocated({"data": data, **parts}, settings["paths"]["run"], RUN)
     _check_parts(json.dumps(placeless, sort_keys=True))
@@ -63,10 +62,11 @@ def check_run(settings: Mapping[str, Any]) -> None:
         check_resumption(settings, meta_network(settings["model"]))
     check_processes(settings)
     check_loggers(settings)
+    return module
 
 
-def check_samples(data: Mapping[str, Any]) -> None:
-    """Build a data module and throw it away; of its chains a few are made, but none is solved.
+def check_samples(data: Mapping[str, Any]) -> SSHDataModule:
+    """Build a data module; of its chains a few are made, but none is solved.
 
     Raises:
         ConfigError: for settings that do not fit each other, the memory or the processor.
@@ -86,6 +86,7 @@ def check_samples(data: Mapping[str, Any]) -> None:
                     f"the labels {kind} are {sorted(set(labels.tolist()))}; expected numbers of its "
                     f"{len(ensemble.hamiltonian.classes)} classes, counted from 0"
                 )
+    return module
 
 
 @functools.cache
@@ -96,7 +97,7 @@ def _check_parts(parts: str) -> None:
     if settings["model"].get("pretrained"):  # downloaded once, and kept by torch
         with named("model", settings["model"]):
             build_network(settings["model"])
-    _check_augmentation(settings["augmentation"], settings["data"]["n_cells"])
+    _check_augmentation(settings["augmentation"], settings["data"])
     with named("optimizer", settings["optimizer"]):
         # As those of a convolution, whose layout some cannot take.
         layout = torch.channels_last if settings["channels_last"] else torch.contiguous_format
@@ -122,17 +123,21 @@ def _check_parts(parts: str) -> None:
     check_callbacks(settings["callbacks"], settings["data"]["n_classes"])
 
 
-def _check_augmentation(nodes: Mapping[str, Mapping[str, Any]], n_cells: int) -> None:
-    """Try the augmentations on images of clean chains of both phases."""
+def _check_augmentation(nodes: Mapping[str, Mapping[str, Any]], data: Mapping[str, Any]) -> None:
+    """Try the augmentations, if they are for such chains and images, on clean chains of all phases."""
     if not nodes:
         return
-    t1 = np.linspace(0.2, 1.8, 8)
-    bonds = np.ones((len(t1), min(n_cells, _TRIED_CELLS)))
-    images = torch.from_numpy(density_profiles(t1[:, None] * bonds, bonds)).unsqueeze(1)
-    labels = torch.from_numpy(winding_number(t1, 1.0))
+    chain, shown = hamiltonian(data), representation(data)
+    disorder = data["disorder"] or chain.disorders[0]
+    ratio, clean = np.linspace(0.2, 1.8, 8), np.zeros(8)
+    uniforms = np.full((8, chain.n_random(min(data["n_cells"], _TRIED_CELLS))), 0.5)
+    couplings = chain.couplings(ratio, clean, uniforms, disorder)
+    images = torch.from_numpy(shown.images(chain, couplings)).unsqueeze(1)
+    labels = torch.from_numpy(chain.labels(ratio, clean, couplings, disorder)["ratio"])
     for name, node in nodes.items():
         with named(f"augmentation.{name}", node), torch.random.fork_rng(devices=()):
-            augmentation: nn.Module = build(node)
+            augmentation: Augmentation = build(node)
+            _check_for(name, augmentation, data, chain, shown)
             state = augmentation.state_dict().keys()
             changed = augmentation(images, labels)
             alike = (
@@ -145,6 +150,31 @@ def _check_augmentation(nodes: Mapping[str, Mapping[str, Any]], n_cells: int) ->
             if augmentation.state_dict().keys() != state:
                 raise ValueError("it has to register its buffers when it is made, to be resumed")
         images = changed
+
+
+def _check_for(
+    name: str,
+    made: Augmentation,
+    data: Mapping[str, Any],
+    chain: Hamiltonian,
+    shown: Representation,
+) -> None:
+    """An augmentation must be made for the chains and images of a run."""
+    for part, needs, has in (
+        ("hamiltonian", f"chains of {made.chains.__name__}", isinstance(chain, made.chains)),
+        ("hamiltonian", "chains of two phases", len(chain.classes) == 2 or not made.of_two_phases),
+        ("representation", "images whose rows are sites", shown.rows_are_sites or not made.of_sites),
+        (
+            "representation",
+            "images whose columns are states",
+            shown.columns_are_states or not made.of_states,
+        ),
+    ):
+        if not has:
+            raise ConfigError(
+                f"augmentation.{name}: is for {needs}, not for data.{part}._target_="
+                f"{data[part][TARGET]}; leave it out"
+            )
 
 
 def _loss(weight: nn.Parameter) -> torch.Tensor:

@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from sshml.config.build import representation
 from sshml.config.limits import check_images, check_network
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.streams import Split
@@ -56,10 +57,10 @@ class FineTune(TransferMethod):
         images = self.batch_size * (1 + self.replay)
         given = f"transfer.replay={self.replay} of transfer.batch_size={self.batch_size}"
         check_images(given, "a batch of images takes", images, data["n_cells"])
-        size = 2 * data["n_cells"]
         device = next(network.parameters()).device
         if device.type == "meta":  # where nothing is computed
-            check_network(network, torch.empty(2, 1, size, size, device=device), images, given)
+            shape = representation(data).shape(data["n_cells"])
+            check_network(network, torch.empty(2, 1, *shape, device=device), images, given)
         names = [name for name, _ in network.named_parameters()]
         parts = {name.rsplit(".", depth)[0] for name in names for depth in range(name.count(".") + 1)}
         for part in self.freeze:

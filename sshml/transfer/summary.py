@@ -1,6 +1,5 @@
-"""Methods side by side: the same budgets, targets and seeds for all, and one table."""
+"""What the tables of a study say, over seeds."""
 
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,61 +11,29 @@ from rich.console import Console
 from rich.table import Table
 
 from sshml import intervals
-from sshml.config.build import build
-from sshml.errors import ConfigError, named
 from sshml.files.run_folder import write_atomically
 from sshml.files.tables import csv_text
 from sshml.transfer.baselines import BASELINES, ONLY_METHOD
-from sshml.transfer.methods import TransferMethod
+from sshml.transfer.phase_diagram import Diagram, of_methods
 from sshml.transfer.scores import Row
-from sshml.transfer.study import Method
 
 #: What a method costs: seconds of training and for each target, profiles of each target.
 COSTS = ("train_seconds", "adapt_seconds", "target_labelled", "target_unlabelled")
 
 
-def methods_of(settings: Mapping[str, Any]) -> list[Method]:
-    """The methods of a study: those of ``methods``, or the one that ``transfer`` names.
-
-    Raises:
-        ConfigError: for a name that cannot be one, or no method at all.
-    """
-    default = settings["transfer"]
-    if settings["methods"] is None:
-        return [Method(ONLY_METHOD, _built("transfer", default))]
-    if not settings["methods"]:
-        raise ConfigError(
-            "methods={}: expected one or more, such as methods={plain:{}}; null has the one of transfer"
-        )
-    taken = (*BASELINES, ONLY_METHOD)
-    for name in settings["methods"]:
-        if name in taken or not re.fullmatch(r"[\w-]{1,100}", name):
-            raise ConfigError(
-                f"methods.{name}: expected a name of at most 100 letters, digits, - and _, and none of "
-                f"{', '.join(taken)}, which the tables have already"
-            )
-    return [
-        Method(
-            name,
-            _built(f"methods.{name}.transfer", node.get("transfer") or default),
-            _own_training(node, settings["augmentation"]),
-        )
-        for name, node in settings["methods"].items()
-    ]
+def of_method(rows: Sequence[Row], method: str = ONLY_METHOD) -> list[Row]:
+    """The rows of one method."""
+    return [row for row in rows if row["method"] == method]
 
 
-def _built(path: str, node: Mapping[str, Any]) -> TransferMethod:
-    with named(path, node):
-        method: TransferMethod = build(node)
-    return method
+def train_strengths(rows: Sequence[Row]) -> list[Any]:
+    """The strengths that networks were trained at, each once."""
+    return list(dict.fromkeys(row["train_W"] for row in rows))
 
 
-def _own_training(node: Mapping[str, Any], augmentation: Mapping[str, Any]) -> dict[str, Any]:
-    """What a method's training has of its own; an empty augmentation is none, whatever the study's."""
-    own = {"data": node["data"]} if node.get("data") else {}
-    if node.get("augmentation") not in (None, augmentation):
-        own["augmentation"] = node["augmentation"]
-    return own
+def strength(W: float | str) -> str:
+    """A strength that a network was trained at, as one reads it."""
+    return W if isinstance(W, str) else f"{W:g}"
 
 
 def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -164,3 +131,59 @@ def write_summary(path: Path, rows: Sequence[Row]) -> None:
     """Write the summary as a CSV file."""
     table = summary(rows)
     write_atomically(path, csv_text(table[0], table))
+
+
+def print_accuracies(rows: Sequence[Row]) -> None:
+    """Print accuracies, strength trained at × strength tested at."""
+    grid = sorted({row["W"] for row in rows})
+    table = Table(title="accuracy (%) against the ratio label, mean ± spread over seeds", box=SIMPLE)
+    table.add_column("W of\nthe test", justify="right")
+    columns = [(W, ONLY_METHOD) for W in train_strengths(rows)]
+    first = columns[0][0] if columns else None
+    there = {row["method"] for row in rows}
+    columns += [(first, name) for name in BASELINES if name in there]
+    for train_W, name in columns:
+        head = f"trained\nat {strength(train_W)}" if name == ONLY_METHOD else name.replace("_", "\n")
+        table.add_column(head, justify="right", no_wrap=True)
+    for W in grid:
+        cells = []
+        for train_W, name in columns:
+            values = [
+                100 * r["accuracy"]
+                for r in rows
+                if (r["method"], r["train_W"], r["W"]) == (name, train_W, W)
+            ]
+            spread = f"±{np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
+            cells.append(f"{np.mean(values):.1f}{spread}" if values else "failed")
+        table.add_row(f"{W:g}", *cells)
+    Console().print(table)
+
+
+def print_scores(diagrams: Sequence[Diagram]) -> None:
+    """Print what each method and baseline reaches: mean, spread and interval over seeds; the worst."""
+    plane = diagrams[0].plane
+    table = Table(title="phase diagrams: mean ± spread over seeds, 95 % interval, worst", box=SIMPLE)
+    boundary = f"boundary off by ({plane.hamiltonian.control})"
+    for head in ("method", "trained at", "seeds", "accuracy (%)", "RMSE", boundary):
+        table.add_column(head, no_wrap=True)
+    for (method, train_W), own in of_methods(diagrams).items():
+        scores = [diagram.scores() for diagram in own]
+        cells = []
+        for name, scale, largest in (
+            ("accuracy", 100, 100.0),
+            ("rmse", 1, 1.0),
+            ("boundary", 1, plane.high - plane.low),
+        ):
+            values = [scale * row[name] for row in scores if row[name] is not None]
+            digits = 2 if name == "accuracy" else 3
+            cell = f"{np.mean(values):.{digits}f}" if values else "-"
+            if len(values) > 1:
+                low, high = intervals.of_mean(values, largest)
+                worst = min(values) if name == "accuracy" else max(values)
+                cell += (
+                    f" ± {np.std(values, ddof=1):.{digits}f}, {low:.{digits}f} to {high:.{digits}f}, "
+                    f"{worst:.{digits}f}"
+                )
+            cells.append(cell)
+        table.add_row(method.replace("_", " "), train_W, f"{len(own)}", *cells)
+    (Console() if sys.stdout.isatty() else Console(width=190)).print(table)

@@ -1,0 +1,159 @@
+"""One run of transfer.py: a plan, its tests, their tables and pictures, and the thesis beside them."""
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from rich.console import Console
+
+from sshml.config.trust import trusted
+from sshml.errors import CheckpointError
+from sshml.files.checkpoint import read_checkpoint
+from sshml.files.run_folder import RunFolder, check_unused
+from sshml.thesis.report import check_report, report_of_study
+from sshml.tracking import PictureLogger, check_loggers, opened, pictured, upload_command
+from sshml.training.train import quieten_libraries
+from sshml.transfer.baselines import ONLY_METHOD
+from sshml.transfer.execute import Tested, execute
+from sshml.transfer.figures import study_figures, transfer_panel
+from sshml.transfer.phase_diagram import diagrams_of, write_scores
+from sshml.transfer.plan import Plan, planned
+from sshml.transfer.summary import (
+    print_accuracies,
+    print_methods,
+    print_scores,
+    strength,
+    write_summary,
+)
+from sshml.transfer.table import Table, network_scores
+
+
+def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Table:
+    """Test networks at disorder strengths that they were not trained at.
+
+    Args:
+        settings: from :func:`sshml.config.schema.plain_config` with
+            :class:`sshml.config.schema.TransferConfig`.
+        overrides: what the command line changed of the configuration.
+
+    Returns:
+        The table: the rows of ``transfer.json``, and what failed.
+
+    Raises:
+        ConfigError: before any work, if the parts do not fit together.
+        CheckpointError: likewise, for a checkpoint.
+    """
+    quieten_libraries()
+    plan = check_transfer(settings, overrides)
+    check_unused(settings)
+    run = RunFolder(settings["paths"]["run"], settings, overrides)
+    status = "failed"
+    try:
+        table = Table(run.path, len(plan.classes), plan.plane)
+        with opened(settings, "transfer") as loggers:
+            _work(settings, plan, run, table, pictured(loggers))
+        status = "finished" if not table.failed else "failed"
+    except (KeyboardInterrupt, SystemExit):
+        status = "interrupted"
+        print(f"interrupted; {way_on(run.path)}", file=sys.stderr)
+        raise KeyboardInterrupt from None
+    finally:
+        run.finish(status)
+    # A phase diagram has a table of its own.
+    if plan.plane and table.lines:
+        print_scores(diagrams_of(table.lines, plan.plane))
+    elif table.rows:
+        (print_methods if plan.several else print_accuracies)(table.rows)
+    _print_places(run)
+    return table
+
+
+def check_transfer(settings: Mapping[str, Any], overrides: Sequence[str]) -> Plan:
+    """Check a study whole, before any work; returns its plan.
+
+    Raises:
+        ConfigError: if the parts do not fit together.
+        CheckpointError: likewise, for a checkpoint.
+    """
+    check_loggers(settings)
+    if settings["compare"] is not None:
+        try:
+            read_checkpoint(settings["compare"], trusted(settings))
+        except CheckpointError as error:
+            raise CheckpointError(f"compare={error}") from error
+    plan = planned(settings, overrides)
+    check_report(settings["report"], plan.networks[0].tested_on)
+    return plan
+
+
+def way_on(folder: Path) -> str:
+    """What to do to have an unfinished study finished."""
+    return f"resume with: python transfer.py {shlex.quote(f'resume={folder}')}"
+
+
+def _work(
+    settings: Mapping[str, Any],
+    plan: Plan,
+    run: RunFolder,
+    table: Table,
+    loggers: Sequence[PictureLogger],
+) -> None:
+    run.figures.mkdir(exist_ok=True)
+    try:
+        for tested in execute(plan, table):
+            if tested.examples:
+                _draw_maps(tested, run, loggers)
+            # Last: a cell that has its rows is not done again.
+            table.add(tested.rows, tested.answers)
+    finally:
+        table.write()
+    drawn: dict[str, Figure] = {}
+    if table.rows:
+        drawn = study_figures(table, plan)
+        if plan.several:
+            write_summary(run.path / "methods.csv", table.rows)
+        if plan.plane:
+            write_scores(run.path / "phase_diagram.csv", diagrams_of(table.lines, plan.plane))
+        for logger in loggers:
+            logger.rows(table.rows, network_scores(table.rows))
+    for name, figure in drawn.items():
+        figure.savefig(run.figures / f"{name}.png", dpi=120)
+    if settings["report"]:
+        drawn |= report_of_study(settings, run.path, plan, table)
+    for name, figure in drawn.items():
+        for logger in loggers:
+            logger.figure(name, figure, 0)
+
+
+def _draw_maps(tested: Tested, run: RunFolder, loggers: Sequence[PictureLogger]) -> None:
+    name, W = tested.method.name, tested.W
+    of_method = "" if name == ONLY_METHOD else f"{name}_"
+    figure = transfer_panel(
+        tested.examples,
+        of_method.replace("_", " ")
+        + f"trained at W = {strength(tested.network.train_W)}, tested at W = {W:g}",
+    )
+    of_network = f"maps_{of_method}{tested.network.name}"
+    figure.savefig(run.figures / f"{of_network}_at_W{W:g}.png", dpi=90)
+    for logger in loggers:
+        logger.figure(of_network, figure, W)
+
+
+def _print_places(run: RunFolder) -> None:
+    """Print where everything is."""
+    console = Console()
+    for name, path in {
+        "run folder": run.path,
+        "rows": run.path / "transfer.csv",
+        "table": run.path / "methods.csv",
+        "diagrams": run.path / "phase_diagram.csv",
+        "figures": run.figures,
+        "page": run.path / "report.html",
+    }.items():
+        if path.exists():
+            console.print(f"{name + ':':<14}{path}", soft_wrap=True, highlight=False, markup=False)
+    if upload := upload_command(run.path):
+        console.print(f"{'upload with:':<14}{upload}", soft_wrap=True, highlight=False, markup=False)

@@ -1,0 +1,91 @@
+"""Whether networks can be asked about, and together, before any work."""
+
+import os
+from collections.abc import Sequence
+
+import torch
+
+from sshml.config.build import TARGET, hamiltonian, representation
+from sshml.config.limits import check_images
+from sshml.data.grid import strength_grid
+from sshml.data.streams import Split
+from sshml.errors import ConfigError
+from sshml.trained import TrainedNetwork
+
+
+def strengths(text: str) -> list[float]:
+    """The strengths that an option names, ``0,0.5`` or ``start:stop:step``.
+
+    Raises:
+        ConfigError: naming the option.
+    """
+    try:
+        return strength_grid(text if ":" in text else text.strip("[]").split(","))
+    except ValueError as error:
+        raise ConfigError(f"--W={text}: {error}") from error
+
+
+def check_once(checkpoints: Sequence[str]) -> None:
+    """Networks that are asked about together are named once each.
+
+    Raises:
+        ConfigError: naming the first that is not.
+    """
+    files: set[str] = set()
+    for path in checkpoints:
+        file = os.path.realpath(path)  # Path.resolve raises where links lead in a circle
+        if file in files:
+            raise ConfigError(f"{path}: is named twice; omit one")
+        files.add(file)
+
+
+def check_together(networks: Sequence[TrainedNetwork], chains: int) -> None:
+    """Networks that are asked about together are of one kind of chain, disorder and image.
+
+    Args:
+        networks: one or more.
+        chains: test chains of each strength.
+
+    Raises:
+        ConfigError: naming the first that does not go with the others, or if so few chains tell
+            nothing, or so many do not fit in memory.
+    """
+    first_path, first = networks[0].checkpoint, networks[0].data
+    if chains < 2:
+        raise ConfigError(f"--chains={chains}: expected at least 2")
+    check_images(f"--chains={chains}", "their images take", chains, first["n_cells"])
+    for network in networks:
+        data = network.data
+        for key in ("hamiltonian", "representation", "n_cells", "disorder"):
+            if data[key] != first[key]:
+                raise ConfigError(
+                    f"{network.checkpoint}: trained with data.{key}={data[key]}, and {first_path} with "
+                    f"{first[key]}; their scores do not compare, ask about one after another"
+                )
+
+
+def check_two_phases(network: TrainedNetwork, chains: int) -> None:
+    """Explanations compare two phases, between regions that are known of the images.
+
+    Raises:
+        ConfigError: for other chains or images, or if the test chains are all of one phase.
+    """
+    path, data = network.checkpoint, network.data
+    classes, shown = hamiltonian(data).classes, representation(data)
+    if len(classes) != 2:
+        raise ConfigError(
+            f"{path}: its chains have {len(classes)} phases, and explanations compare two; train.py "
+            "draws maps of all"
+        )
+    if not shown.regions(torch.zeros(1, *shown.shape(2))):
+        raise ConfigError(
+            f"{path}: trained with data.representation._target_={data['representation'][TARGET]}, of "
+            "whose images no region is known that maps could show; train.py draws its maps"
+        )
+    ensemble = network.data_module(n_test=chains).ensemble
+    labels = ensemble.chains(Split.TEST, range(chains)).labels["ratio"]
+    if labels.min() == labels.max():
+        raise ConfigError(
+            f"{path}: its {chains} test chains are all {classes[labels[0]]}, data.ratio_range="
+            f"{list(data['ratio_range'])}; set --chains higher, or ask about a network of both phases"
+        )

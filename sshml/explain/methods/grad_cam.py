@@ -1,0 +1,16 @@
+"""Grad-CAM."""
+
+from torch import Tensor, nn
+
+from sshml.explain.methods.base import TOPOLOGICAL
+
+
+def grad_cam(network: nn.Module, images: Tensor) -> Tensor:
+    """Grad-CAM (arXiv:1610.02391) of the last features, without its ReLU, shape (n, h, w).
+
+    With global average pooling and a linear head this is the class activation map, over h w.
+    """
+    from captum.attr import LayerGradCam  # noqa: PLC0415
+
+    maps: Tensor = LayerGradCam(network, network.features).attribute(images, target=TOPOLOGICAL)
+    return maps[:, 0].detach()

@@ -1,0 +1,248 @@
+"""Doing what a plan says: training the networks that are missing, and testing them."""
+
+import functools
+import logging
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from sshml.config.build import build
+from sshml.config.schema import dotted, with_defaults
+from sshml.config.trust import trusted
+from sshml.data.datamodule import SSHDataModule
+from sshml.data.streams import Split
+from sshml.errors import CheckpointError, ConfigError, DivergedError
+from sshml.figures import Example
+from sshml.files.checkpoint import read_checkpoint
+from sshml.files.run_folder import is_of_disk
+from sshml.files.stored import StoredError, read_manifest, read_settings
+from sshml.signals import end_if_interrupted
+from sshml.trained import TrainedNetwork, examples
+from sshml.training.train import train
+from sshml.transfer.baselines import ONLY_METHOD
+from sshml.transfer.commands import command_of, training_overrides
+from sshml.transfer.plan import Method, Plan, PlannedNetwork, strength_name
+from sshml.transfer.scores import Answers, Cell, Row, ask, fitted_thresholds, score
+from sshml.transfer.table import NetworkCell, Table
+
+_LOG = logging.getLogger(__name__)
+# Settings that decide what a network becomes.
+_DECIDING = (
+    "augmentation", "data.W", "data.label", "data.n_train", "data.seed", "model", "optimizer",
+    "scheduler", "seed", "trainer.max_epochs",
+)  # fmt: skip
+# Examples of each kind, right and wrong, of each phase, in a panel of maps.
+_EXAMPLES = 2
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A network that a method has carried over to a strength, and what it said there.
+
+    Attributes:
+        network: that the method began with.
+        method: what was done to it.
+        W: strength of the test.
+        answers: of the network and the detectors.
+        rows: of the network and the baselines, for the table.
+        examples: test chains with their maps, where they are to be drawn.
+    """
+
+    network: PlannedNetwork
+    method: Method
+    W: float
+    answers: Answers
+    rows: list[Row]
+    examples: list[Example]
+
+
+def execute(plan: Plan, table: Table) -> Iterator[Tested]:
+    """Do every cell of a plan that its table lacks; one that fails is noted there, the others go on.
+
+    Args:
+        plan: of the study.
+        table: of the study. A cell counts as done once its rows are added.
+
+    Yields:
+        Each test, for whoever draws it and adds its rows.
+    """
+    for planned in plan.networks:
+        network_cell = (planned.train_W, planned.seed)
+        try:
+            seconds = _train(planned) if planned.run else None
+            network = _Network(planned, plan, seconds)
+        except Exception as error:  # whatever it is, other networks can do without
+            for method in planned.methods:
+                _note(table, (method.name, *network_cell, None), error)
+            continue
+        for method in planned.methods:
+            for W in plan.strengths:
+                end_if_interrupted()
+                # Baselines that are newer than the study are added by testing a method again.
+                names = (method.name, *plan.baselines)
+                if all(table.has((name, *network_cell, W)) for name in names):
+                    continue
+                try:
+                    tested = network.test(method, W)
+                except Exception as error:
+                    _note(table, (method.name, *network_cell, W), error)
+                else:
+                    yield tested
+                    _say(tested.rows[0])
+
+
+class _Network:
+    """A network of a plan, loaded once, with the thresholds of the detectors.
+
+    Thresholds are fitted on the chains that the network was trained on, clean or disordered, so that
+    detectors and network have seen the same.
+    """
+
+    def __init__(self, planned: PlannedNetwork, plan: Plan, seconds: float | None) -> None:
+        self._planned = planned
+        self._n_classes = len(plan.classes)
+        self._seconds = seconds
+        trained = TrainedNetwork(planned.checkpoint, plan.trust)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._network = trained.network.to(device).to(memory_format=torch.channels_last)
+        self._training = trained.data_module()
+        self._trained_at = trained.data["W"]
+        self._thresholds = fitted_thresholds(self._training)
+
+    def _test_set(self, W: float | str | Sequence[float]) -> SSHDataModule:
+        module: SSHDataModule = build({**self._planned.tested_on, "W": W})
+        return module
+
+    @functools.cached_property
+    def _accuracy_on_source(self) -> float:
+        """Accuracy of the network itself on test chains as it was trained on."""
+        return self._on_source(self._network)
+
+    def _on_source(self, network: nn.Module) -> float:
+        answers = ask(network, self._test_set(self._trained_at))
+        return float((answers.predictions == answers.labels["ratio"]).mean())
+
+    def test(self, method: Method, W: float) -> Tested:
+        """One cell: the network as a method carries it over, the detectors and the exact invariant."""
+        planned, target = self._planned, self._test_set(W)
+        start = time.monotonic()
+        network = method.transfer.adapt(self._network, self._training, target, planned.seed)
+        if not isinstance(network, nn.Module):
+            raise ConfigError(
+                f"transfer: {type(method.transfer).__name__}.adapt returned {network!r}; expected the "
+                "network that is tested"
+            )
+        seconds = time.monotonic() - start
+        answers = ask(network, target, self._thresholds)
+        if not answers.logits.isfinite().all():
+            raise DivergedError(
+                "the network's answers are not finite; start a study with a lower transfer.lr"
+            )
+        is_carried_over = network is not self._network
+        cell = {"train_W": planned.train_W, "W": W, "seed": planned.seed}
+        scores = functools.partial(score, labels=answers.labels, n_classes=self._n_classes)
+        rows: list[Row] = [
+            {
+                "method": method.name,
+                **cell,
+                **scores(answers.predictions, logits=answers.logits),
+                "accuracy_source": (
+                    self._on_source(network) if is_carried_over else self._accuracy_on_source
+                ),
+                "train_seconds": self._seconds,
+                "adapt_seconds": round(seconds, 1),
+                "target_labelled": method.transfer.labelled,
+                "target_unlabelled": method.transfer.unlabelled,
+            }
+        ]
+        rows += [
+            {"method": name, **cell, **scores(predictions)}
+            for name, predictions in answers.baselines.items()
+        ]
+        shown = [*_kinds(answers, self._n_classes)] if planned.shown else []
+        drawn = examples(network, target.dataset(Split.TEST), shown) if shown else []
+        return Tested(planned, method, W, answers, rows, drawn)
+
+
+def _kinds(answers: Answers, n_classes: int) -> Iterator[int]:
+    """The first test samples of each kind, right and wrong, of each phase."""
+    ratio = answers.labels["ratio"]
+    for label in range(n_classes):
+        for said in range(n_classes):
+            of_kind = (ratio == label) & (answers.predictions == said)
+            yield from np.flatnonzero(of_kind)[:_EXAMPLES].tolist()
+
+
+def _train(planned: PlannedNetwork) -> float:
+    """Train a network, resume its training, or take what an earlier run has trained.
+
+    Returns:
+        The seconds that its training has taken.
+
+    Raises:
+        CheckpointError: if it was trained, but its network is lost.
+    """
+    run = planned.run
+    assert run is not None
+    folder = Path(run["paths"]["run"])
+    last = planned.checkpoint.with_name("last.ckpt")
+    W, seed = run["data"]["W"], run["seed"]
+    try:
+        if (folder / "metrics.json").is_file():
+            _check_unchanged(folder, run)
+        else:
+            print(f"training at W={strength_name(W)}, seed {seed} ({folder.name})", flush=True)
+            overrides = training_overrides(run)
+            train(
+                {**run, "ckpt_path": str(last) if last.is_file() else None},
+                overrides,
+                command=None if overrides is None else command_of(overrides),
+            )
+        read_checkpoint(planned.checkpoint, trusted(run))
+        manifest = read_manifest(folder)
+    except (CheckpointError, StoredError) as error:
+        raise CheckpointError(f"{error}; put it back, or remove {folder} to retrain it") from error
+    parts = (manifest, *manifest.get("earlier", []))
+    return float(sum(part.get("wall_time_s") or 0 for part in parts))
+
+
+def _check_unchanged(folder: Path, run: Mapping[str, Any]) -> None:
+    """A network was trained as the study says, and not resumed with other settings since."""
+    before, now = (dotted(with_defaults(settings)) for settings in (read_settings(folder), dict(run)))
+    for key, value in now.items():
+        if key.startswith(_DECIDING) and before.get(key) != value:
+            raise CheckpointError(f"{folder}: was trained with {key}={before.get(key)}, not {value}")
+
+
+def _note(table: Table, cell: Cell | NetworkCell, error: Exception) -> None:
+    if is_of_disk(error):
+        raise error
+    reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    table.failed[cell] = reason
+    _LOG.debug("%s", traceback.format_exc())
+    method, train_W, seed, W = cell
+    where = "" if W is None else f", tested at W={W:g}"
+    print(f"failed: {_named(method)}trained at W={train_W}, seed {seed}{where}: {reason}", flush=True)
+
+
+def _say(row: Row) -> None:
+    share = row["topological_share"]
+    called = "" if share is None else f"called topological {share:.2%}  "
+    print(
+        f"{_named(row['method'])}trained at W={row['train_W']}, seed {row['seed']}, tested at "
+        f"W={row['W']:g}:  "
+        f"accuracy {row['accuracy']:.2%} [{row['accuracy_low']:.2%}, {row['accuracy_high']:.2%}]  "
+        f"{called}ceiling {row['ceiling']:.2%}",
+        flush=True,
+    )
+
+
+def _named(method: str) -> str:
+    return "" if method == ONLY_METHOD else f"{method}, "
