@@ -24,6 +24,7 @@ _COLOURS = ("tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab
 _COLUMNS_OF_PANELS = 4
 # Of boundaries, which are to be seen on the colours of the shares.
 _BOUNDARIES = ("tab:green", "gold", "tab:purple", "tab:cyan", "tab:pink", "tab:olive")
+_BOUNDARIES_ON_PHASES = ("black", "tab:red", "tab:purple", "saddlebrown", "tab:gray", "tab:olive")
 # Of phases, where there are more than two.
 _PHASES = ("#7b9ec7", "#e8a87c", "#94c58c", "#c9a0dc", "#f3d27a", "#9fd8d8")
 # Mirror pairs of the most localised states that a panel shows.
@@ -338,7 +339,8 @@ def phase_diagrams(diagrams: Sequence[Diagram]) -> Figure:
             axes.set_title(f"{name}\nnot all strengths are done", fontsize=10)
             continue
         _panel(axes, strengths, np.mean([d.predicted for d in whole], axis=0), plane)
-        style: dict[str, Any] = {"color": _BOUNDARIES[number % len(_BOUNDARIES)]}
+        colours = _BOUNDARIES if len(plane.hamiltonian.classes) == 2 else _BOUNDARIES_ON_PHASES
+        style: dict[str, Any] = {"color": colours[number % len(colours)]}
         if method in BASELINES:
             style = {"color": BASELINES[method].colour, "ls": BASELINES[method].line}
         for shown in (axes, first):
