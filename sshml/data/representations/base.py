@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+from jaxtyping import Float32
+
 from sshml.physics.hamiltonians import Couplings, Hamiltonian
 from sshml.physics.profiles import Images
 
@@ -29,5 +31,7 @@ class Representation(ABC):
         """Height and width of an image of a chain of M cells."""
 
     @abstractmethod
-    def images(self, hamiltonian: Hamiltonian, couplings: Couplings) -> Images:
-        """Images of open chains, float32, shape (n, height, width)."""
+    def images(
+        self, hamiltonian: Hamiltonian, couplings: Couplings
+    ) -> Float32[Images, "n height width"]:
+        """Images of open chains."""
