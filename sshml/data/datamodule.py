@@ -43,6 +43,12 @@ class ProfileDataset(Dataset[Batch]):
         split: which of its splits.
         label: the kind of label to train on.
         representation: what is seen of a chain; None for its density profile.
+
+    Example:
+        >>> ensemble = Ensemble({split: 4 for split in Split}, n_cells=6)
+        >>> sample = ProfileDataset(ensemble, Split.TEST)[0]
+        >>> sample["input"].shape, sample["label"].item() == int(sample["parameters"]["ratio"] < 1)
+        (torch.Size([1, 12, 12]), True)
     """
 
     def __init__(
@@ -218,6 +224,11 @@ class SSHDataModule(pl.LightningDataModule):
         n_test: samples of the test set.
         batch_size: samples a batch; several processes share it.
         num_workers: processes that make batches; 0 makes them in a thread of the training process.
+
+    Example:
+        >>> data = SSHDataModule(n_cells=6, W=0.5, n_test=30, batch_size=20)
+        >>> [batch["input"].shape for batch in data.test_dataloader()]
+        [torch.Size([20, 1, 12, 12]), torch.Size([10, 1, 12, 12])]
     """
 
     def __init__(
