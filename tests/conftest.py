@@ -30,6 +30,7 @@ CHECKED = (
     "sshml.physics.numbers",
     "sshml.physics.profiles",
     "sshml.physics.topology",
+    "sshml.training.metrics",
 )
 jaxtyping.install_import_hook(
     CHECKED, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
