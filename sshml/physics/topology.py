@@ -163,7 +163,7 @@ def lyapunov_exponent(
     Example:
         Of clean chains it is ln(t2/t1); here it decays by a factor of e² in one cell:
 
-        >>> lyapunov_exponent(np.exp(-2.0), 0.0).tolist()
+        >>> lyapunov_exponent(np.exp(-2.0), 0.0).round(6).tolist()
         2.0
     """
     t1, W = reals(t1=t1, W=W)
