@@ -4,7 +4,7 @@ import atexit
 from collections.abc import Iterator, Sequence
 from queue import SimpleQueue
 from threading import Thread, current_thread
-from typing import Annotated, Any, TypedDict, cast
+from typing import Annotated, Any, SupportsIndex, TypedDict, cast
 
 import pytorch_lightning as pl
 import torch
@@ -66,7 +66,7 @@ class ProfileDataset(Dataset[Batch]):
     def __len__(self) -> int:
         return self.ensemble.sizes[self.split]
 
-    def __getitems__(self, index: Sequence[int]) -> Batch:
+    def __getitems__(self, index: Sequence[SupportsIndex]) -> Batch:
         """The samples with these numbers as one batch; a DataLoader's way to ask for it."""
         chains = self.ensemble.chains(self.split, index)
         labels = {kind: torch.from_numpy(values) for kind, values in chains.labels.items()}

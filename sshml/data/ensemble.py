@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, SupportsIndex
 
 import numpy as np
 from jaxtyping import Float64, Int, Int64
@@ -105,7 +105,7 @@ class Ensemble:
         order = self._streams.generator(Split.TRAIN, Purpose.ORDER, epoch).permutation(size)
         return order + epoch * size if self.resample == "epoch" else order
 
-    def chains(self, split: Split, index: Sequence[int] | Int[Array, " n"]) -> Chains:
+    def chains(self, split: Split, index: Sequence[SupportsIndex] | Int[Array, " n"]) -> Chains:
         """The samples of a split with these numbers, in the order given.
 
         Raises:
