@@ -1,23 +1,23 @@
 """Class activation maps (Zhou et al., arXiv:1512.04150; thesis, Sec. 3.3). Needs torch only."""
 
 import torch
+from jaxtyping import Float, Float32, Float64
 from torch import Tensor, nn
 
 from sshml.networks.precision import float32
 
 
-def class_activation_maps(features: Tensor, weight: Tensor) -> Tensor:
+def class_activation_maps(
+    features: Float[Tensor, "n K h w"], weight: Float[Tensor, "C K"]
+) -> Float[Tensor, "n C h w"]:
     """Raw maps of all classes, M_c(x, y) = sum_k w_k^c f_k(x, y).
 
     The mean of M_c over (x, y) plus the bias of class c is the logit of class c, so the value of a
     pixel is what it adds to the logit, times the number of pixels. Nothing is normalised or cut off.
 
     Args:
-        features: last convolutional features, shape (n, K, h, w).
-        weight: weight of the linear head, shape (C, K).
-
-    Returns:
-        Shape (n, C, h, w).
+        features: last convolutional features.
+        weight: weight of the linear head.
 
     Raises:
         ValueError: if the shapes do not fit.
@@ -35,7 +35,7 @@ def class_activation_maps(features: Tensor, weight: Tensor) -> Tensor:
     return torch.einsum("nkhw,ck->nchw", features, weight)
 
 
-def edge_region(height: int, width: int, part: float = 0.125) -> Tensor:
+def edge_region(height: int, width: int, part: float = 0.125) -> Float64[Tensor, "{height} {width}"]:
     """Where the edge states of a topological chain are in a map: its first and last sites, mid-gap.
 
     Args:
@@ -44,8 +44,12 @@ def edge_region(height: int, width: int, part: float = 0.125) -> Tensor:
         part: of the sites at either end, and of the states in the middle, that belong to the region.
 
     Returns:
-        Shape (height, width), the share of each of the map's cells that lies in the region; its mean,
-        2 part², is the share of the area.
+        The share of each of the map's cells that lies in the region; its mean, 2 part², is the share
+        of the area.
+
+    Example:
+        >>> edge_region(4, 4, part=0.25).tolist()
+        [[0.0, 0.5, 0.5, 0.0], [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0]]
     """
 
     def covered(cells: int, low: float, high: float) -> Tensor:
@@ -58,15 +62,21 @@ def edge_region(height: int, width: int, part: float = 0.125) -> Tensor:
     return torch.outer(rows, covered(width, 0.5 - part / 2, 0.5 + part / 2))
 
 
-def positive_share(maps: Tensor, region: Tensor) -> Tensor:
+def positive_share(maps: Float[Tensor, "n h w"], region: Float[Tensor, "h w"]) -> Float64[Tensor, " n"]:
     """Share of the positive part of maps that lies in a region.
 
     Args:
-        maps: shape (n, h, w).
-        region: shape (h, w), from 0 to 1.
+        maps: of one class.
+        region: from 0 to 1.
 
     Returns:
-        Shape (n,), float64; NaN for a map without a positive value.
+        NaN for a map without a positive value.
+
+    Example:
+        An even map has the region's share of the area in it, 2 · 0.25²:
+
+        >>> positive_share(torch.ones(1, 4, 4), edge_region(4, 4, part=0.25)).tolist()
+        [0.125]
     """
     positive = maps.double().clamp(min=0)
     return (positive * region).sum(dim=(1, 2)) / positive.sum(dim=(1, 2))
@@ -74,16 +84,26 @@ def positive_share(maps: Tensor, region: Tensor) -> Tensor:
 
 @torch.no_grad()
 @float32()
-def network_maps(network: nn.Module, images: Tensor) -> Tensor:
+def network_maps(network: nn.Module, images: Float[Tensor, "n 1 H W"]) -> Float32[Tensor, "n C h w"]:
     """Raw class activation maps of a network for images, in eval mode and float32.
 
     Args:
         network: with ``features`` and a linear ``head``, as
             :class:`sshml.networks.GlobalAveragePoolingNetwork`.
-        images: shape (n, 1, H, W).
+        images: of any kind of float, on any device.
 
     Returns:
-        Shape (n, C, h, w), float32, on the CPU.
+        The maps, on the CPU.
+
+    Example:
+        Their mean over the pixels, plus the bias of the class, is its logit:
+
+        >>> from sshml.networks import CNN
+        >>> network, images = CNN(widths=[4], pool_after=[1]).eval(), torch.rand(3, 1, 8, 8)
+        >>> maps = network_maps(network, images)
+        >>> logits = maps.mean((2, 3)) + network.head.bias
+        >>> maps.shape, bool(torch.allclose(logits, network(images), atol=1e-6))
+        (torch.Size([3, 2, 4, 4]), True)
     """
     weight: Tensor = network.head.weight  # type: ignore[assignment, union-attr]
     modes = {module: module.training for module in network.modules()}

@@ -9,8 +9,32 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jaxtyping
 import pytest
 import torch
+
+# The types and the shapes in the annotations of these modules hold while testing. Not of kernels, which
+# Numba compiles. An integer is a float, as for mypy.
+CHECKED = (
+    "sshml.cam",
+    "sshml.data.datamodule",
+    "sshml.data.device_profiles",
+    "sshml.data.ensemble",
+    "sshml.data.representations",
+    "sshml.data.strength",
+    "sshml.data.streams",
+    "sshml.networks",
+    "sshml.physics.detectors",
+    "sshml.physics.hamiltonians",
+    "sshml.physics.hoppings",
+    "sshml.physics.numbers",
+    "sshml.physics.profiles",
+    "sshml.physics.topology",
+    "sshml.training.metrics",
+)
+jaxtyping.install_import_hook(
+    CHECKED, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+)
 
 import train
 import transfer
@@ -82,6 +106,12 @@ def environment(*folders: Path, **variables: str) -> dict[str, str]:
 
 
 Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def _unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Annotations are not checked, as outside of tests: for what a user's mistake ends in."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.fixture(autouse=True)

@@ -44,6 +44,7 @@ def test_maps_of_a_network_are_those_in_eval_mode(training):
     torch.testing.assert_close(maps.mean(dim=(2, 3)) + net.head.bias, net.eval()(images))
 
 
+@pytest.mark.usefixtures("_unchecked")
 def test_maps_leave_the_modes_of_a_network_as_they_were():
     net = CNN().train()
     net.features[1].eval()  # a frozen batch norm
@@ -81,6 +82,7 @@ def test_cnn_agrees_with_torchcam(c):
     torch.testing.assert_close(own / own.amax(dim=(1, 2), keepdim=True), normalised)
 
 
+@pytest.mark.usefixtures("_unchecked")
 @pytest.mark.parametrize(
     ("features", "weight"),
     [((1, 3, 4, 4), (2, 4)), ((3, 4, 4), (2, 3)), ((1, 3, 4, 4), (3,)), ((1, 3, 16), (2, 3))],

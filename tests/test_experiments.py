@@ -129,7 +129,7 @@ def test_the_network_of_the_last_epoch_is_kept(run_train: Command) -> None:
             "scheduler.step_size=1", "scheduler.gamma=100",
         )  # fmt: skip
         assert done.status == 0, done.err
-        history = list(csv.DictReader((done.folder / "metrics.csv").open(newline="")))
+        history = list(csv.DictReader((done.folder / "metrics.csv").read_text().splitlines()))
         losses = [float(row["val/loss"]) for row in history]
         assert losses[-1] != min(losses)
         kept = torch.load(done.folder / "checkpoints" / "best.ckpt", weights_only=True)["epoch"]

@@ -158,7 +158,9 @@ def test_resampled_training_sees_new_chains_each_epoch(run_train: Command) -> No
         run_train(*TINY, "trainer.max_epochs=2", f"data.resample={resample}").folder
         for resample in ("never", "epoch")
     ]
-    fixed, fresh = (list(csv.DictReader((run / "metrics.csv").open())) for run in runs)
+    fixed, fresh = (
+        list(csv.DictReader((run / "metrics.csv").read_text().splitlines())) for run in runs
+    )
     assert fixed[0] == fresh[0]
     assert fixed[1]["train/loss"] != fresh[1]["train/loss"]
 

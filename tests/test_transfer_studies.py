@@ -55,7 +55,7 @@ def test_methods_side_by_side_share_what_they_can_and_go_on(run_transfer: Comman
     assert costs["plain"] == (0, 0)
     assert costs["fine_tune"] == (20, 0)
     assert costs["adversarial_batch_norm"] == (0, 20)
-    table = list(csv.DictReader((run.folder / "methods.csv").open(newline="")))
+    table = list(csv.DictReader((run.folder / "methods.csv").read_text().splitlines()))
     (plain,) = [r for r in table if (r["method"], r["W"]) == ("plain", "0.5")]
     of_seeds = [r["accuracy"] for r in found if (r["method"], r["W"]) == ("plain", 0.5)]
     assert float(plain["accuracy"]) == pytest.approx(sum(of_seeds) / 2)

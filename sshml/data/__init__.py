@@ -1,1 +1,40 @@
-"""Density profiles made on the fly: which chain is sample i, and batches of them."""
+"""Chains made on the fly: which chain is sample i, what a network sees of it, and batches of them."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sshml.data.datamodule import ProfileDataset, SSHDataModule
+    from sshml.data.ensemble import Ensemble
+    from sshml.data.representations import (
+        CorrelationMatrix,
+        DensityProfile,
+        MidGapPair,
+        Representation,
+    )
+    from sshml.data.streams import Split
+
+__all__ = [
+    "CorrelationMatrix",
+    "DensityProfile",
+    "Ensemble",
+    "MidGapPair",
+    "ProfileDataset",
+    "Representation",
+    "SSHDataModule",
+    "Split",
+]
+
+# Imported when asked for: `--help` needs none of them, and Lightning takes seconds to import.
+_MODULES = ("representations", "streams", "ensemble", "datamodule")
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        modules = (import_module(f"{__name__}.{module}") for module in _MODULES)
+        return next(getattr(module, name) for module in modules if hasattr(module, name))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -4,7 +4,7 @@ import atexit
 from collections.abc import Iterator, Sequence
 from queue import SimpleQueue
 from threading import Thread, current_thread
-from typing import Annotated, Any, TypedDict, cast
+from typing import Annotated, Any, SupportsIndex, TypedDict, cast
 
 import pytorch_lightning as pl
 import torch
@@ -43,6 +43,12 @@ class ProfileDataset(Dataset[Batch]):
         split: which of its splits.
         label: the kind of label to train on.
         representation: what is seen of a chain; None for its density profile.
+
+    Example:
+        >>> ensemble = Ensemble({split: 4 for split in Split}, n_cells=6)
+        >>> sample = ProfileDataset(ensemble, Split.TEST)[0]
+        >>> sample["input"].shape, sample["label"].item() == int(sample["parameters"]["ratio"] < 1)
+        (torch.Size([1, 12, 12]), True)
     """
 
     def __init__(
@@ -60,7 +66,7 @@ class ProfileDataset(Dataset[Batch]):
     def __len__(self) -> int:
         return self.ensemble.sizes[self.split]
 
-    def __getitems__(self, index: Sequence[int]) -> Batch:
+    def __getitems__(self, index: Sequence[SupportsIndex]) -> Batch:
         """The samples with these numbers as one batch; a DataLoader's way to ask for it."""
         chains = self.ensemble.chains(self.split, index)
         labels = {kind: torch.from_numpy(values) for kind, values in chains.labels.items()}
@@ -218,6 +224,11 @@ class SSHDataModule(pl.LightningDataModule):
         n_test: samples of the test set.
         batch_size: samples a batch; several processes share it.
         num_workers: processes that make batches; 0 makes them in a thread of the training process.
+
+    Example:
+        >>> data = SSHDataModule(n_cells=6, W=0.5, n_test=30, batch_size=20)
+        >>> [batch["input"].shape for batch in data.test_dataloader()]
+        [torch.Size([20, 1, 12, 12]), torch.Size([10, 1, 12, 12])]
     """
 
     def __init__(

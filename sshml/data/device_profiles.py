@@ -16,6 +16,7 @@ the chain, so it is tridiagonal with a zero diagonal.
 """
 
 import torch
+from jaxtyping import Bool, Float, Real
 from torch import Tensor
 
 # Sine of the angle by which a state may be off, as in sshml.physics.profiles.
@@ -191,8 +192,10 @@ def _checked_bonds(intracell: Tensor, intercell: Tensor, dtype: torch.dtype) -> 
 
 @torch.no_grad()
 def solve_on_device(
-    intracell: Tensor, intercell: Tensor, dtype: torch.dtype = torch.float32
-) -> tuple[Tensor, Tensor]:
+    intracell: Real[Tensor, "n M"],
+    intercell: Real[Tensor, "n _"],
+    dtype: torch.dtype = torch.float32,
+) -> tuple[Float[Tensor, "n 2*M 2*M"], Bool[Tensor, " n"]]:
     """Density profiles, and which of them needed a singular value decomposition.
 
     Args:
@@ -201,11 +204,18 @@ def solve_on_device(
         dtype: likewise.
 
     Returns:
-        The images, shape (n, 2M, 2M), and, shape (n,), whether states of the chain were too close in
-        energy to be certain. Where they are degenerate, the profile is one of many.
+        The images, and whether states of the chain were too close in energy to be certain. Where they
+        are degenerate, the profile is one of many.
 
     Raises:
         ValueError: as :func:`device_profiles`.
+
+    Example:
+        Two cells alike that nothing joins have degenerate states:
+
+        >>> images, by_svd = solve_on_device(torch.ones(2, 2), torch.tensor([[0.5], [0.0]]))
+        >>> by_svd.tolist()
+        [False, True]
     """
     bonds = _checked_bonds(intracell, intercell, dtype)
     sites = bonds.shape[1] + 1
@@ -224,19 +234,23 @@ def solve_on_device(
     return images, by_svd
 
 
-def device_profiles(intracell: Tensor, intercell: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+def device_profiles(
+    intracell: Real[Tensor, "n M"],
+    intercell: Real[Tensor, "n _"],
+    dtype: torch.dtype = torch.float32,
+) -> Float[Tensor, "n 2*M 2*M"]:
     r"""Density profiles \|psi_state(site)\|² of open chains, in the chiral gauge, on their device.
 
     Args:
-        intracell: shape (n, M), bonds A-B within each cell, on the CPU or a CUDA device.
-        intercell: shape (n, M) or (n, M - 1), bonds from B of a cell to A of the next, on the same
-            device; a last bond that would close the ring is not used.
+        intracell: bonds A-B within each cell, on the CPU or a CUDA device.
+        intercell: M or M - 1 bonds from B of a cell to A of the next, on the same device; a last bond
+            that would close the ring is not used.
         dtype: float32 or float64, of the images; the work itself is always float64.
 
     Returns:
-        Shape (n, 2M, 2M): rows are sites, columns are states in order of energy, lowest first. Pixels
-        are exact to 1e-6 (float32) or 1e-8 (float64) and usually to rounding. The bits of an image do
-        not depend on the other chains of the call.
+        Rows are sites, columns are states in order of energy, lowest first. Pixels are exact to 1e-6
+        (float32) or 1e-8 (float64) and usually to rounding. The bits of an image do not depend on the
+        other chains of the call.
 
     Raises:
         ValueError: for other shapes, dtypes or devices, or hoppings that are not finite.

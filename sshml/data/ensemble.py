@@ -3,15 +3,16 @@
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, SupportsIndex
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64, Int, Int64
 
 from sshml.data.streams import Purpose, Split, Streams
 from sshml.data.strength import DisorderStrength
 from sshml.physics.hamiltonians import SSH, Couplings, Hamiltonian, Labels
 from sshml.physics.hoppings import Floats
+from sshml.physics.numbers import Array, Integers
 
 Label = Literal["ratio", "sample", "thermodynamic"]
 RatioGrid = Literal["even", "uniform"]
@@ -24,14 +25,14 @@ class Chains:
     """Samples: chains with their parameters.
 
     Attributes:
-        ratio: the Hamiltonian's control, such as t1/t2, shape (n,).
-        W: disorder strength, shape (n,).
-        couplings: the Hamiltonian's, by their names, each of shape (n, M).
-        labels: classes, shape (n,), for each kind of label that the Hamiltonian has.
+        ratio: the Hamiltonian's control, such as t1/t2.
+        W: disorder strength.
+        couplings: the Hamiltonian's, by their names.
+        labels: classes, for each kind of label that the Hamiltonian has.
     """
 
-    ratio: Floats
-    W: Floats
+    ratio: Float64[Floats, " n"]
+    W: Float64[Floats, " n"]
     couplings: Couplings
     labels: Labels
 
@@ -59,6 +60,14 @@ class Ensemble:
         resample: ``never``: the training set is fixed; ``epoch``: sample i + e·size of the training
             split is sample i of epoch e, a new chain.
         seed: integer >= 0.
+
+    Example:
+        >>> ensemble = Ensemble({Split.TRAIN: 4, Split.VAL: 4, Split.TEST: 4}, n_cells=6, W=0.5)
+        >>> chains = ensemble.chains(Split.TEST, range(4))
+        >>> chains.couplings["intracell"].shape, bool((chains.ratio < 1).sum() == 2)
+        ((4, 6), True)
+        >>> bool((ensemble.chains(Split.TEST, [2]).ratio == chains.ratio[2]).all())
+        True
     """
 
     def __init__(
@@ -90,13 +99,13 @@ class Ensemble:
         # An epoch's grid is needed once for each of its batches.
         self._grid = functools.lru_cache(maxsize=8)(self._make_grid)
 
-    def order(self, epoch: int) -> NDArray[np.int64]:
-        """Training samples in the order in which an epoch visits them, shape (n_train,)."""
+    def order(self, epoch: int) -> Int64[Integers, " n_train"]:
+        """Training samples in the order in which an epoch visits them."""
         size = self.sizes[Split.TRAIN]
         order = self._streams.generator(Split.TRAIN, Purpose.ORDER, epoch).permutation(size)
         return order + epoch * size if self.resample == "epoch" else order
 
-    def chains(self, split: Split, index: Sequence[int] | NDArray[np.int64]) -> Chains:
+    def chains(self, split: Split, index: Sequence[SupportsIndex] | Int[Array, " n"]) -> Chains:
         """The samples of a split with these numbers, in the order given.
 
         Raises:
@@ -128,7 +137,9 @@ class Ensemble:
     def _n_random(self) -> int:
         return self.hamiltonian.n_random(self.n_cells)
 
-    def _ratios(self, split: Split, epoch: int, position: NDArray[np.int64], uniform: Floats) -> Floats:
+    def _ratios(
+        self, split: Split, epoch: int, position: Int64[Integers, " n"], uniform: Float64[Floats, " n"]
+    ) -> Float64[Floats, " n"]:
         low, high = self._ratio_range
         place = uniform if self._ratio_grid == "uniform" else self._grid(split, epoch)[position]
         if self._ratio_gap is None or split is Split.TEST:
@@ -137,11 +148,11 @@ class Ensemble:
         ratio = low + (high - low - (end - start)) * place
         return ratio + (end - start) * (ratio >= start)
 
-    def _make_grid(self, split: Split, epoch: int) -> Floats:
+    def _make_grid(self, split: Split, epoch: int) -> Float64[Floats, " size"]:
         """Shuffled even grid on (0, 1), shifted by a random fraction of its spacing."""
         size = self.sizes[split]
         generator = self._streams.generator(split, Purpose.GRID, epoch)
         return (generator.permutation(size) + generator.random()) / size
 
-    def _frozen_uniforms(self) -> Floats:
+    def _frozen_uniforms(self) -> Float64[Floats, " random"]:
         return self._streams.generator(Split.TRAIN, Purpose.FROZEN).random(self._n_random)

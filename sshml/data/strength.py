@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float64, Int
 
 from sshml.physics.hoppings import Floats
+from sshml.physics.numbers import Array
 
 #: Larger hoppings are no chain anybody has, and their squares overflow.
 LARGEST = 1e6
@@ -51,15 +53,21 @@ class DisorderStrength:
             raise ValueError("expected a list of at least one strength")
         return cls(values)
 
-    def of_samples(self, index: np.ndarray, uniform: Floats) -> Floats:
+    def of_samples(
+        self, index: Int[Array, " n"], uniform: Float64[Floats, " n"]
+    ) -> Float64[Floats, " n"]:
         """Strengths of samples: the values of a list in turn, or uniform on the interval.
 
         Args:
-            index: integers, shape (n,).
-            uniform: random numbers in [0, 1), shape (n,).
+            index: the samples' numbers.
+            uniform: random numbers in [0, 1).
 
-        Returns:
-            Shape (n,).
+        Example:
+            >>> index, uniform = np.arange(3), np.array([0.0, 0.5, 0.9])
+            >>> DisorderStrength.parse([0.25, 0.5]).of_samples(index, uniform).tolist()
+            [0.25, 0.5, 0.25]
+            >>> DisorderStrength.parse("0..2").of_samples(index, uniform).tolist()
+            [0.0, 1.0, 1.8]
         """
         if self.is_interval:
             low, high = self.values

@@ -29,6 +29,10 @@ def build_network(node: Mapping[str, Any], *, download: bool = True) -> nn.Modul
     Raises:
         ValueError: if there is no such class, or it is no ``nn.Module``. A checkpoint names its
             network in this way, and must not be able to call anything else.
+
+    Example:
+        >>> build_network({"_target_": "sshml.networks.Cybinski", "n_classes": 3}).head
+        Linear(in_features=9, out_features=3, bias=True)
     """
     arguments = dict(node)
     name = arguments.pop("_target_", None)

@@ -32,6 +32,11 @@ class CNN(GlobalAveragePoolingNetwork):
     Raises:
         ValueError: for an even kernel size, a block number that does not exist, no blocks, a width
             below 1 or a dropout outside [0, 1).
+
+    Example:
+        >>> import torch
+        >>> CNN().features(torch.zeros(2, 1, 60, 60)).shape
+        torch.Size([2, 32, 7, 7])
     """
 
     def __init__(

@@ -18,6 +18,10 @@ class Cybinski(GlobalAveragePoolingNetwork):
 
     Raises:
         ValueError: for a dropout outside [0, 1).
+
+    Example:
+        >>> sum(parameter.numel() for parameter in Cybinski().parameters())
+        1024
     """
 
     def __init__(self, dropout: float = 0.5, n_classes: int = 2) -> None:

@@ -1,5 +1,6 @@
 """Networks that end in global average pooling and one linear layer."""
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 
@@ -18,6 +19,12 @@ class GlobalAveragePoolingNetwork(nn.Module):
     Attributes:
         features: the trunk.
         head: ``nn.Linear(K, C)``.
+
+    Example:
+        >>> import torch
+        >>> network = GlobalAveragePoolingNetwork(nn.Conv2d(1, 6, 3), n_features=6, n_classes=3)
+        >>> network(torch.zeros(2, 1, 8, 8)).shape
+        torch.Size([2, 3])
     """
 
     def __init__(self, features: nn.Module, n_features: int, n_classes: int = 2) -> None:
@@ -25,8 +32,8 @@ class GlobalAveragePoolingNetwork(nn.Module):
         self.features = features
         self.head = nn.Linear(n_features, n_classes)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Images (n, 1, H, W) float32 to logits (n, C)."""
+    def forward(self, images: Float[Tensor, "n 1 H W"]) -> Float[Tensor, "n C"]:
+        """Images to logits."""
         features: Tensor = self.features(images)
         logits: Tensor = self.head(features.mean(dim=(-2, -1)))
         return logits

@@ -39,6 +39,10 @@ class ResNet18(GlobalAveragePoolingNetwork):
         pretrained: start from torchvision's ImageNet weights, which it downloads; the first kernels
             are summed over colours. By default the weights are random.
         n_classes: number of classes.
+
+    Example:
+        >>> ResNet18().features(torch.zeros(1, 1, 64, 64)).shape
+        torch.Size([1, 512, 2, 2])
     """
 
     def __init__(self, pretrained: bool = False, n_classes: int = 2) -> None:

@@ -1,4 +1,4 @@
-"""The SSH chain: hoppings, density profiles, invariants. Needs numpy, scipy and numba only."""
+"""The SSH chain: hoppings, density profiles, invariants. Needs no torch."""
 
 from sshml.physics.detectors import (
     best_threshold,

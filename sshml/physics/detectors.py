@@ -7,53 +7,76 @@ sublattices sees on which side of the chain either part lies, wherever it ends.
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float, Float64, Real, Shaped
+from numpy.typing import NDArray
 
 from sshml.physics.hoppings import Floats
-from sshml.physics.numbers import real, reals
+from sshml.physics.numbers import Array, Lists, real, reals
+
+Densities = Float[NDArray[np.floating], "*batch sites sites"] | Lists
 
 
-def inverse_participation_ratio(profiles: NDArray[np.floating]) -> Floats:
+def inverse_participation_ratio(profiles: Densities) -> Float64[Floats, "*batch sites"]:
     """How localised states are: sum over sites of density², 1 over the number of sites they fill.
 
     Args:
-        profiles: shape (..., 2M, 2M), rows sites, columns states.
+        profiles: rows sites, columns states, of 2M each.
 
     Returns:
-        Shape (..., 2M), from 1/2M (extended) to 1 (one site; 1/2 for states in the chiral gauge).
+        Of each state, from 1/2M (extended) to 1 (one site; 1/2 for states in the chiral gauge).
 
     Raises:
         ValueError: for densities that are not real and finite, or another shape.
+
+    Example:
+        Without hoppings between the cells, every state fills the two sites of one cell:
+
+        >>> from sshml.physics import density_profiles
+        >>> inverse_participation_ratio(density_profiles([[1.0, 2.0]], [[0.0]])).tolist()
+        [[0.5, 0.5, 0.5, 0.5]]
     """
     return np.asarray(np.square(_checked(profiles), dtype=np.float64).sum(axis=-2))
 
 
-def brightest_pixel(profiles: NDArray[np.floating]) -> Floats:
+def brightest_pixel(profiles: Densities) -> Float64[Floats, "*batch"]:
     """Largest density of any state at any site.
 
     Args:
-        profiles: shape (..., 2M, 2M).
+        profiles: rows sites, columns states, of 2M each.
 
     Returns:
-        Shape (...), at most 1/2 in the chiral gauge for M > 1.
+        At most 1/2 in the chiral gauge for M > 1.
 
     Raises:
         ValueError: for densities that are not real and finite, or another shape.
+
+    Example:
+        >>> from sshml.physics import density_profiles
+        >>> profiles = density_profiles([[0.1] * 4, [1.9] * 4], [[1.0] * 4] * 2)  # topological, trivial
+        >>> brightest_pixel(profiles).round(2).tolist()
+        [0.5, 0.2]
     """
     return np.asarray(_checked(profiles).max(axis=(-2, -1)), dtype=np.float64)
 
 
-def edge_weight(profiles: NDArray[np.floating]) -> Floats:
+def edge_weight(profiles: Densities) -> Float64[Floats, "*batch"]:
     """Weight of the two states next to zero energy on the two end sites, of one state on average.
 
     Args:
-        profiles: shape (..., 2M, 2M), columns in order of energy.
+        profiles: rows sites, columns states in order of energy, of 2M each.
 
     Returns:
-        Shape (...), from 0 to 1.
+        From 0 to 1.
 
     Raises:
         ValueError: for densities that are not real and finite, or another shape.
+
+    Example:
+        An edge state of a long chain has the weight 1 - (t1/t2)² on its end site:
+
+        >>> from sshml.physics import density_profiles
+        >>> edge_weight(density_profiles([[0.5] * 20], [[1.0] * 20])).round(3).tolist()
+        [0.75]
     """
     profiles = _checked(profiles)
     n_cells = profiles.shape[-1] // 2
@@ -61,7 +84,7 @@ def edge_weight(profiles: NDArray[np.floating]) -> Floats:
     return np.asarray(pair.sum(axis=(-2, -1), dtype=np.float64) / 2)
 
 
-def sublattice_separation(profiles: NDArray[np.floating]) -> Floats:
+def sublattice_separation(profiles: Densities) -> Float64[Floats, "*batch"]:
     """How far apart the two sublattices of the mid-gap pair lie, in half lengths of the chain.
 
     s = 2 (<m>_B - <m>_A) / M, with <m> the mean number of the cell, weighted by the density of the two
@@ -73,11 +96,11 @@ def sublattice_separation(profiles: NDArray[np.floating]) -> Floats:
     states are added, so s does not depend on the basis in which a degenerate pair is given.
 
     Args:
-        profiles: shape (..., 2M, 2M), columns in order of energy.
+        profiles: rows sites, columns states in order of energy, of 2M each.
 
     Returns:
-        Shape (...), from -2 (M-1)/M to 2 (M-1)/M, which is A in the first cell and B in the last; close
-        to 0 for extended states. A sublattice without any weight counts as centred.
+        From -2 (M-1)/M to 2 (M-1)/M, which is A in the first cell and B in the last; close to 0 for
+        extended states. A sublattice without any weight counts as centred.
 
     Raises:
         ValueError: for densities that are not real and finite, or another shape.
@@ -99,8 +122,7 @@ def sublattice_separation(profiles: NDArray[np.floating]) -> Floats:
     return np.asarray(2 * (mean[..., 1] - mean[..., 0]) / n_cells)
 
 
-def _checked(profiles: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Density profiles, shape (..., 2M, 2M)."""
+def _checked(profiles: Densities) -> Float[NDArray[np.floating], "*batch sites sites"]:
     densities = real("profiles", profiles)
     shape = densities.shape[-2:]
     if len(shape) < 2 or shape[0] != shape[1] or shape[0] < 2 or shape[0] % 2:
@@ -108,12 +130,12 @@ def _checked(profiles: NDArray[np.floating]) -> NDArray[np.floating]:
     return densities
 
 
-def best_threshold(values: ArrayLike, labels: ArrayLike) -> float:
+def best_threshold(values: Real[Array, " n"] | Lists, labels: Shaped[Array, " n"] | Lists) -> float:
     """The threshold above which a value best says "topological".
 
     Args:
-        values: of a detector, shape (n,).
-        labels: 0 or 1, shape (n,).
+        values: of a detector.
+        labels: 0 or 1.
 
     Returns:
         Midway between the two values where the accuracy on these samples is highest; -inf or inf where
@@ -121,6 +143,10 @@ def best_threshold(values: ArrayLike, labels: ArrayLike) -> float:
 
     Raises:
         ValueError: for values that are not real and finite, labels other than 0 and 1, or other shapes.
+
+    Example:
+        >>> best_threshold([0.1, 0.3, 0.5, 0.9], [0, 0, 1, 1])
+        0.4
     """
     (value,), label = reals(values=values), np.asarray(labels)
     if value.ndim != 1 or not len(value) or label.shape != value.shape:

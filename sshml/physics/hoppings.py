@@ -15,9 +15,10 @@ convention         intracell                 intercell                 source
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64, Real
+from numpy.typing import NDArray
 
-from sshml.physics.numbers import reals, strengths
+from sshml.physics.numbers import Array, Lists, Numbers, reals, strengths
 
 Disorder = Literal["thesis", "additive", "mondragon_shem"]
 Floats = NDArray[np.float64]
@@ -31,49 +32,56 @@ def check_disorder(disorder: str) -> None:
         raise ValueError(f"disorder must be one of {DISORDER_CONVENTIONS}, got {disorder!r}")
 
 
-def bond_disorder(W: ArrayLike, disorder: Disorder) -> tuple[Floats, Floats]:
+def bond_disorder(
+    W: Real[Numbers, "*shape"] | Lists, disorder: Disorder
+) -> tuple[Float64[Floats, "*shape"], Float64[Floats, "*shape"]]:
     """Disorder strengths (W1, W2) of the intracell and the intercell bonds.
 
     Args:
-        W: disorder strength, any shape, W >= 0.
+        W: disorder strength, W >= 0.
         disorder: convention, see the module's table.
 
     Returns:
-        (W1, W2), each of the shape of ``W``.
+        (W1, W2).
 
     Raises:
         ValueError: for a W that is negative or not real and finite, or an unknown convention.
     """
     check_disorder(disorder)
     strength = strengths(W)
-    if disorder == "mondragon_shem":
-        return strength, strength / 2
-    return strength / 2, strength
+    half = np.asarray(strength / 2)
+    return (strength, half) if disorder == "mondragon_shem" else (half, strength)
 
 
 def disordered_hoppings(
-    t1: ArrayLike,
-    W: ArrayLike,
-    omega_intracell: Floats,
-    omega_intercell: Floats,
+    t1: Real[Numbers, "*#chains"] | Lists,
+    W: Real[Numbers, "*#chains"] | Lists,
+    omega_intracell: Real[Array, "n M"] | Lists,
+    omega_intercell: Real[Array, "n M"] | Lists,
     *,
     disorder: Disorder = "thesis",
-) -> tuple[Floats, Floats]:
+) -> tuple[Float64[Floats, "n M"], Float64[Floats, "n M"]]:
     """Put given random numbers on the bonds of chains.
 
     Args:
         t1: clean intracell hopping in units of t2, scalar or shape (n,), of either sign.
         W: disorder strength, scalar or shape (n,), W >= 0.
-        omega_intracell: shape (n, M), values in [-1/2, 1/2).
-        omega_intercell: shape (n, M), values in [-1/2, 1/2).
+        omega_intracell: values in [-1/2, 1/2).
+        omega_intercell: values in [-1/2, 1/2).
         disorder: convention, see the module's table.
 
     Returns:
-        (intracell, intercell), each of shape (n, M).
+        (intracell, intercell).
 
     Raises:
         ValueError: for a bad W, numbers that are not real and finite, other shapes or an unknown
             convention.
+
+    Example:
+        Eq. 6 of the thesis, one cell with the smallest random numbers and one with none:
+
+        >>> disordered_hoppings(0.5, 1.0, [[-0.5, 0.0]], [[-0.5, 0.0]])
+        (array([[0.375, 0.5  ]]), array([[0.5, 1. ]]))
     """
     W1, W2 = bond_disorder(W, disorder)
     (mean,) = reals(t1=t1)
@@ -98,13 +106,13 @@ def disordered_hoppings(
 
 
 def sample_hoppings(
-    t1: ArrayLike,
-    W: ArrayLike,
+    t1: Real[Numbers, "*#chains"] | Lists,
+    W: Real[Numbers, "*#chains"] | Lists,
     n_cells: int,
     *,
     disorder: Disorder = "thesis",
     rng: np.random.Generator,
-) -> tuple[Floats, Floats]:
+) -> tuple[Float64[Floats, "n {n_cells}"], Float64[Floats, "n {n_cells}"]]:
     """Draw disordered SSH chains, one independent realisation a chain.
 
     Args:
@@ -115,8 +123,8 @@ def sample_hoppings(
         rng: source of the random numbers; 2 n M are drawn.
 
     Returns:
-        (intracell, intercell), each of shape (n, M) with n = 1 for scalars. The last intercell bond
-        closes the ring for :func:`sample_invariant`; the open chain does not use it.
+        (intracell, intercell), with n = 1 for scalars. The last intercell bond closes the ring for
+        :func:`sample_invariant`; the open chain does not use it.
 
     Raises:
         ValueError: for a bad W, a t1 that is not real and finite, other shapes, n_cells < 1 or an

@@ -1,7 +1,18 @@
 """Arguments of the package's functions: finite real numbers of shapes that go together."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from jaxtyping import Float64, Real
 from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[Any]
+Integers = NDArray[np.int64]
+#: A number, or an array of numbers.
+Numbers = Array | np.number[Any] | float
+#: Numbers in lists, of which an annotation cannot say the shape.
+Lists = Sequence[Any]
 
 
 def real(name: str, value: ArrayLike) -> NDArray[np.floating]:
@@ -47,8 +58,8 @@ def reals(**values: ArrayLike) -> tuple[NDArray[np.float64], ...]:
     return arrays
 
 
-def strengths(W: ArrayLike) -> NDArray[np.float64]:
-    """Disorder strengths W >= 0, of any shape.
+def strengths(W: Real[Numbers, "*shape"] | Lists) -> Float64[NDArray[np.float64], "*shape"]:
+    """Disorder strengths W >= 0.
 
     Raises:
         ValueError: in one line, as :func:`real`, or for a negative one.

@@ -17,11 +17,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from jaxtyping import Bool, Float, Float64, Real
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from threadpoolctl import ThreadpoolController
 
 from sshml.physics.hoppings import Floats
-from sshml.physics.numbers import real
+from sshml.physics.numbers import Array, Lists, real
 
 Images = NDArray[np.floating]
 
@@ -86,19 +87,25 @@ def _check_bonds(intracell: ArrayLike, intercell: ArrayLike) -> tuple[Floats, Fl
     return intra, inter[:, : n_cells - 1]
 
 
-def chiral_blocks(intracell: ArrayLike, intercell: ArrayLike) -> Floats:
+def chiral_blocks(
+    intracell: Real[Array, "n M"] | Lists, intercell: Real[Array, "n _"] | Lists
+) -> Float64[Floats, "n M M"]:
     """Off-diagonal blocks h of the Hamiltonians of open chains, H = [[0, h], [h.T, 0]].
 
     Args:
-        intracell: shape (n, M), bonds A-B within each cell.
-        intercell: shape (n, M) or (n, M - 1), bonds from B of a cell to A of the next; a last bond
-            that would close the ring is not used.
+        intracell: bonds A-B within each cell.
+        intercell: M or M - 1 bonds from B of a cell to A of the next; a last bond that would close the
+            ring is not used.
 
     Returns:
-        Shape (n, M, M), rows A sites, columns B sites.
+        Rows A sites, columns B sites.
 
     Raises:
         ValueError: for other shapes, or hoppings that are not real and finite.
+
+    Example:
+        >>> chiral_blocks([[0.5, 0.6]], [[1.0]]).tolist()
+        [[[0.5, 0.0], [1.0, 0.6]]]
     """
     intra, inter = _check_bonds(intracell, intercell)
     n_cells = intra.shape[1]
@@ -109,18 +116,28 @@ def chiral_blocks(intracell: ArrayLike, intercell: ArrayLike) -> Floats:
     return block
 
 
-def energies(intracell: ArrayLike, intercell: ArrayLike) -> Floats:
+def energies(
+    intracell: Real[Array, "n M"] | Lists, intercell: Real[Array, "n _"] | Lists
+) -> Float64[Floats, "n sites"]:
     """Energies of open chains, lowest first, in units of t2.
 
     Args:
-        intracell: shape (n, M).
-        intercell: shape (n, M) or (n, M - 1).
+        intracell: as for :func:`chiral_blocks`.
+        intercell: likewise.
 
     Returns:
-        Shape (n, 2M), symmetric about 0.
+        Of 2M states, symmetric about 0.
 
     Raises:
         ValueError: as :func:`chiral_blocks`.
+
+    Example:
+        With equal bonds they are 2 cos(pi k / (2M + 1)), here with M = 1 and 2:
+
+        >>> energies([[1.0]], [[1.0]]).tolist()
+        [[-1.0, 1.0]]
+        >>> energies([[1.0, 1.0]], [[1.0]]).round(3).tolist()
+        [[-1.618, -0.618, 0.618, 1.618]]
     """
     with _one_blas_thread:
         values = np.linalg.svd(chiral_blocks(intracell, intercell), compute_uv=False)
@@ -128,28 +145,29 @@ def energies(intracell: ArrayLike, intercell: ArrayLike) -> Floats:
 
 
 def density_profiles(
-    intracell: ArrayLike,
-    intercell: ArrayLike,
+    intracell: Real[Array, "n M"] | Lists,
+    intercell: Real[Array, "n _"] | Lists,
     dtype: DTypeLike = np.float32,
     *,
     threads: int | None = None,
-) -> Images:
+) -> Float[Images, "n sites sites"]:
     r"""Density profiles \|psi_state(site)\|² of open chains, in the chiral gauge.
 
     Column k and its mirror 2M-1-k are equal: u²/2 on A sites, v²/2 on B sites. This is unique as long
     as the singular values are distinct. Every row and every column sums to 1.
 
     Args:
-        intracell: shape (n, M), bonds A-B within each cell.
-        intercell: shape (n, M) or (n, M - 1); a last bond that would close the ring is not used.
+        intracell: bonds A-B within each cell.
+        intercell: M or M - 1 bonds between the cells; a last bond that would close the ring is not
+            used.
         dtype: float32 or float64, of the images; the work itself is always float64.
         threads: how many threads to use; None for as many as the process has cores.
 
     Returns:
-        Shape (n, 2M, 2M): rows are sites, columns are states in order of energy, lowest first. Pixels
-        are exact to 1e-6 (float32) or 1e-8 (float64) and usually to rounding. The bits of an image
-        depend neither on the other chains of the call nor on threads nor, except where LAPACK had to
-        help (:func:`solve_profiles` says where), on the machine.
+        Rows are sites, columns are states in order of energy, lowest first; 2M of each. Pixels are
+        exact to 1e-6 (float32) or 1e-8 (float64) and usually to rounding. The bits of an image depend
+        neither on the other chains of the call nor on threads nor, except where LAPACK had to help
+        (:func:`solve_profiles` says where), on the machine.
 
     Raises:
         ValueError: as :func:`chiral_blocks`, or for another dtype.
@@ -163,12 +181,12 @@ def density_profiles(
 
 
 def solve_profiles(
-    intracell: ArrayLike,
-    intercell: ArrayLike,
+    intracell: Real[Array, "n M"] | Lists,
+    intercell: Real[Array, "n _"] | Lists,
     dtype: DTypeLike = np.float32,
     *,
     threads: int | None = None,
-) -> tuple[Images, NDArray[np.bool_]]:
+) -> tuple[Float[Images, "n sites sites"], Bool[NDArray[np.bool_], " n"]]:
     """Density profiles, and which of them needed LAPACK's singular value decomposition.
 
     Args:
@@ -178,12 +196,19 @@ def solve_profiles(
         threads: likewise.
 
     Returns:
-        The images, shape (n, 2M, 2M), and, shape (n,), whether states of the chain were too close in
-        energy for the fast kernel. Where they are degenerate the profile itself is not unique, and
-        what LAPACK takes is what one gets.
+        The images, and whether states of the chain were too close in energy for the fast kernel.
+        Where they are degenerate the profile itself is not unique, and what LAPACK takes is what one
+        gets.
 
     Raises:
         ValueError: as :func:`density_profiles`.
+
+    Example:
+        Two cells alike that nothing joins have degenerate states:
+
+        >>> images, by_lapack = solve_profiles([[1.0, 1.0]] * 2, [[0.5], [0.0]])
+        >>> by_lapack.tolist()
+        [False, True]
     """
     # Numba takes half a second to import, which `--help` and a typo need not wait for.
     from sshml.physics.kernels.states import draw_profiles  # noqa: PLC0415
@@ -218,18 +243,20 @@ def solve_profiles(
     return images, ~drawn
 
 
-def solve_blocks(blocks: ArrayLike) -> tuple[Floats, Floats, Floats]:
+def solve_blocks(
+    blocks: Real[Array, "n M M"] | Lists,
+) -> tuple[Float64[Floats, "n M"], Float64[Floats, "n M M"], Float64[Floats, "n M M"]]:
     """Spectra and states of chiral chains from the singular value decomposition of their blocks.
 
     Where several states have energy 0 to rounding, as two edge states at one end have, they are those
     of definite place, the outermost last; LAPACK would return any mixture of them.
 
     Args:
-        blocks: h of H = [[0, h], [h.T, 0]], shape (n, M, M): rows A sites, columns B sites.
+        blocks: h of H = [[0, h], [h.T, 0]]: rows A sites, columns B sites.
 
     Returns:
-        Singular values s, largest first, shape (n, M); states u on A sites and v on B sites, shape (n,
-        M, M), columns in the same order. The energies are ±s, the states (u, ±v)/sqrt(2).
+        Singular values s, largest first; states u on A sites and v on B sites, columns in the same
+        order. The energies are ±s, the states (u, ±v)/sqrt(2).
 
     Raises:
         ValueError: for numbers that are not real and finite, or other shapes.
@@ -262,16 +289,23 @@ def _by_place(states: Floats) -> Floats:
     return np.asarray(states @ rotation[:, np.abs(places).argsort()])
 
 
-def profiles_of_states(u: Floats, v: Floats, dtype: DTypeLike = np.float32) -> Images:
+def profiles_of_states(
+    u: Float64[Floats, "n M M"], v: Float64[Floats, "n M M"], dtype: DTypeLike = np.float32
+) -> Float[Images, "n 2*M 2*M"]:
     """Density profiles of chiral chains from their states.
 
     Args:
-        u: on A sites, shape (n, M, M), columns from the largest energy to the smallest.
+        u: on A sites, columns from the largest energy to the smallest.
         v: on B sites, likewise.
         dtype: of the images.
 
     Returns:
         As :func:`density_profiles`.
+
+    Example:
+        >>> _, u, v = solve_blocks(chiral_blocks([[0.5] * 4], [[1.0] * 4]))
+        >>> bool(np.allclose(profiles_of_states(u, v), density_profiles([[0.5] * 4], [[1.0] * 4])))
+        True
     """
     n_chains, n_cells = len(u), u.shape[-1]
     images = np.empty((n_chains, 2 * n_cells, 2 * n_cells), dtype=dtype)
@@ -282,16 +316,19 @@ def profiles_of_states(u: Floats, v: Floats, dtype: DTypeLike = np.float32) -> I
     return images
 
 
-def profile_maxima(profiles: NDArray[np.floating]) -> NDArray[np.floating]:
+def profile_maxima(
+    profiles: Float[Images, "*batch sites states"],
+) -> Float[Images, "*batch sites states"]:
     """Keep the brightest site of every state, set the rest to 0.
 
     What the thesis' Fig. 6 calls the maximums of a density profile.
 
     Args:
-        profiles: shape (..., 2M, 2M), rows sites, columns states.
+        profiles: rows sites, columns states.
 
-    Returns:
-        Shape (..., 2M, 2M).
+    Example:
+        >>> profile_maxima(np.array([[0.1, 0.6], [0.9, 0.4]])).tolist()
+        [[0.0, 0.6], [0.9, 0.0]]
     """
     brightest = profiles.max(axis=-2, keepdims=True)
     return np.where(profiles == brightest, profiles, 0)

@@ -5,12 +5,12 @@ its Fig. 1c shows +1, so the absolute value is what is returned here.
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64, Int64, Real
 from scipy.optimize import brentq
 from scipy.special import xlogy
 
 from sshml.physics.hoppings import Disorder, Floats, bond_disorder
-from sshml.physics.numbers import real, reals, strengths
+from sshml.physics.numbers import Array, Integers, Lists, Numbers, real, reals, strengths
 
 # What a coupling of 0 counts as where its logarithm is needed, or something is divided by it.
 _ZERO = 1e-150
@@ -18,57 +18,79 @@ _ZERO = 1e-150
 _SERIES_BELOW = 1e-2
 
 
-def winding_number(t1: ArrayLike, t2: ArrayLike) -> NDArray[np.int64]:
+def winding_number(
+    t1: Real[Numbers, "*#shape"] | Lists, t2: Real[Numbers, "*#shape"] | Lists
+) -> Int64[Integers, "*shape"]:
     """Winding number of the clean bulk h(k) = t1 + t2 exp(-ik) (thesis, Eqs. 4-5).
 
     Args:
-        t1: intracell hopping, any shape.
-        t2: intercell hopping, shape broadcastable with ``t1``.
+        t1: intracell hopping.
+        t2: intercell hopping.
 
     Returns:
         1 where abs(t2) > abs(t1), else 0 (also at equality, where the gap closes and it is undefined).
 
     Raises:
         ValueError: for hoppings that are not real and finite, or shapes that do not broadcast.
+
+    Example:
+        >>> winding_number([0.5, 1.5], 1.0).tolist()
+        [1, 0]
     """
     t1, t2 = reals(t1=t1, t2=t2)
     return np.asarray(np.abs(t2) > np.abs(t1), dtype=np.int64)
 
 
-def band_gap(t1: ArrayLike, t2: ArrayLike) -> Floats:
+def band_gap(
+    t1: Real[Numbers, "*#shape"] | Lists, t2: Real[Numbers, "*#shape"] | Lists
+) -> Float64[Floats, "*shape"]:
     """Gap between the two bulk bands of the clean chain, 2 abs(abs(t1) - abs(t2)).
 
     Fig. 1b of the thesis plots half of it, the distance of a band from E = 0.
 
     Args:
-        t1: intracell hopping, any shape.
-        t2: intercell hopping, shape broadcastable with ``t1``.
+        t1: intracell hopping.
+        t2: intercell hopping.
 
     Returns:
         The gap in the units of the hoppings.
 
     Raises:
         ValueError: for hoppings that are not real and finite, or shapes that do not broadcast.
+
+    Example:
+        It closes at the transition, t1 = t2:
+
+        >>> band_gap([0.5, 1.0, 1.5], 1.0).tolist()
+        [1.0, 0.0, 1.0]
     """
     t1, t2 = reals(t1=t1, t2=t2)
     return np.asarray(2 * np.abs(np.abs(t1) - np.abs(t2)), dtype=np.float64)
 
 
-def sample_invariant(intracell: ArrayLike, intercell: ArrayLike) -> NDArray[np.int64]:
+def sample_invariant(
+    intracell: Real[Array, "n M"] | Lists, intercell: Real[Array, "n M"] | Lists
+) -> Int64[Integers, " n"]:
     """Exact invariant of disorder realisations: the winding number of the chain closed to a ring.
 
     1 if sum ln|intercell| > sum ln|intracell| (Mondragon-Shem et al., PRL 113, 046802).
 
     Args:
-        intracell: shape (n, M), of either sign.
-        intercell: shape (n, M), of either sign; the last bond closes the ring.
+        intracell: bonds within the cells, of either sign.
+        intercell: bonds between them, of either sign; the last one closes the ring.
 
     Returns:
-        Shape (n,), 0 or 1.
+        0 or 1.
 
     Raises:
         ValueError: for bonds that are not real and finite, or if the shapes differ; a ring has as many
             intercell as intracell bonds.
+
+    Example:
+        One strong bond can decide for a chain of weak ones:
+
+        >>> sample_invariant([[0.5, 0.5, 0.5], [0.5, 0.5, 9.0]], [[1.0] * 3] * 2).tolist()
+        [1, 0]
     """
     intra, inter = real("intracell", intracell), real("intercell", intercell)
     if intra.ndim != 2 or intra.shape != inter.shape or intra.shape[1] == 0:
@@ -80,20 +102,28 @@ def sample_invariant(intracell: ArrayLike, intercell: ArrayLike) -> NDArray[np.i
     return np.asarray(decay[0] > decay[1], dtype=np.int64)
 
 
-def mean_log_hopping(t: ArrayLike, W: ArrayLike) -> Floats:
+def mean_log_hopping(
+    t: Real[Numbers, "*#shape"] | Lists, W: Real[Numbers, "*#shape"] | Lists
+) -> Float64[Floats, "*shape"]:
     """E ln|t + W omega| with omega uniform on [-1/2, 1/2].
 
     [(t+a) ln|t+a| - (t-a) ln|t-a|]/(2a) - 1 with a = W/2, an even function of t.
 
     Args:
-        t: mean hopping, any shape, of either sign.
-        W: width of the distribution, shape broadcastable with ``t``, W >= 0.
+        t: mean hopping, of either sign.
+        W: width of the distribution, W >= 0.
 
     Returns:
         The mean logarithm; -inf where t = W = 0.
 
     Raises:
         ValueError: for numbers that are not real and finite, W < 0 or shapes that do not broadcast.
+
+    Example:
+        For t = W/2 it is the mean of ln x on [0, W], ln W - 1:
+
+        >>> mean_log_hopping([1.0, 0.5], [0.0, 1.0]).tolist()
+        [0.0, -1.0]
     """
     t, W = reals(t=t, W=W)
     t, a = np.broadcast_arrays(np.abs(t), strengths(W) / 2)
@@ -107,16 +137,20 @@ def mean_log_hopping(t: ArrayLike, W: ArrayLike) -> Floats:
     return np.asarray(np.log(unit) + np.where(2 * a <= _SERIES_BELOW * t, series, exact))
 
 
-def lyapunov_exponent(t1: ArrayLike, W: ArrayLike, disorder: Disorder = "thesis") -> Floats:
+def lyapunov_exponent(
+    t1: Real[Numbers, "*#shape"] | Lists,
+    W: Real[Numbers, "*#shape"] | Lists,
+    disorder: Disorder = "thesis",
+) -> Float64[Floats, "*shape"]:
     """Inverse localisation length of the zero mode, gamma = E ln|intercell| - E ln|intracell|.
 
     gamma > 0 is topological in the thermodynamic limit; 1/abs(gamma) is the localisation length in
     unit cells. Hoppings as in :mod:`sshml.physics.hoppings`, in units of t2.
 
     Args:
-        t1: clean intracell hopping, any shape, of either sign: omega is as likely as -omega, so gamma
-            is that of abs(t1).
-        W: disorder strength, shape broadcastable with ``t1``, W >= 0.
+        t1: clean intracell hopping, of either sign: omega is as likely as -omega, so gamma is that of
+            abs(t1).
+        W: disorder strength, W >= 0.
         disorder: convention.
 
     Returns:
@@ -125,6 +159,12 @@ def lyapunov_exponent(t1: ArrayLike, W: ArrayLike, disorder: Disorder = "thesis"
     Raises:
         ValueError: for a bad W, a t1 that is not real and finite, shapes that do not broadcast or an
             unknown convention.
+
+    Example:
+        Of clean chains it is ln(t2/t1); here it decays by a factor of e² in one cell:
+
+        >>> lyapunov_exponent(np.exp(-2.0), 0.0).round(6).tolist()
+        2.0
     """
     t1, W = reals(t1=t1, W=W)
     W1, W2 = bond_disorder(W, disorder)
@@ -133,10 +173,12 @@ def lyapunov_exponent(t1: ArrayLike, W: ArrayLike, disorder: Disorder = "thesis"
             intracell = np.log(np.abs(t1)) + mean_log_hopping(1, W1)
     else:
         intracell = mean_log_hopping(t1, W1)
-    return mean_log_hopping(1, W2) - intracell
+    return np.asarray(mean_log_hopping(1, W2) - intracell)
 
 
-def critical_ratio(W: ArrayLike, disorder: Disorder = "thesis") -> Floats:
+def critical_ratio(
+    W: Real[Numbers, "*shape"] | Lists, disorder: Disorder = "thesis"
+) -> Float64[Floats, "*shape"]:
     """Critical line (t1/t2)_c, where the Lyapunov exponent changes sign.
 
     Topological below it, trivial above. ``thesis``: exp[g(W) - g(W/2)] with g(W) = E ln|1 + W omega|,
@@ -144,18 +186,22 @@ def critical_ratio(W: ArrayLike, disorder: Disorder = "thesis") -> Floats:
     trivial.
 
     Args:
-        W: disorder strength, any shape, W >= 0.
+        W: disorder strength, W >= 0.
         disorder: convention.
 
     Returns:
-        The ratio, of the shape of ``W``; NaN where no ratio is critical.
+        The ratio; NaN where no ratio is critical.
 
     Raises:
         ValueError: for a bad W or an unknown convention.
+
+    Example:
+        >>> critical_ratio([0.0, 4 / np.sqrt(3)]).round(6).tolist()
+        [1.0, 0.707107]
     """
     W1, W2 = bond_disorder(W, disorder)
     if disorder == "thesis":
-        return np.exp(mean_log_hopping(1, W2) - mean_log_hopping(1, W1))
+        return np.asarray(np.exp(mean_log_hopping(1, W2) - mean_log_hopping(1, W1)))
     roots = [_critical_mean(*widths) for widths in zip(W1.ravel(), W2.ravel(), strict=True)]
     return np.reshape(np.array(roots, dtype=np.float64), W1.shape)
 
@@ -174,7 +220,11 @@ def _critical_mean(W1: float, W2: float) -> float:
     return float(brentq(excess, 0, 1 + W1 + W2, xtol=1e-14))
 
 
-def ring_exponents(first: ArrayLike, second: ArrayLike, third: ArrayLike) -> Floats:
+def ring_exponents(
+    first: Real[Array, "n M"] | Lists,
+    second: Real[Array, "n M"] | Lists,
+    third: Real[Array, "n M"] | Lists,
+) -> Float64[Floats, "n 2"]:
     r"""How fast the solutions of a three-term recurrence grow around a ring.
 
     first[m] x[m+1] + second[m] x[m] + third[m] x[m-1] = 0 says that a block h sends x to 0. On a ring
@@ -183,12 +233,12 @@ def ring_exponents(first: ArrayLike, second: ArrayLike, third: ArrayLike) -> Flo
     outside the unit circle count its winding number.
 
     Args:
-        first: shape (n, M).
-        second: shape (n, M).
-        third: shape (n, M).
+        first: of x[m+1].
+        second: of x[m].
+        third: of x[m-1].
 
     Returns:
-        ln\|eigenvalue\| of the monodromy around the ring, shape (n, 2), the larger one first. Nothing
+        ln\|eigenvalue\| of the monodromy around the ring, the larger one first. Nothing
         over- or underflows; 0 counts as 1e-150 where it is divided by or its logarithm is needed.
 
     Raises:

@@ -1,6 +1,7 @@
 """What is measured of a phase classifier."""
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torchmetrics import Metric, MetricCollection
@@ -37,7 +38,7 @@ def logged(n_classes: int) -> tuple[str, ...]:
 
 
 class CrossEntropy(Metric):
-    """Mean cross-entropy of logits (n, C) against labels (n,), of the samples of all processes."""
+    """Mean cross-entropy of logits against labels, of the samples of all processes."""
 
     total: Tensor
     n: Tensor
@@ -47,29 +48,29 @@ class CrossEntropy(Metric):
         self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
         self.add_state("n", torch.tensor(0), dist_reduce_fx="sum")
 
-    def update(self, logits: Tensor, labels: Tensor) -> None:
+    def update(self, logits: Float[Tensor, "n C"], labels: Int[Tensor, " n"]) -> None:
         """Add a batch."""
         self.total += cross_entropy(logits.float(), labels, reduction="sum")
         self.n += len(labels)
 
-    def compute(self) -> Tensor:
-        """The mean of all batches since the last reset, a scalar."""
+    def compute(self) -> Float[Tensor, ""]:
+        """The mean of all batches since the last reset."""
         return self.total / self.n
 
 
 class CalibrationError(MulticlassCalibrationError):
-    """torchmetrics' calibration error of logits (n, C), which are never taken for probabilities.
+    """torchmetrics' calibration error of logits, which are never taken for probabilities.
 
     torchmetrics takes a batch's logits for that if they happen to lie between 0 and 1.
     """
 
-    def update(self, preds: Tensor, target: Tensor) -> None:
+    def update(self, preds: Float[Tensor, "n C"], target: Int[Tensor, " n"]) -> None:
         """Add a batch of logits and labels."""
         super().update(preds.float().softmax(dim=1), target)
 
 
 class PhaseMetrics(MetricCollection):
-    """Loss, accuracy, confusion counts and calibration of logits (n, C) against labels (n,).
+    """Loss, accuracy, confusion counts and calibration of logits of C classes against labels.
 
     ``loss``, the mean cross-entropy; ``accuracy``; ``macro_accuracy``, of more than two classes the
     mean of the accuracies of each; the counts of :func:`count_names`; ``ece``, the expected calibration
@@ -91,8 +92,8 @@ class PhaseMetrics(MetricCollection):
             }
         )
 
-    def compute(self) -> dict[str, Tensor]:
-        """The values of all batches since the last reset, scalars."""
+    def compute(self) -> dict[str, Float[Tensor, ""]]:
+        """The values of all batches since the last reset."""
         values: dict[str, Tensor] = super().compute()
         counts = values.pop("confusion").float().flatten()
         values |= dict(zip(count_names(self._n_classes), counts, strict=True))

@@ -30,8 +30,8 @@ def profiles_figure(datamodule: SSHDataModule) -> Figure:
     """Training samples whose ratio is closest to a few values."""
     dataset = datamodule.dataset(Split.TRAIN)
     ratios = dataset.ensemble.chains(Split.TRAIN, np.arange(len(dataset))).ratio
-    nearest = [int(np.abs(ratios - ratio).argmin()) for ratio in _RATIOS_SHOWN]
-    batch = dataset.__getitems__(sorted(set(nearest), key=nearest.index))
+    nearest = dict.fromkeys(int(np.abs(ratios - ratio).argmin()) for ratio in _RATIOS_SHOWN)
+    batch = dataset.__getitems__(list(nearest))
     return figures.sample_images(
         batch["input"][:, 0].numpy(),
         batch["parameters"]["ratio"].tolist(),

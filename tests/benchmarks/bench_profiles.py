@@ -12,7 +12,7 @@ from tests.benchmarks.measure import one_core
 
 
 @pytest.fixture(autouse=True)
-def single_core() -> Iterator[None]:
+def single_core(_unchecked: None) -> Iterator[None]:
     with one_core():
         yield
 

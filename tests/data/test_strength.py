@@ -19,6 +19,7 @@ def test_parse(W: object, values: tuple[float, ...], is_interval: bool) -> None:
     assert DisorderStrength.parse(W) == DisorderStrength(values, is_interval)
 
 
+@pytest.mark.usefixtures("_unchecked")
 @pytest.mark.parametrize(
     "W",
     [-1, float("nan"), float("inf"), [], [0.1, -0.1], True, None, {"low": 0},

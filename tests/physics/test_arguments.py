@@ -75,6 +75,7 @@ def test_the_arguments_of_the_table_are_taken(name):
     assert np.isfinite(function(*(np.asarray(value).tolist() for value in arguments))).all()
 
 
+@pytest.mark.usefixtures("_unchecked")
 @pytest.mark.parametrize(("name", "place"), PLACES)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_one_number_that_is_not_finite(name, place, bad):
@@ -84,6 +85,7 @@ def test_one_number_that_is_not_finite(name, place, bad):
     assert "must be finite" in message or "labels must be 0 or 1" in message
 
 
+@pytest.mark.usefixtures("_unchecked")
 @pytest.mark.parametrize(("name", "place"), PLACES)
 def test_numbers_of_another_kind(name, place):
     value = np.asarray(FUNCTIONS[name][1][place])
@@ -99,6 +101,7 @@ def test_numbers_of_another_kind(name, place):
         refused(name, changed(name, place, bad))
 
 
+@pytest.mark.usefixtures("_unchecked")
 @pytest.mark.parametrize(
     ("name", "arguments", "line"),
     [

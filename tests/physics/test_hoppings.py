@@ -126,12 +126,14 @@ def test_bad_disorder_strength(W):
         disordered_hoppings([0.5, 0.6], W, np.zeros((2, 3)), np.zeros((2, 3)))
 
 
+@pytest.mark.usefixtures("_unchecked")
 @pytest.mark.parametrize("n_cells", [0, -3, 2.5, np.nan, "3", None])
 def test_bad_number_of_cells(n_cells):
     with pytest.raises(ValueError, match=f"n_cells must be an integer >= 1, got {n_cells!r}"):
         sample_hoppings(0.5, 0.1, n_cells, rng=rng())
 
 
+@pytest.mark.usefixtures("_unchecked")
 def test_unknown_convention_names_the_known_ones():
     with pytest.raises(ValueError, match=r"thesis.*additive.*mondragon_shem.*got 'anderson'"):
         sample_hoppings(0.5, 0.1, 3, disorder="anderson", rng=rng())

@@ -215,6 +215,7 @@ def test_bond_that_closes_the_ring_is_not_used(M):
         assert np.array_equal(closed, function(intracell, intercell[:, :-1]))
 
 
+@pytest.mark.usefixtures("_unchecked")
 @pytest.mark.parametrize("function", [density_profiles, energies, chiral_blocks])
 @pytest.mark.parametrize(
     ("intracell", "intercell"),

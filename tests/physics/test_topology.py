@@ -245,6 +245,7 @@ def test_critical_ratio_shapes_and_clean_limit(disorder):
     assert critical_ratio(np.zeros((2, 3)), disorder).shape == (2, 3)
 
 
+@pytest.mark.usefixtures("_unchecked")
 @pytest.mark.parametrize("function", [critical_ratio, lambda W, *rest: lyapunov_exponent(1, W, *rest)])
 def test_errors(function):
     for W in (-1, np.nan, np.inf):

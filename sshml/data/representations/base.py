@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Bool, Float32
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -44,16 +45,15 @@ class Representation(ABC):
         """Height and width of an image of a chain of M cells."""
 
     @abstractmethod
-    def images(self, hamiltonian: Hamiltonian, couplings: Couplings) -> Images:
-        """Images of open chains, float32, shape (n, height, width)."""
+    def images(
+        self, hamiltonian: Hamiltonian, couplings: Couplings
+    ) -> Float32[Images, "n height width"]:
+        """Images of open chains."""
 
-    def regions(self, images: Tensor) -> dict[str, Tensor]:  # noqa: ARG002
+    def regions(self, images: Float32[Tensor, "n H W"]) -> dict[str, Bool[Tensor, "n H W"]]:  # noqa: ARG002
         """Where something is known to be in images, by name; "edge pair" is what maps should show.
 
-        Args:
-            images: shape (n, H, W).
-
         Returns:
-            Pixels, shape (n, H, W), bool; nothing for a kind of image without such regions.
+            Pixels; nothing for a kind of image without such regions.
         """
         return {}

@@ -1,6 +1,7 @@
 """Correlations of the ground state at half filling."""
 
 import numpy as np
+from jaxtyping import Float32
 
 from sshml.data.representations.base import Representation
 from sshml.physics.hamiltonians import Couplings, Hamiltonian
@@ -13,6 +14,14 @@ class CorrelationMatrix(Representation):
     1/2 on the diagonal; between the sublattices -1/2 sum_k u_k(i) v_k(j) over the states of one sign,
     and 0 within them. Of a pair at zero energy to rounding one state or the other is filled with the
     same chance, so it adds nothing between the sublattices.
+
+    Example:
+        The ground state of one cell is (a - b)/sqrt(2):
+
+        >>> from sshml.physics.hamiltonians import SSH
+        >>> bonds = {"intracell": np.ones((1, 1)), "intercell": np.ones((1, 1))}
+        >>> CorrelationMatrix().images(SSH(), bonds).round(3).tolist()
+        [[[0.5, -0.5], [-0.5, 0.5]]]
     """
 
     title = "correlation matrix"
@@ -25,7 +34,7 @@ class CorrelationMatrix(Representation):
         """(2M, 2M)."""
         return 2 * n_cells, 2 * n_cells
 
-    def images(self, hamiltonian: Hamiltonian, couplings: Couplings) -> Images:
+    def images(self, hamiltonian: Hamiltonian, couplings: Couplings) -> Float32[Images, "n 2*M 2*M"]:
         """From the singular value decomposition of the blocks."""
         s, u, v = solve_blocks(hamiltonian.blocks(couplings))
         known = s > AT_ZERO * s[:, :1]

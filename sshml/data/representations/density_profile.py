@@ -1,5 +1,6 @@
 """Density profiles of all states, as in the thesis."""
 
+from jaxtyping import Bool, Float32
 from torch import Tensor
 
 from sshml.data.representations.base import Representation
@@ -10,7 +11,15 @@ from sshml.physics.profiles import Images
 
 
 class DensityProfile(Representation):
-    r"""\|psi_state(site)\|² of all states in the chiral gauge, whose columns k and 2M-1-k are equal."""
+    r"""\|psi_state(site)\|² of all states in the chiral gauge, whose columns k and 2M-1-k are equal.
+
+    Example:
+        >>> import numpy as np
+        >>> from sshml.physics.hamiltonians import SSH
+        >>> bonds = {"intracell": np.zeros((1, 2)), "intercell": np.ones((1, 2))}  # two free end sites
+        >>> DensityProfile().images(SSH(), bonds)[0].tolist()
+        [[0.0, 0.5, 0.5, 0.0], [0.5, 0.0, 0.0, 0.5], [0.5, 0.0, 0.0, 0.5], [0.0, 0.5, 0.5, 0.0]]
+    """
 
     title = "density profile"
     rows = "site"
@@ -27,10 +36,10 @@ class DensityProfile(Representation):
         """(2M, 2M)."""
         return 2 * n_cells, 2 * n_cells
 
-    def images(self, hamiltonian: Hamiltonian, couplings: Couplings) -> Images:
+    def images(self, hamiltonian: Hamiltonian, couplings: Couplings) -> Float32[Images, "n 2*M 2*M"]:
         """By the Hamiltonian's own solver."""
         return hamiltonian.density_profiles(couplings)
 
-    def regions(self, images: Tensor) -> dict[str, Tensor]:
+    def regions(self, images: Float32[Tensor, "n H W"]) -> dict[str, Bool[Tensor, "n H W"]]:
         """The mid-gap pair, and the most localised of the other states."""
         return {"edge pair": edge_pair(images), "localised states": localised_states(images)}

@@ -1,6 +1,7 @@
 """The density of the pair of states closest to zero energy alone."""
 
 import numpy as np
+from jaxtyping import Bool, Float32
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -25,7 +26,15 @@ def _of_pair(detector: Detector) -> Detector:
 
 
 class MidGapPair(Representation):
-    r"""\|psi(site)\|² of the two states closest to zero energy, which are alike in the chiral gauge."""
+    r"""\|psi(site)\|² of the two states closest to zero energy, which are alike in the chiral gauge.
+
+    Example:
+        >>> import numpy as np
+        >>> from sshml.physics.hamiltonians import SSH
+        >>> bonds = {"intracell": np.zeros((1, 2)), "intercell": np.ones((1, 2))}  # two free end sites
+        >>> MidGapPair().images(SSH(), bonds)[0].tolist()
+        [[0.5], [0.0], [0.0], [0.5]]
+    """
 
     title = "mid-gap pair"
     rows = "site"
@@ -40,12 +49,12 @@ class MidGapPair(Representation):
         """(2M, 1)."""
         return 2 * n_cells, 1
 
-    def images(self, hamiltonian: Hamiltonian, couplings: Couplings) -> Images:
+    def images(self, hamiltonian: Hamiltonian, couplings: Couplings) -> Float32[Images, "n 2*M 1"]:
         """The middle column of the density profile."""
         profiles = hamiltonian.density_profiles(couplings)
         middle = profiles.shape[1] // 2
         return profiles[:, :, middle - 1 : middle].copy()
 
-    def regions(self, images: Tensor) -> dict[str, Tensor]:
+    def regions(self, images: Float32[Tensor, "n H W"]) -> dict[str, Bool[Tensor, "n H W"]]:
         """The sites that the pair is on."""
         return {"edge pair": occupied(images)}

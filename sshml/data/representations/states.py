@@ -1,22 +1,22 @@
 """Which pixels of density profiles belong to which states."""
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+Profiles = Float[Tensor, "n sites states"]
+Pixels = Bool[Tensor, "n sites states"]
 # Share of a state's largest density from which on a site belongs to it.
 _OF_PEAK = 0.1
 # Mirror pairs of the most localised states that are looked for.
 LOCALISED_PAIRS = 3
 
 
-def edge_pair(profiles: Tensor) -> Tensor:
+def edge_pair(profiles: Profiles) -> Pixels:
     """Pixels of the two states next to zero energy, where they have a tenth of their peak or more.
 
     Args:
-        profiles: shape (n, 2M, 2M), rows sites, columns states.
-
-    Returns:
-        Shape (n, 2M, 2M), bool.
+        profiles: density profiles, columns in order of energy.
     """
     middle = profiles.shape[-1] // 2
     columns = torch.zeros(profiles.shape[-1], dtype=torch.bool)
@@ -24,23 +24,20 @@ def edge_pair(profiles: Tensor) -> Tensor:
     return occupied(profiles) & columns
 
 
-def localised_states(profiles: Tensor, pairs: int = LOCALISED_PAIRS) -> Tensor:
+def localised_states(profiles: Profiles, pairs: int = LOCALISED_PAIRS) -> Pixels:
     """Pixels, likewise, of the mirror pairs with the highest inverse participation ratios.
 
     The mid-gap pair is not among them.
 
     Args:
-        profiles: shape (n, 2M, 2M).
+        profiles: density profiles, columns in order of energy.
         pairs: how many; M - 1, if there are no more.
-
-    Returns:
-        Shape (n, 2M, 2M), bool.
     """
     return occupied(profiles) & localised_columns(profiles, pairs).unsqueeze(1)
 
 
-def localised_columns(profiles: Tensor, pairs: int) -> Tensor:
-    """The columns of those states, shape (n, 2M), bool."""
+def localised_columns(profiles: Profiles, pairs: int) -> Bool[Tensor, "n states"]:
+    """The columns of those states."""
     n, _, states = profiles.shape
     ratio = profiles.square().sum(dim=1)[:, : states // 2 - 1]
     lower = ratio.topk(min(pairs, ratio.shape[1]), dim=1).indices
@@ -48,6 +45,6 @@ def localised_columns(profiles: Tensor, pairs: int) -> Tensor:
     return columns.scatter_(1, torch.cat([lower, states - 1 - lower], dim=1), value=True)
 
 
-def occupied(profiles: Tensor) -> Tensor:
-    """Pixels where a state has a tenth of its largest density or more, shape (n, 2M, k), bool."""
+def occupied(profiles: Profiles) -> Pixels:
+    """Pixels where a state has a tenth of its largest density or more."""
     return profiles >= _OF_PEAK * profiles.amax(dim=1, keepdim=True)

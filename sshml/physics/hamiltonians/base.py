@@ -14,15 +14,23 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from jaxtyping import Float, Float64, Int64, Real
+from numpy.typing import DTypeLike
 
 from sshml.physics.hoppings import Floats
+from sshml.physics.numbers import Integers, Lists, Numbers
 from sshml.physics.profiles import Images, profiles_of_states, solve_blocks
 
-#: Couplings of n chains by their names, each of shape (n, M).
-Couplings = Mapping[str, Floats]
-#: Classes of n chains by the kind of label, each of shape (n,).
-Labels = dict[str, NDArray[np.int64]]
+#: A number for each of n chains.
+PerChain = Float64[Floats, " n"]
+#: Disorder strengths W >= 0.
+Strengths = Real[Numbers, "*shape"] | Lists
+#: Random numbers on [0, 1), as many for each of n chains as it takes.
+Uniforms = Float64[Floats, "n random"]
+#: Couplings of n chains by their names.
+Couplings = Mapping[str, Float64[Floats, "n M"]]
+#: Classes of n chains by the kind of label.
+Labels = dict[str, Int64[Integers, " n"]]
 
 
 class Hamiltonian(ABC):
@@ -49,45 +57,46 @@ class Hamiltonian(ABC):
         """How many random numbers the couplings of one chain take."""
 
     @abstractmethod
-    def couplings(self, ratio: Floats, W: Floats, uniforms: Floats, disorder: str) -> Couplings:
+    def couplings(self, ratio: PerChain, W: PerChain, uniforms: Uniforms, disorder: str) -> Couplings:
         """Couplings of chains.
 
         Args:
-            ratio: the control, shape (n,).
-            W: disorder strength, shape (n,).
-            uniforms: random numbers on [0, 1), shape (n, ``n_random``).
+            ratio: the control.
+            W: disorder strength.
+            uniforms: random numbers on [0, 1), :meth:`n_random` of each chain.
             disorder: one of :attr:`disorders`.
         """
 
     @abstractmethod
-    def labels(self, ratio: Floats, W: Floats, couplings: Couplings, disorder: str) -> Labels:
+    def labels(self, ratio: PerChain, W: PerChain, couplings: Couplings, disorder: str) -> Labels:
         """Classes of chains, of each of :attr:`label_kinds`.
 
         Args:
-            ratio: the control, shape (n,).
-            W: disorder strength, shape (n,).
+            ratio: the control.
+            W: disorder strength.
             couplings: from :meth:`couplings`.
             disorder: one of :attr:`disorders`.
         """
 
     @abstractmethod
-    def critical_ratios(self, W: ArrayLike, disorder: str) -> Floats:
+    def critical_ratios(self, W: Strengths, disorder: str) -> Float64[Floats, " transitions *shape"]:
         """The ratios where the phase of an infinite chain changes, as the ratio grows.
 
         Args:
-            W: disorder strength, any shape.
+            W: disorder strength.
             disorder: one of :attr:`disorders`.
 
         Returns:
-            Shape (transitions, ``*W.shape``); NaN where there is no such transition, or its place is
-            not known.
+            NaN where there is no such transition, or its place is not known.
         """
 
     @abstractmethod
-    def blocks(self, couplings: Couplings) -> Floats:
-        """Blocks h of open chains, shape (n, M, M): rows A sites, columns B sites."""
+    def blocks(self, couplings: Couplings) -> Float64[Floats, "n M M"]:
+        """Blocks h of open chains: rows A sites, columns B sites."""
 
-    def density_profiles(self, couplings: Couplings, dtype: DTypeLike = np.float32) -> Images:
+    def density_profiles(
+        self, couplings: Couplings, dtype: DTypeLike = np.float32
+    ) -> Float[Images, "n 2*M 2*M"]:
         """Density profiles of open chains, see :func:`sshml.physics.density_profiles`.
 
         Args:
@@ -95,7 +104,7 @@ class Hamiltonian(ABC):
             dtype: float32 or float64.
 
         Returns:
-            Shape (n, 2M, 2M): rows sites, columns states by energy, in the chiral gauge.
+            Rows sites, columns states by energy, in the chiral gauge.
         """
         _, u, v = solve_blocks(self.blocks(couplings))
         return profiles_of_states(u, v, dtype)

@@ -1,11 +1,18 @@
 """The SSH chain with hoppings to the cell after the next."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64, Int64
 
-from sshml.physics.hamiltonians.base import Couplings, Hamiltonian, Labels
+from sshml.physics.hamiltonians.base import (
+    Couplings,
+    Hamiltonian,
+    Labels,
+    PerChain,
+    Strengths,
+    Uniforms,
+)
 from sshml.physics.hoppings import Floats
-from sshml.physics.numbers import real
+from sshml.physics.numbers import Integers, real
 from sshml.physics.topology import ring_exponents
 
 
@@ -41,7 +48,7 @@ class ExtendedSSH(Hamiltonian):
         """One number for each hopping, those that close the ring included."""
         return 3 * n_cells
 
-    def couplings(self, ratio: Floats, W: Floats, uniforms: Floats, disorder: str) -> Couplings:
+    def couplings(self, ratio: PerChain, W: PerChain, uniforms: Uniforms, disorder: str) -> Couplings:
         """``t1``, ``t2``, ``t3``, of which the last of t2 and the last two of t3 close the ring.
 
         ``thesis``: t1 (1 + W/2 omega), t2 (1 + W omega'), t3 (1 + W omega''); ``additive``: t1 + W/2
@@ -53,34 +60,34 @@ class ExtendedSSH(Hamiltonian):
         bonds = means * (1 + strength * omega) if disorder == "thesis" else means + strength * omega
         return dict(zip(("t1", "t2", "t3"), bonds.swapaxes(0, 1), strict=True))
 
-    def labels(self, ratio: Floats, W: Floats, couplings: Couplings, disorder: str) -> Labels:  # noqa: ARG002
+    def labels(self, ratio: PerChain, W: PerChain, couplings: Couplings, disorder: str) -> Labels:  # noqa: ARG002
         """Nu of the clean chain, from where the zeros lie, and of the realisation closed to a ring."""
         return {
             "ratio": self._winding_number(ratio),
             "sample": self._ring_invariant(couplings),
         }
 
-    def _winding_number(self, t1: Floats) -> NDArray[np.int64]:
+    def _winding_number(self, t1: PerChain) -> Int64[Integers, " n"]:
         # Of the zeros of t1 + z + t3 z², one is inside if the values at 1 and -1 differ in sign, else
         # both or none, and their product is t1/t3.
         one = (t1 + self.t3) ** 2 < 1
         both = np.abs(t1) < np.abs(self.t3)
         return np.where(one, 1, np.where(both, 2, 0)).astype(np.int64)
 
-    def _ring_invariant(self, couplings: Couplings) -> NDArray[np.int64]:
+    def _ring_invariant(self, couplings: Couplings) -> Int64[Integers, " n"]:
         # h x = 0 on the ring: t1[m] x[m] + t2[m-1] x[m-1] + t3[m-2] x[m-2] = 0.
         growth = ring_exponents(
             couplings["t1"], np.roll(couplings["t2"], 1, axis=1), np.roll(couplings["t3"], 2, axis=1)
         )
         return np.asarray((growth > 0).sum(axis=1), dtype=np.int64)
 
-    def critical_ratios(self, W: ArrayLike, disorder: str) -> Floats:  # noqa: ARG002
+    def critical_ratios(self, W: Strengths, disorder: str) -> Float64[Floats, " 2 *shape"]:  # noqa: ARG002
         """Two of the clean chain, t1 = 1 - t3 and, if it is larger, t1 = t3; not known for W > 0."""
         clean = np.asarray(W) == 0
         lines = [1 - self.t3, self.t3 if self.t3 > 0.5 else np.nan]
         return np.stack([np.where(clean & (line > 0), line, np.nan) for line in lines])
 
-    def blocks(self, couplings: Couplings) -> Floats:
+    def blocks(self, couplings: Couplings) -> Float64[Floats, "n M M"]:
         """Diagonal t1, first and second subdiagonal t2 and t3."""
         t1, t2, t3 = (couplings[name] for name in ("t1", "t2", "t3"))
         n, M = t1.shape

@@ -1,11 +1,18 @@
 """The Kitaev chain (Phys.-Usp. 44, 131 (2001)) in Majorana operators."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Float64, Int64
 
-from sshml.physics.hamiltonians.base import Couplings, Hamiltonian, Labels
+from sshml.physics.hamiltonians.base import (
+    Couplings,
+    Hamiltonian,
+    Labels,
+    PerChain,
+    Strengths,
+    Uniforms,
+)
 from sshml.physics.hoppings import Floats
-from sshml.physics.numbers import real
+from sshml.physics.numbers import Integers, real
 from sshml.physics.topology import ring_exponents
 
 
@@ -46,7 +53,7 @@ class Kitaev(Hamiltonian):
         """One number for each site of fermions."""
         return n_cells
 
-    def couplings(self, ratio: Floats, W: Floats, uniforms: Floats, disorder: str) -> Couplings:  # noqa: ARG002
+    def couplings(self, ratio: PerChain, W: PerChain, uniforms: Uniforms, disorder: str) -> Couplings:  # noqa: ARG002
         """``mu``, of sites, and ``below`` and ``above``; the last of these two close the ring.
 
         ``on_site``: mu_j = mu + W omega_j, W in units of 2t.
@@ -55,14 +62,14 @@ class Kitaev(Hamiltonian):
         below, above = ((1 + sign * self.delta) / 2 * np.ones_like(mu) for sign in (1, -1))
         return {"mu": mu, "below": below, "above": above}
 
-    def labels(self, ratio: Floats, W: Floats, couplings: Couplings, disorder: str) -> Labels:  # noqa: ARG002
+    def labels(self, ratio: PerChain, W: PerChain, couplings: Couplings, disorder: str) -> Labels:  # noqa: ARG002
         """1 = topological, of either sign of the winding number."""
         return {
             "ratio": (np.abs(ratio) < 1).astype(np.int64),
             "sample": self._ring_invariant(couplings),
         }
 
-    def _ring_invariant(self, couplings: Couplings) -> NDArray[np.int64]:
+    def _ring_invariant(self, couplings: Couplings) -> Int64[Integers, " n"]:
         # h x = 0 on the ring: above[j] x[j+1] + mu[j] x[j] + below[j-1] x[j-1] = 0.
         growth = ring_exponents(
             couplings["above"], couplings["mu"], np.roll(couplings["below"], 1, axis=1)
@@ -70,11 +77,11 @@ class Kitaev(Hamiltonian):
         # det h(phi) is (z² - T z + D)/z: trivial with one zero inside, else it winds once or back.
         return np.asarray((growth < 0).sum(axis=1) != 1, dtype=np.int64)
 
-    def critical_ratios(self, W: ArrayLike, disorder: str) -> Floats:  # noqa: ARG002
+    def critical_ratios(self, W: Strengths, disorder: str) -> Float64[Floats, " 1 *shape"]:  # noqa: ARG002
         """One of the clean chain, 1; not known for W > 0."""
         return np.where(np.asarray(W) == 0, 1.0, np.nan)[None]
 
-    def blocks(self, couplings: Couplings) -> Floats:
+    def blocks(self, couplings: Couplings) -> Float64[Floats, "n M M"]:
         """Tridiagonal."""
         mu, below, above = (couplings[name] for name in ("mu", "below", "above"))
         n, M = mu.shape

@@ -3,9 +3,17 @@
 from typing import cast
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from jaxtyping import Float, Float64
+from numpy.typing import DTypeLike
 
-from sshml.physics.hamiltonians.base import Couplings, Hamiltonian, Labels
+from sshml.physics.hamiltonians.base import (
+    Couplings,
+    Hamiltonian,
+    Labels,
+    PerChain,
+    Strengths,
+    Uniforms,
+)
 from sshml.physics.hoppings import DISORDER_CONVENTIONS, Disorder, Floats, disordered_hoppings
 from sshml.physics.profiles import Images, chiral_blocks, density_profiles
 from sshml.physics.topology import critical_ratio, lyapunov_exponent, sample_invariant, winding_number
@@ -30,7 +38,7 @@ class SSH(Hamiltonian):
         """One number for each hopping, the one that closes the ring included."""
         return 2 * n_cells
 
-    def couplings(self, ratio: Floats, W: Floats, uniforms: Floats, disorder: str) -> Couplings:
+    def couplings(self, ratio: PerChain, W: PerChain, uniforms: Uniforms, disorder: str) -> Couplings:
         """``intracell`` and ``intercell``; the last of the latter closes the ring."""
         omega = uniforms.reshape(len(uniforms), 2, -1) - 0.5
         intracell, intercell = disordered_hoppings(
@@ -38,7 +46,7 @@ class SSH(Hamiltonian):
         )
         return {"intracell": intracell, "intercell": intercell}
 
-    def labels(self, ratio: Floats, W: Floats, couplings: Couplings, disorder: str) -> Labels:
+    def labels(self, ratio: PerChain, W: PerChain, couplings: Couplings, disorder: str) -> Labels:
         """1 = topological."""
         gamma = lyapunov_exponent(ratio, W, cast("Disorder", disorder))
         return {
@@ -47,14 +55,16 @@ class SSH(Hamiltonian):
             "thermodynamic": (gamma > 0).astype(np.int64),
         }
 
-    def critical_ratios(self, W: ArrayLike, disorder: str) -> Floats:
+    def critical_ratios(self, W: Strengths, disorder: str) -> Float64[Floats, " 1 *shape"]:
         """One: topological below it, trivial above."""
         return critical_ratio(W, cast("Disorder", disorder))[None]
 
-    def blocks(self, couplings: Couplings) -> Floats:
+    def blocks(self, couplings: Couplings) -> Float64[Floats, "n M M"]:
         """Lower bidiagonal."""
         return chiral_blocks(couplings["intracell"], couplings["intercell"])
 
-    def density_profiles(self, couplings: Couplings, dtype: DTypeLike = np.float32) -> Images:
+    def density_profiles(
+        self, couplings: Couplings, dtype: DTypeLike = np.float32
+    ) -> Float[Images, "n 2*M 2*M"]:
         """By the kernels for bidiagonal blocks."""
         return density_profiles(couplings["intracell"], couplings["intercell"], dtype)
