@@ -14,6 +14,7 @@ import torch
 
 import sshml.cam
 import sshml.data
+import sshml.explain
 import sshml.networks
 import sshml.physics
 import sshml.physics.hamiltonians
@@ -21,7 +22,7 @@ from sshml.cam import class_activation_maps, positive_share
 from sshml.networks import CNN
 from sshml.physics import density_profiles, profile_maxima
 
-PACKAGES = (sshml.physics, sshml.physics.hamiltonians, sshml.data, sshml.networks)
+PACKAGES = (sshml.physics, sshml.physics.hamiltonians, sshml.data, sshml.networks, sshml.explain)
 
 
 def with_examples(module: ModuleType, names: list[str]) -> list[Any]:
@@ -55,7 +56,12 @@ def test_every_public_function_has_an_example(public: object) -> None:
 
 def test_the_list_is_not_empty() -> None:
     names = {param.id for param in PUBLIC}
-    assert names > {"sshml.cam.network_maps", "sshml.physics.winding_number", "sshml.data.Ensemble"}
+    assert names > {
+        "sshml.cam.network_maps",
+        "sshml.physics.winding_number",
+        "sshml.data.Ensemble",
+        "sshml.explain.curve",
+    }
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)

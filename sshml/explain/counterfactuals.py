@@ -19,6 +19,11 @@ def erased_edge_pair(profiles: Tensor) -> Tensor:
 
     Returns:
         Of the same shape.
+
+    Example:
+        >>> profiles = torch.eye(4).view(1, 1, 4, 4)  # four states on a site each
+        >>> erased_edge_pair(profiles)[0, 0, 1].tolist()
+        [0.0, 0.25, 0.25, 0.0]
     """
     changed = profiles.clone()
     changed[..., _mid_gap(profiles)] = 1 / profiles.shape[-1]
@@ -33,6 +38,11 @@ def erased_localised_pair(profiles: Tensor) -> Tensor:
 
     Returns:
         Of the same shape.
+
+    Example:
+        >>> profiles = torch.eye(4).view(1, 1, 4, 4)  # four states on a site each
+        >>> erased_localised_pair(profiles)[0, 0, 1].tolist()
+        [0.25, 1.0, 0.0, 0.25]
     """
     columns = localised_columns(profiles[:, 0], pairs=1)
     return torch.where(columns[:, None, None], 1 / profiles.shape[-1], profiles)
@@ -48,6 +58,11 @@ def pasted_localised_states(profiles: Tensor, donors: Tensor, pairs: int) -> Ten
 
     Returns:
         Of the same shape.
+
+    Example:
+        >>> extended, localised = torch.full((1, 1, 4, 4), 0.25), torch.eye(4).view(1, 1, 4, 4)
+        >>> pasted_localised_states(extended, localised, pairs=1)[0, 0, 0].tolist()
+        [1.0, 0.25, 0.25, 0.0]
     """
     columns = localised_columns(donors[:, 0], pairs)
     return torch.where(columns[:, None, None], donors, profiles)
@@ -62,6 +77,11 @@ def swapped_mid_gap_pair(profiles: Tensor, donors: Tensor) -> Tensor:
 
     Returns:
         Of the same shape.
+
+    Example:
+        >>> extended, localised = torch.full((1, 1, 4, 4), 0.25), torch.eye(4).view(1, 1, 4, 4)
+        >>> swapped_mid_gap_pair(extended, localised)[0, 0, 1].tolist()
+        [0.25, 1.0, 0.0, 0.25]
     """
     changed = profiles.clone()
     changed[..., _mid_gap(profiles)] = donors[..., _mid_gap(profiles)]

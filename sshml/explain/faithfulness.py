@@ -28,6 +28,16 @@ def curve(
 
     Returns:
         Shape (n, 17), for shares of the pixels from 0 to 1.
+
+    Example:
+        A network that asks whether the first pixel is brighter than 1/2, and a map that says so:
+
+        >>> def answer(images):
+        ...     return torch.stack([torch.zeros(len(images)), 100 * images[:, 0, 0, 0] - 50], dim=1)
+        >>> profiles = torch.eye(2).view(1, 1, 2, 2)
+        >>> first = torch.tensor([[[1.0, 0.0], [0.0, 0.0]]])
+        >>> curve(answer, profiles, first, insert=False)[0, [0, -1]].tolist()
+        [1.0, 0.5]
     """
     height, width = profiles.shape[-2:]
     fine = interpolate(maps.float().unsqueeze(1), (height, width), mode="bilinear").flatten(1)
@@ -44,7 +54,12 @@ def curve(
 
 
 def area_under(curves: Tensor) -> Tensor:
-    """Area under curves of shape (n, points) over the shares from 0 to 1, shape (n,)."""
+    """Area under curves of shape (n, points) over the shares from 0 to 1, shape (n,).
+
+    Example:
+        >>> area_under(torch.tensor([[0.0, 0.5, 1.0]])).tolist()
+        [0.5]
+    """
     return torch.trapezoid(curves, dx=1 / (curves.shape[1] - 1), dim=1)
 
 
@@ -58,6 +73,12 @@ def untrained(network: nn.Module, *, head_only: bool, seed: int) -> nn.Module:
 
     Returns:
         The copy, in eval mode.
+
+    Example:
+        >>> from sshml.networks import CNN
+        >>> network = CNN()
+        >>> bool((untrained(network, head_only=True, seed=0).head.weight == network.head.weight).any())
+        False
     """
     copied = copy.deepcopy(network).eval()
     changed: nn.Module = copied.head if head_only else copied  # type: ignore[assignment]
@@ -70,6 +91,12 @@ def untrained(network: nn.Module, *, head_only: bool, seed: int) -> nn.Module:
 
 
 def rank_correlations(first: Tensor, second: Tensor) -> Tensor:
-    """Spearman's correlation of each of n pairs of maps, shapes (n, h, w) to (n,)."""
+    """Spearman's correlation of each of n pairs of maps, shapes (n, h, w) to (n,).
+
+    Example:
+        >>> maps = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
+        >>> rank_correlations(maps, -(maps**3)).round(decimals=5).tolist()
+        [-1.0]
+    """
     coefficients: Tensor = spearman_corrcoef(first.double().flatten(1).T, second.double().flatten(1).T)
     return coefficients.reshape(-1)

@@ -41,6 +41,12 @@ def score(maps: Tensor, pixels: Tensor) -> Scores:
 
     Returns:
         Each of shape (n,), float64.
+
+    Example:
+        >>> maps = torch.tensor([[[3.0, 1.0], [-1.0, 0.0]]])
+        >>> found = score(maps, torch.tensor([[[True, False], [False, False]]]))
+        >>> found.share.tolist(), found.pointing.tolist(), found.area.tolist()
+        ([0.75], [1.0], [0.25])
     """
     n, height, width = maps.shape
     region = adaptive_max_pool2d(pixels.double().unsqueeze(1), (height, width)).flatten(1)

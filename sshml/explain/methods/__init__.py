@@ -9,7 +9,15 @@ from sshml.explain.methods.grad_cam import grad_cam
 from sshml.explain.methods.integrated_gradients import integrated_gradients
 from sshml.explain.methods.occlusion import occlusion
 
-__all__ = ["EXPLANATIONS", "Explanation", "chosen"]
+__all__ = [
+    "EXPLANATIONS",
+    "Explanation",
+    "chosen",
+    "class_activation",
+    "grad_cam",
+    "integrated_gradients",
+    "occlusion",
+]
 
 #: By name; all but the first need the extra ``explain``.
 EXPLANATIONS: dict[str, Explanation] = {

@@ -10,7 +10,14 @@ _STEPS = 16
 
 
 def integrated_gradients(network: nn.Module, images: Tensor) -> Tensor:
-    """Integrated gradients (arXiv:1703.01365) from states that are spread evenly, shape (n, H, W)."""
+    """Integrated gradients (arXiv:1703.01365) from states that are spread evenly, shape (n, H, W).
+
+    Example:
+        >>> import torch
+        >>> from sshml.networks import CNN
+        >>> tuple(integrated_gradients(CNN().eval(), torch.full((1, 1, 60, 60), 1 / 60)).shape)
+        (1, 60, 60)
+    """
     from captum.attr import IntegratedGradients  # noqa: PLC0415
 
     method = IntegratedGradients(network)

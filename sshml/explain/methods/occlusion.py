@@ -10,7 +10,14 @@ _WINDOWS = 12
 
 
 def occlusion(network: nn.Module, images: Tensor) -> Tensor:
-    """What the logit loses when a window of the image is spread evenly, shape (n, H, W)."""
+    """What the logit loses when a window of the image is spread evenly, shape (n, H, W).
+
+    Example:
+        >>> import torch
+        >>> from sshml.networks import CNN
+        >>> tuple(occlusion(CNN().eval(), torch.full((1, 1, 60, 60), 1 / 60)).shape)
+        (1, 60, 60)
+    """
     from captum.attr import Occlusion  # noqa: PLC0415
 
     height, width = (-(-size // _WINDOWS) for size in images.shape[-2:])
