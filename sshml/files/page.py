@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from matplotlib.figure import Figure
 
 
@@ -28,73 +28,12 @@ class Section:
     figures: dict[str, Figure] = field(default_factory=dict)
 
 
-_MARKDOWN = """\
-# {{ title }}
-
-{{ origin }}
-{% for section in sections %}
-## {{ section.title }}
-{% for text in section.text %}
-{{ text }}
-{% endfor %}
-{%- if section.rows %}
-| {{ section.head | join(" | ") }} |
-|{% for _ in section.head %}---|{% endfor %}
-{%- for row in section.rows %}
-| {{ row | join(" | ") }} |
-{%- endfor %}
-{% endif %}
-{%- for name in section.figures %}
-![{{ name }}](figures/{{ name }}.png)
-{% endfor %}
-{%- endfor %}
-"""
-
-_HTML = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{{ title }}</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
-       color: #222; }
-h1, h2 { line-height: 1.2; }
-h2 { margin-top: 2.5rem; border-bottom: 1px solid #ddd; }
-table { border-collapse: collapse; width: 100%; font-size: 0.92rem; }
-th, td { padding: 0.3rem 0.6rem; border-bottom: 1px solid #e4e4e4; text-align: left;
-         vertical-align: top; }
-th { background: #f5f5f5; }
-td:nth-child(n+2):nth-child(-n+4) { white-space: nowrap; }
-img { max-width: 100%; margin: 1rem 0; }
-code { font-size: 0.88em; white-space: normal; overflow-wrap: anywhere; }
-.wide { overflow-x: auto; }
-.origin { color: #666; font-size: 0.9rem; }
-</style>
-</head>
-<body>
-<h1>{{ title }}</h1>
-<p class="origin">{{ origin }}</p>
-{% for section in sections %}
-<h2>{{ section.title }}</h2>
-{% for text in section.text %}<p>{{ text }}</p>{% endfor %}
-{% if section.rows %}
-<div class="wide"><table>
-<thead><tr>{% for name in section.head %}<th>{{ name }}</th>{% endfor %}</tr></thead>
-<tbody>
-{% for row in section.rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
-{% endfor %}
-</tbody>
-</table></div>
-{% endif %}
-{% for name in section.figures %}
-<img alt="{{ name }}" src="data:image/png;base64,{{ pictures[name] }}">
-{% endfor %}
-{% endfor %}
-</body>
-</html>
-"""
+# Markdown is read by people and escapes nothing; HTML escapes all that is put in.
+_TEMPLATES = Environment(
+    loader=PackageLoader("sshml.files"),
+    autoescape=select_autoescape(["html"]),
+    undefined=StrictUndefined,
+)
 
 
 def pictures(sections: Sequence[Section]) -> dict[str, bytes]:
@@ -116,8 +55,8 @@ def markdown(title: str, origin: str, sections: Sequence[Section]) -> str:
         origin: a line that says what made it.
         sections: of the page.
     """
-    # Markdown is read by people and escapes nothing; HTML escapes all that is put in.
-    return _render(_MARKDOWN, autoescape=False, title=title, origin=origin, sections=sections)
+    template = _TEMPLATES.get_template("page.md")
+    return template.render(title=title, origin=origin, sections=sections)
 
 
 def html(title: str, origin: str, sections: Sequence[Section], drawn: Mapping[str, bytes]) -> str:
@@ -130,11 +69,5 @@ def html(title: str, origin: str, sections: Sequence[Section], drawn: Mapping[st
         drawn: their :func:`pictures`.
     """
     inside = {name: base64.b64encode(png).decode() for name, png in drawn.items()}
-    return _render(
-        _HTML, autoescape=True, title=title, origin=origin, sections=sections, pictures=inside
-    )
-
-
-def _render(template: str, *, autoescape: bool, **values: object) -> str:
-    environment = Environment(autoescape=autoescape, undefined=StrictUndefined)
-    return environment.from_string(template).render(values)
+    template = _TEMPLATES.get_template("page.html")
+    return template.render(title=title, origin=origin, sections=sections, pictures=inside)
