@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY, TINY_TRANSFER, Command, one_error, rows
+from conftest import TINY, TINY_TRANSFER, Command, networks, one_error, rows
 
 from sshml import load_classifier
 from sshml.explain.__main__ import main as explain
@@ -149,3 +149,17 @@ def test_another_chain_beside_a_checkpoint_is_refused(
     line = one_error(run_transfer(f"checkpoint={best}", "logger=csv", "hamiltonian=kitaev"))
     assert line.startswith("error: hamiltonian: the network of checkpoint=")
     assert "leave it out" in line
+
+
+def test_a_network_is_tested_at_another_value_of_the_second_control(
+    run_train: Command, run_transfer: Command
+) -> None:
+    chains = ("hamiltonian=extended_ssh", "data.hamiltonian.t3=0.7")
+    best = run_train(*TINY, *chains).folder / "checkpoints" / "best.ckpt"
+    other = ("hamiltonian=extended_ssh", "data.hamiltonian.t3=0.2", "data.W=0", "logger=csv")
+    run = run_transfer(f"checkpoint={best}", *other)
+    assert run.status == 0, run.err
+    assert "data.hamiltonian.t3=0.2: the network was trained with 0.7" in run.out
+    (row, *_) = networks(run)
+    # With t3 = 0.2 clean chains are of ν = 1 below t1 = 0.8, which are 11.4 of 20 on [0, 1.4].
+    assert [sum(row[f"count_{true}_{said}"] for said in range(3)) for true in range(3)] == [8, 12, 0]

@@ -13,6 +13,7 @@ from torch import nn
 from sshml.config.build import TARGET, build, hamiltonian, representation
 from sshml.config.limits import check_network
 from sshml.config.moved import FIRST_PARTS
+from sshml.config.schema import dotted
 from sshml.config.trust import trusted
 from sshml.errors import CheckpointError, ConfigError, named, printable, reason_of
 from sshml.files.checkpoint import network_state, read_checkpoint
@@ -360,10 +361,10 @@ def _check_fit(path: str, model: Mapping[str, Any], content: Mapping[str, Any]) 
 
 
 def _check_parts(settings: Mapping[str, Any], typed: set[str], trained: Mapping[str, Any]) -> None:
-    """A network is tested on the chains and images that it was trained on."""
+    """A network is tested on the kind of chains and images that it was trained on."""
     for part in FIRST_PARTS:
         own = [key for key in typed if re.match(rf"(data\.)?{part}", key)]
-        if own and settings["data"][part] != trained[part]:
+        if own and settings["data"][part][TARGET] != trained[part][TARGET]:
             raise ConfigError(
                 f"{own[0]}: the network of checkpoint={settings['checkpoint']} was trained with "
                 f"data.{part}._target_={trained[part][TARGET]}; leave it out"
@@ -377,11 +378,15 @@ def _tested_on(
     data = dict(trained)
     if "num_workers" in data:  # which depends on the machine, not on the network
         data["num_workers"] = settings["data"].get("num_workers", 0)
+    before = dotted(trained)
     for key, value in settings["data"].items():
-        if (f"data.{key}" in typed or (key == "seed" and "seed" in typed)) and key != "W":
+        # As data.KEY, data.KEY.ARGUMENT, or a group or key of the whole study.
+        given = any(name in (key, f"data.{key}") or name.startswith(f"data.{key}.") for name in typed)
+        if given and key != "W":
             data[key] = value
-            if trained.get(key) != value:
-                print(f"data.{key}={value}: the network was trained with {trained.get(key)}")
+            for name, now in dotted({key: value}).items():
+                if before.get(name) != now:
+                    print(f"data.{name}={now}: the network was trained with {before.get(name)}")
     if data["n_cells"] != trained["n_cells"]:
         print(
             f"data.n_cells={data['n_cells']}: images of another size than the network was trained on; "
