@@ -98,7 +98,7 @@ def test_an_axis_is_drawn_as_it_is_written(axis: str, drawn: BaseDistribution) -
         (["+hydra.sweeper.sampler.seeds=1"], "change hydra.sweeper.sampler.seeds=1"),
         (
             ["hydra.sweeper.sampler._target_=optuna.samplers.BruteForceSampler"],
-            "hydra.sweeper.sampler: goes through a grid; use hydra/sweeper=grid",
+            "hydra.sweeper.sampler: goes through a grid; expected hydra/sweeper=grid",
         ),
         (["hydra.sweeper.pruner=medium"], "did you mean hydra.sweeper.pruner=median?"),
         (
