@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
-def main(config: "DictConfig") -> float:
-    """Run one training; returns the validation accuracy of the best checkpoint, for searches."""
+def main(config: "DictConfig") -> float | None:
+    """Run one training.
+
+    Returns:
+        The validation accuracy of the best checkpoint, for searches; None if the search pruned it.
+    """
     from sshml.config.programs import is_sweep  # noqa: PLC0415
     from sshml.entry.cli import overrides, user_mistakes  # noqa: PLC0415
 
@@ -21,17 +25,24 @@ def main(config: "DictConfig") -> float:
         # torch and Lightning take seconds to import, which `--help` and a typo need not wait for.
         from sshml.config.schema import plain_config  # noqa: PLC0415
         from sshml.entry.sweep import finished_metrics, gone_on_with  # noqa: PLC0415
+        from sshml.entry.sweepers.trials import pruning  # noqa: PLC0415
+        from sshml.errors import PrunedError  # noqa: PLC0415
         from sshml.files.run_folder import disk_errors  # noqa: PLC0415
         from sshml.training.train import train, way_on  # noqa: PLC0415
 
         work_begins()
         settings = plain_config(config)
-        metrics = None
-        if is_sweep():
-            settings, metrics = gone_on_with(settings), finished_metrics(settings["paths"]["run"])
-        folder = Path(settings["paths"]["run"])
-        with disk_errors(folder, lambda: way_on(folder)):
-            metrics = metrics or train(settings, overrides())
+        metrics = is_pruned = None
+        try:
+            if is_sweep():
+                settings, metrics = gone_on_with(settings), finished_metrics(settings["paths"]["run"])
+                is_pruned = pruning()
+            folder = Path(settings["paths"]["run"])
+            with disk_errors(folder, lambda: way_on(folder)):
+                metrics = metrics or train(settings, overrides(), is_pruned=is_pruned)
+        except PrunedError as error:
+            print(error, flush=True)
+            return None
     accuracy = metrics["val/accuracy"]
     return accuracy if math.isfinite(accuracy) else 0.0
 

@@ -32,6 +32,10 @@ class DivergedError(UnfinishedError):
     """A training whose loss is no longer finite."""
 
 
+class PrunedError(UnfinishedError):
+    """A training that a search stopped early."""
+
+
 class DiskError(UnfinishedError):
     """A file that could not be written, as on a full disk."""
 

@@ -161,30 +161,9 @@ def test_a_job_is_its_resolved_configuration() -> None:
         (["sweep=models"], "sweep=models: no such option; expected one of data_size, finite_size, "),
         (["sweep=finite_size", "data.n_cells=0,10"], "data.n_cells=0: expected"),
         (["model.kernel_size=3,4"], "kernel_size must be odd and positive, got 4"),
-        (["sweep=search", "model.kernel_size=choice(3,4)"], "kernel_size must be odd and positive"),
-        (["sweep=search", "optimizer.lr=interval(-1,0)"], "optimizer: Invalid learning rate: -1"),
-        (["sweep=search", "optimizer.lr=interval(1,0)"], "expected interval(LOW,HIGH), LOW < HIGH"),
-        (["sweep=search", "hydra.sweeper.n_trials=x"], "hydra.sweeper.n_trials=x: expected a"),
-        (["sweep=search", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0: expected a"),
-        (
-            ["sweep=search", "hydra.sweeper.n_trials=1.5"],
-            "hydra.sweeper.n_trials=1.5: expected a whole",
-        ),
-        (
-            ["sweep=search", "hydra.sweeper.n_trials=true"],
-            "hydra.sweeper.n_trials=True: expected a whole",
-        ),
-        (["sweep=search", "hydra.sweeper.n_jobs=0"], "hydra.sweeper.n_jobs=0: expected a"),
-        (["sweep=search", "hydra.sweeper.storage=null"], "hydra.sweeper.storage=None: expected text"),
-        (["sweep=search", "hydra.sweeper.params=x"], "hydra.sweeper.params=x: expected KEY: VALUES"),
-        (
-            ["sweep=search", "optimizer.lr=tag(log,interval(0,1))"],
-            "optimizer.lr=tag(log,interval(0,1)): ",
-        ),
         (["hydra.sweeper.params=[a]"], "hydra.sweeper.params=['a']: expected KEY: VALUES"),
         (["data.W=range(0,1,0)"], "data.W=range(0,1,0): expected a step other than 0"),
         (["data.W=interval(0,1)"], "data.W=interval(0,1): an interval is for hydra/sweeper=search"),
-        (["sweep=search", "hydra.sweeper.direction=up"], "direction=up: expected maximize or minimize"),
         (
             ["seed=1,2", "hydra.sweeper.max_batch_size=0"],
             "max_batch_size=0: expected a positive number",
@@ -229,13 +208,6 @@ def test_a_sweep_leaves_the_folder_of_a_run_alone(run_train: Command) -> None:
     assert done.status == 2
     assert "is the folder of a run; expected a new folder" in done.err
     assert sorted(run.folder.rglob("*")) == before
-
-
-def test_a_database_that_cannot_be_written_is_one_line(run_train: Command) -> None:
-    done = run_train("sweep=search", *TINY, "hydra.sweeper.storage=sqlite:////proc/none.db")
-    assert done.status == 1
-    assert done.err.startswith("error: hydra.sweeper.storage=sqlite:////proc/none.db: unable to open")
-    assert done.err.count("\n") == 1
 
 
 def test_a_launcher_that_is_not_installed_names_the_extra(
@@ -392,37 +364,6 @@ def test_ready_studies_have_nothing_to_mend(run_train: Command, tmp_path: Path, 
     assert "another process is running this sweep" in done.err
 
 
-def test_a_trial_that_diverges_fails(run_train: Command, tmp_path: Path) -> None:
-    optuna = pytest.importorskip("optuna")
-    axes = {"lr": "1e20", "momentum": "0.9", "weight_decay": "0.0"}
-    choices = (f"optimizer.{key}=choice({value})" for key, value in axes.items())
-    command = ("sweep=search", *TINY, *choices, "hydra.sweeper.n_trials=1")
-    for _ in range(2):  # the second one does not train
-        done = run_train(*command)
-        assert done.status == 1
-        assert done.err.endswith("error: 0 of 1 trials are done; the same command tries others\n")
-        assert "0 of 1 jobs are done, 1 diverged" in done.out
-    (folder,) = tmp_path.glob("runs/sweeps/search_*")
-    study = optuna.load_study(study_name="sshml", storage=f"sqlite:///{folder}/optuna.db")
-    assert {trial.state for trial in study.trials} == {optuna.trial.TrialState.FAIL}
-    (job,) = folder.glob("*/manifest.json")
-    assert json.loads(job.read_text())["earlier"] == []
-
-
-def test_a_search_does_not_mix_with_another(run_train: Command, tmp_path: Path) -> None:
-    pytest.importorskip("optuna")
-    command = ("sweep=search", *TINY, "hydra.sweep.dir=search", "hydra.sweeper.n_trials=1")
-    rate = "optimizer.lr=interval(0.001,0.01)"
-    assert run_train(*command, rate).status == 0
-    line = one_error(run_train(*command, rate, "hydra.sweeper.direction=minimize"))
-    assert "hydra.sweeper.direction=minimize: Cannot overwrite study direction" in line
-    line = one_error(run_train(*command, "optimizer.lr=0.001,0.01"))
-    assert "optimizer.lr=0.001,0.01: the study has drawn from UniformDistribution" in line
-    (tmp_path / "search" / "optuna.db").write_bytes(b"garbage" * 1000)
-    line = one_error(run_train(*command, rate), 1)
-    assert "file is not a database; restore it, or move it away" in line
-
-
 def test_a_job_that_was_resumed_by_itself_is_not_trained_over(
     run_train: Command, tmp_path: Path
 ) -> None:
@@ -454,21 +395,3 @@ def test_studies_in_a_sweep_are_done_once(run_train: Command, run_transfer: Comm
     assert first.status == 0, first.err
     assert "2 of 2 jobs are done" in first.out
     assert "2 jobs, 0 of them to do" in run_transfer(*command, *plain).out
-
-
-def test_a_search_goes_on_with_its_study(run_train: Command, tmp_path: Path) -> None:
-    optuna = pytest.importorskip("optuna")
-    command = ("sweep=search", *TINY, FAILING, "+callbacks.own.number=choice(3,4)")
-    first = run_train(*command, "hydra.sweeper.n_trials=1")
-    again = run_train(*command, "hydra.sweeper.n_trials=3")
-    (folder,) = tmp_path.glob("runs/sweeps/search_*")
-    study = optuna.load_study(study_name="sshml", storage=f"sqlite:///{folder}/optuna.db")
-    complete = [trial for trial in study.trials if trial.state is optuna.trial.TrialState.COMPLETE]
-    # Trials of an even number fail and are not the end of it.
-    for trial in study.trials:
-        assert (trial in complete) == (trial.params["+callbacks.own.number"] == 3)
-    values = [json.loads(p.read_text())["val/accuracy"] for p in folder.glob("*/metrics.json")]
-    assert sorted(trial.value for trial in complete) == sorted(values)
-    before = sum(first.out.count(f"{n} of {n} jobs are done") for n in range(1, 3))
-    assert f"3 trials, {3 - before} of them to do" in again.out
-    assert len(study.trials) == 4 - before

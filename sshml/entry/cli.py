@@ -30,6 +30,7 @@ from sshml.entry.arguments import (
 )
 from sshml.entry.messages import line_of
 from sshml.entry.resuming import run_folder_for, with_recorded_overrides
+from sshml.entry.sweepers import register
 from sshml.errors import ConfigError, UnfinishedError, fail
 from sshml.signals import INTERRUPTED, on_early_end
 
@@ -192,6 +193,7 @@ def run(main: Callable[..., object], name: str = "train") -> int:
         # Recorded overrides come first, and -m before them.
         arguments = with_flags_first(with_quoted_paths(with_recorded_overrides(sys.argv[1:])))
         sys.argv[1:] = with_sweep_folder(as_new_run(arguments, name))
+        register()
         entry = hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=name)(main)
         with _no_package(flags.package):
             entry()

@@ -148,7 +148,7 @@ def _is_of_the_user(file: str) -> bool:
     from pathlib import Path  # noqa: PLC0415  # not needed where all is well
 
     package = Path(__file__).resolve().parents[1]
-    programs = [package.parent / name for name in ("train.py", "transfer.py", "hydra_plugins")]
+    programs = [package.parent / name for name in ("train.py", "transfer.py")]
     libraries = sysconfig.get_paths()
     of_python = [libraries[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     places: list[Path | str] = [package, *programs, *of_python]

@@ -35,7 +35,7 @@ from sshml.entry.processes import (
     ended_when_alone,
     only_process,
 )
-from sshml.errors import CheckpointError, ConfigError, DivergedError, shown
+from sshml.errors import CheckpointError, ConfigError, DivergedError, PrunedError, shown
 from sshml.files.checkpoint import read_checkpoint
 from sshml.files.run_folder import disk_errors, write_atomically
 from sshml.files.stored import (
@@ -119,10 +119,13 @@ def finished_metrics(folder: str) -> dict[str, float] | None:
 
     Raises:
         DivergedError: for one that has diverged, unless ``hydra.sweeper.redo_diverged`` is set.
+        PrunedError: for one that was pruned, if its search still prunes.
     """
-    path = Path(folder)
-    if is_diverged(path) and not HydraConfig.get().sweeper.get("redo_diverged", False):
+    path, sweeper = Path(folder), HydraConfig.get().sweeper
+    if is_diverged(path) and not sweeper.get("redo_diverged", False):
         raise DivergedError(error_of(path))
+    if _ended(path, "pruned") and sweeper.get("pruner") is not None:
+        raise PrunedError("pruned in an earlier trial")
     return read_metrics(path) if is_finished(path) else None
 
 
@@ -263,19 +266,21 @@ def print_what_is_left(folder: Path, jobs: Mapping[str, Sequence[str]]) -> int:
         jobs: names of the jobs' folders, and the overrides of each.
 
     Returns:
-        How many are neither done nor diverged.
+        How many are neither done, nor diverged, nor pruned.
     """
     of_all = set.intersection(*map(set, jobs.values())) if len(jobs) > 1 else set()
     left = {name: overrides for name, overrides in jobs.items() if not is_finished(folder / name)}
-    diverged = {name for name in left if is_diverged(folder / name)}
+    of = {status: {n for n in left if _ended(folder / n, status)} for status in ("diverged", "pruned")}
     for name, overrides in left.items():
+        if name in of["pruned"]:
+            continue
         own = " ".join(o for o in overrides if o not in of_all and not o.startswith("hydra."))
-        what = "diverged" if name in diverged else "failed"
+        what = "diverged" if name in of["diverged"] else "failed"
         print(f"{what}: {shown(own)}: {error_of(folder / name)} ({shown(folder / name)})")
     counted = f"{len(jobs) - len(left)} of {len(jobs)} jobs are done"
-    counted += f", {len(diverged)} diverged" * bool(diverged)
+    counted += "".join(f", {len(names)} {status}" for status, names in of.items() if names)
     print(f"{counted}; look at them with: python -m sshml.study {shown(folder)}")
-    return len(left) - len(diverged)
+    return len(left) - sum(map(len, of.values()))
 
 
 def error_of(folder: Path) -> str:

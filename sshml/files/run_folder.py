@@ -246,7 +246,7 @@ class RunFolder:
         """Record how the run ended.
 
         Args:
-            status: ``finished``, ``interrupted``, ``diverged`` or ``failed``.
+            status: ``finished``, ``interrupted``, ``diverged``, ``pruned`` or ``failed``.
             stopped_by: what ended it, one of :data:`sshml.training.endings.StopReason`.
         """
         self._manifest["status"] = status

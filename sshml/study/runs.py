@@ -39,6 +39,7 @@ _UNFINISHED = {
     "interrupted": "interrupted",
     "failed": "failed",
     "diverged": "diverged: its loss was no longer finite",
+    "pruned": "pruned: its search stopped it early",
 }
 # Runs lie a few folders deep; a walk from / or through a hostile tree is to end.
 _MAX_DEPTH = 32

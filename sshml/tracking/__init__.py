@@ -11,7 +11,7 @@ from hydra.utils import get_object
 from pytorch_lightning.loggers import Logger
 
 from sshml.config.build import TARGET, build
-from sshml.errors import ConfigError, named
+from sshml.errors import ConfigError, PrunedError, named
 from sshml.tracking.metrics_file import MetricsFile
 from sshml.tracking.pictures import JobType, PictureLogger
 from sshml.tracking.tensorboard import TensorBoardLogger
@@ -67,7 +67,10 @@ def check_loggers(settings: Mapping[str, Any]) -> None:
 
 @contextmanager
 def opened(settings: Mapping[str, Any], job_type: JobType) -> Iterator[list[Logger]]:
-    """The loggers that the settings name, finished at the end, as failed if the block raises."""
+    """The loggers that the settings name, finished at the end.
+
+    As failed if the block raises anything but PrunedError.
+    """
     loggers: list[Logger] = []
     exit_code = 1
     with _own_environment():
@@ -82,6 +85,9 @@ def opened(settings: Mapping[str, Any], job_type: JobType) -> Iterator[list[Logg
                     logger.log_hyperparams(dict(settings))
             yield loggers
             exit_code = 0
+        except PrunedError:  # which is how it was to end
+            exit_code = 0
+            raise
         finally:
             for logger in pictured(loggers):
                 logger.finish(exit_code)

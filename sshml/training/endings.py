@@ -2,18 +2,19 @@
 
 import math
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Literal
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, EarlyStopping, Timer
 
-from sshml.errors import DivergedError
+from sshml.errors import DivergedError, PrunedError
 from sshml.training.distributed import sum_over_processes
 
 #: Why a training ended, as ``manifest.json`` has it in ``stopped_by``.
 StopReason = Literal[
-    "max_epochs", "max_time", "early_stopping", "callback", "signal", "divergence", "error"
+    "max_epochs", "max_time", "early_stopping", "callback", "signal", "divergence", "pruner", "error"
 ]
 
 
@@ -80,6 +81,30 @@ def _diverged(trainer: pl.Trainer, what: str, loss: float, where: str) -> Diverg
         f"{what} loss {loss} in {where}, at learning rate {lr:g}: the training diverged; lower "
         "optimizer.lr, or clip gradients with trainer.gradient_clip_val=1.0"
     )
+
+
+class Pruning(Callback):
+    """Ends a training that a search prunes, with an epoch that is whole; the last one is always done.
+
+    Args:
+        is_pruned: takes an epoch, counted from 0, and its validation accuracy; returns whether to stop.
+    """
+
+    def __init__(self, is_pruned: Callable[[int, float], bool]) -> None:
+        self._is_pruned = is_pruned
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Report the epoch, whose checkpoint is written by now.
+
+        Raises:
+            PrunedError: if the training is to stop.
+        """
+        epoch, accuracy = trainer.current_epoch, float(trainer.callback_metrics["val/accuracy"])
+        if self._is_pruned(epoch, accuracy) and epoch + 1 != trainer.max_epochs:
+            raise PrunedError(
+                f"pruned after epoch {epoch + 1} of {trainer.max_epochs}, at a validation accuracy of "
+                f"{accuracy:.2%}"
+            )
 
 
 def stop_reason(trainer: pl.Trainer, limit: TimeLimit | None) -> StopReason:

@@ -4,7 +4,7 @@ import logging
 import shlex
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,14 @@ from pytorch_lightning.callbacks import ProgressBar
 from sshml.config.build import build
 from sshml.config.programs import is_sweep
 from sshml.data.datamodule import SSHDataModule
-from sshml.errors import DivergedError, UnfinishedError, errors_of_parts
+from sshml.errors import DivergedError, PrunedError, UnfinishedError, errors_of_parts
 from sshml.files.run_folder import RunFolder, check_unused, is_resumed
 from sshml.files.stored import EPOCHS, check_own, read_epochs
 from sshml.tracking import MetricsFile, opened, pictured
 from sshml.training.callbacks import AtomicCheckpointIO, MapPanels, TestPredictions
 from sshml.training.checks.run import check_run
 from sshml.training.distributed import BatchNormSync, Termination, ending_processes, is_of_processes
-from sshml.training.endings import Divergence, StopReason, TimeLimit, stop_reason
+from sshml.training.endings import Divergence, Pruning, StopReason, TimeLimit, stop_reason
 from sshml.training.module import PhaseClassifier
 from sshml.training.summary import draw_figures, log_results, print_summary
 
@@ -32,6 +32,7 @@ def train(
     overrides: Sequence[str] | None = None,
     *,
     command: str | None = None,
+    is_pruned: Callable[[int, float], bool] | None = None,
 ) -> dict[str, float]:
     """Train, test and explain.
 
@@ -40,6 +41,7 @@ def train(
         overrides: what the command line of train.py changed of the configuration; a resumed run takes
             them up. None for a run that is part of another program's.
         command: that does this run by itself, for the manifest; None for the one that was typed.
+        is_pruned: of a search, see :class:`sshml.training.endings.Pruning`; None for no pruning.
 
     Returns:
         The final values, as in ``metrics.json``: ``epoch``, counted from 0, and ``train/…`` and
@@ -49,6 +51,7 @@ def train(
         ConfigError: before any work, if the parts do not fit together.
         CheckpointError: likewise, for ``ckpt_path``.
         DivergedError: at the first loss that is not finite.
+        PrunedError: after the epoch at which ``is_pruned`` said so.
         OSError: if a file cannot be written; those written before are whole.
     """
     quieten_libraries()
@@ -65,7 +68,7 @@ def train(
     by_itself = overrides is not None and command is None
     status, stopped_by = "failed", "error"
     try:
-        metrics, stopped_by = _train(settings, run, datamodule)
+        metrics, stopped_by = _train(settings, run, datamodule, is_pruned)
         status = "finished"
     except (KeyboardInterrupt, SystemExit):  # Lightning turns Ctrl-C into the latter
         status, stopped_by = "interrupted", "signal"
@@ -74,6 +77,9 @@ def train(
         raise KeyboardInterrupt from None
     except DivergedError:
         status, stopped_by = "diverged", "divergence"
+        raise
+    except PrunedError:
+        status, stopped_by = "pruned", "pruner"
         raise
     except RuntimeError as error:
         if not is_of_processes(error):
@@ -130,7 +136,10 @@ def _callbacks(settings: Mapping[str, Any]) -> dict[str, pl.Callback]:
 
 
 def _train(
-    settings: Mapping[str, Any], run: RunFolder, datamodule: SSHDataModule
+    settings: Mapping[str, Any],
+    run: RunFolder,
+    datamodule: SSHDataModule,
+    is_pruned: Callable[[int, float], bool] | None,
 ) -> tuple[dict[str, float], StopReason]:
     _seed(settings)
     module = PhaseClassifier(
@@ -157,6 +166,7 @@ def _train(
                 Termination(),
                 Divergence(),
                 *([limit] if limit else []),
+                *([Pruning(is_pruned)] if is_pruned else []),
             ],
             enable_progress_bar=on_terminal
             or any(isinstance(part, ProgressBar) for part in callbacks.values()),

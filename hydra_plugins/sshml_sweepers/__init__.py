@@ -1,1 +1,0 @@
-"""Sweepers of sshml; Hydra finds them by the name of this package."""

@@ -1,0 +1,217 @@
+"""A search by Optuna that resumes where it was ended."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from hydra.core.override_parser.types import Override
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from sshml.entry.sweepers.base import ResumableSweeper
+from sshml.entry.sweepers.trials import built, errors_of_storage, opened
+from sshml.errors import ConfigError, IncompleteError
+
+if TYPE_CHECKING:  # Optuna takes a moment to import, and this module is at every start
+    from optuna import Study, Trial
+    from optuna.distributions import BaseDistribution
+
+# The way out of a study that is of another kind.
+_NEW = "keep that, or begin another search by hydra.sweep.dir=FOLDER"
+
+
+@dataclass(kw_only=True, eq=False)
+class SearchSweeper(ResumableSweeper):
+    """Draws trials until a study, which is kept, has ``n_trials`` of them.
+
+    Args:
+        sampler: what draws: a short name, or ``_target_`` and arguments of a sampler of Optuna.
+        pruner: what stops a trial early: likewise, of a pruner; None for nothing.
+        n_trials: complete and pruned, that the study has in the end, earlier commands included.
+        n_jobs: trials at the same time.
+        direction: ``maximize`` or ``minimize``.
+        storage: URL of the database.
+        study_name: name of the study in it.
+        redo_diverged: whether a trial runs that has diverged before; else it fails at once. It is for
+            jobs, which read it in the configuration.
+        params: axes by key.
+    """
+
+    sampler: Any
+    pruner: Any
+    n_trials: int
+    n_jobs: int
+    direction: Literal["maximize", "minimize"]
+    storage: str
+    study_name: str
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Check the settings, and build what they name.
+
+        Raises:
+            ConfigError: for the first setting that is none, or if Optuna is not installed.
+        """
+        from sshml.entry.sweep import expect, is_positive  # noqa: PLC0415  # imports torch
+
+        named, whole = "hydra.sweeper", "a whole number above 0"
+        directions = ("maximize", "minimize")
+        expect(f"{named}.n_trials", self.n_trials, is_positive(self.n_trials), whole)
+        expect(f"{named}.n_jobs", self.n_jobs, is_positive(self.n_jobs), whole)
+        for key, text in (("storage", self.storage), ("study_name", self.study_name)):
+            expect(f"{named}.{key}", text, isinstance(text, str) and text != "", "text")
+        expect(
+            f"{named}.direction", self.direction, self.direction in directions, " or ".join(directions)
+        )
+        if config.hydra.job.config_name != "train":
+            raise ConfigError("hydra/sweeper=search: is for train.py; transfer.py has no one result")
+        if find_spec("optuna") is None:
+            raise ConfigError('hydra/sweeper=search: needs Optuna; run pip install -e ".[optuna]"')
+        from optuna.samplers import BruteForceSampler, GridSampler  # noqa: PLC0415
+
+        self.sampler = built("sampler", self.sampler, seed=config.seed)
+        if isinstance(self.sampler, BruteForceSampler | GridSampler):  # ends a search by itself
+            raise ConfigError(
+                f"{named}.sampler: goes through a grid; expected hydra/sweeper=grid for that"
+            )
+        if self.pruner is not None:
+            self.pruner = built("pruner", self.pruner)
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Run the trials that are missing; print what became of all of them, and the best one.
+
+        Raises:
+            ConfigError: if the axes cannot be searched, or are not those of the study.
+            IncompleteError: if trials failed, so that the study has less than it is to have.
+            UnfinishedError: if the database cannot be read or written.
+        """
+        import optuna  # noqa: PLC0415
+
+        from sshml.entry.sweep import (  # noqa: PLC0415  # imports torch
+            checked_jobs,
+            jobs_of,
+            launched,
+            only_sweep,
+            print_what_is_left,
+        )
+        from sshml.entry.sweepers.axes import distribution_of  # noqa: PLC0415
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        overrides = self.overrides(arguments)
+        axes = {o.get_key_element(): o for o in overrides if o.is_sweep_override()}
+        if not axes:
+            raise ConfigError("the search has no axes; expected such as KEY=interval(LOW,HIGH)")
+        drawn = {key: distribution_of(axis) for key, axis in axes.items()}
+        fixed = [str(o.input_line) for o in overrides if not o.is_sweep_override()]
+        checked_jobs(self.context, self.settings, _jobs_to_check(axes, fixed))
+        folder = Path(self.settings.hydra.sweep.dir)
+        with only_sweep(folder), errors_of_storage(self.storage):
+            study = self._study()
+            _check_alike(study, axes, drawn)
+            states = optuna.trial.TrialState
+            for trial in study.get_trials(states=(states.RUNNING,)):  # of a process that was ended
+                study.tell(trial.number, state=states.FAIL)
+            if study.trials:
+                self.sampler.reseed_rng()  # else its first draws would come again
+            to_do = max(self.n_trials - _number_done(study), 0)
+            print(f"{self.n_trials} trials, {to_do} of them to do, in {folder}", flush=True)
+            launched(folder, lambda: self._search(study, drawn, fixed, to_do))
+            print_what_is_left(folder, jobs_of(folder))
+            if study.get_trials(states=(states.COMPLETE,)):
+                best = study.best_trial
+                values = (f"{key}={value}" for key, value in best.params.items())
+                print(f"best: {best.value:.4%} with", *values)
+            if (done := _number_done(study)) < self.n_trials:
+                raise IncompleteError(
+                    f"{done} of {self.n_trials} trials are done; the same command tries others"
+                )
+
+    def _study(self) -> "Study":
+        """The study that the database has, or a new one.
+
+        Raises:
+            ConfigError: if it is one of the other direction.
+        """
+        import optuna  # noqa: PLC0415
+
+        study = optuna.create_study(
+            study_name=self.study_name,
+            storage=opened(self.storage),
+            sampler=self.sampler,
+            pruner=self.pruner or optuna.pruners.NopPruner(),
+            direction=self.direction,
+            load_if_exists=True,
+        )
+        if (before := study.direction.name.lower()) != self.direction:
+            raise ConfigError(
+                f"hydra.sweeper.direction={self.direction}: the study has {before}; {_NEW}"
+            )
+        return study
+
+    def _search(
+        self, study: "Study", axes: dict[str, "BaseDistribution"], fixed: Sequence[str], to_do: int
+    ) -> None:
+        for first in range(0, to_do, self.n_jobs):
+            trials = [study.ask(axes) for _ in range(min(self.n_jobs, to_do - first))]
+            jobs = [
+                [
+                    *(f"{key}={value}" for key, value in trial.params.items()),
+                    *fixed,
+                    # By which the job finds its trial, if it is one that may be pruned.
+                    f"+hydra.sweeper.trial={trial.number}",
+                ]
+                for trial in trials
+            ]
+            ended = self.jobs_launcher.launch(jobs, initial_job_idx=first)
+            for trial, job in zip(trials, ended, strict=True):
+                _tell(study, trial, job)
+
+
+def _tell(study: "Study", trial: "Trial", job: JobReturn) -> None:
+    """Tell Optuna how a trial ended; train.py returns nothing if it was pruned."""
+    from optuna.trial import TrialState  # noqa: PLC0415
+
+    if job.status is not JobStatus.COMPLETED:
+        study.tell(trial, state=TrialState.FAIL)
+    elif job.return_value is None:
+        study.tell(trial, state=TrialState.PRUNED)
+    else:
+        study.tell(trial, job.return_value)
+
+
+def _number_done(study: "Study") -> int:
+    from optuna.trial import TrialState  # noqa: PLC0415
+
+    return len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
+
+
+def _check_alike(
+    study: "Study", axes: Mapping[str, Override], drawn: Mapping[str, "BaseDistribution"]
+) -> None:
+    """Axes are of the kind that earlier trials drew from, or Optuna could not compare them."""
+    from optuna.distributions import check_distribution_compatibility  # noqa: PLC0415
+
+    earlier = {name: axis for trial in study.trials for name, axis in trial.distributions.items()}
+    for name in earlier.keys() & axes.keys():
+        try:
+            check_distribution_compatibility(earlier[name], drawn[name])
+        except ValueError as error:
+            raise ConfigError(
+                f"{axes[name].input_line}: the study has drawn from {earlier[name]} before; {_NEW}"
+            ) from error
+
+
+def _jobs_to_check(axes: Mapping[str, Override], fixed: Sequence[str]) -> Iterator[list[str]]:
+    """Jobs to check the command by: every value of each axis, and the ends of intervals."""
+    from sshml.entry.sweepers.axes import values_of  # noqa: PLC0415  # imports Optuna
+
+    values = {key: values_of(axis) for key, axis in axes.items()}
+    firsts = {key: f"{key}={of_key[0]}" for key, of_key in values.items()}
+    for key, of_key in values.items():
+        for value in of_key:
+            yield [*{**firsts, key: f"{key}={value}"}.values(), *fixed]
