@@ -108,7 +108,8 @@ def test_networks_of_three_phases_are_uncertain_together(
     ]
     capfd.readouterr()
     assert uncertainty([*best, "--chains", "40", "--out", str(tmp_path / "out")]) == 0
-    table = list(csv.DictReader((tmp_path / "out" / "ensemble.csv").open(newline="")))
+    with (tmp_path / "out" / "ensemble.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
     assert all(0 <= float(row["entropy"]) <= math.log(3) for row in table)
     assert (tmp_path / "out" / "uncertainty.png").stat().st_size > 1000
 

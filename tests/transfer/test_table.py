@@ -48,7 +48,8 @@ def test_files_grow_and_are_in_order_in_the_end(tmp_path: Path) -> None:
     for path, before in zip(paths, begin, strict=True):
         assert path.read_text().startswith(before.removesuffix("\n]\n"))
     assert len(json.loads(paths[0].read_text())) == len(json.loads(paths[2].read_text())) == 6
-    assert len(list(csv.DictReader(paths[1].open(newline="")))) == 6
+    with paths[1].open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 6
     table.write()
     order = [(row["seed"], row["W"]) for row in json.loads(paths[0].read_text())]
     assert order == sorted(order)
