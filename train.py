@@ -24,7 +24,7 @@ def main(config: "DictConfig") -> float | None:
     with user_mistakes():
         # torch and Lightning take seconds to import, which `--help` and a typo need not wait for.
         from sshml.config.schema import plain_config  # noqa: PLC0415
-        from sshml.entry.sweep import finished_metrics, gone_on_with  # noqa: PLC0415
+        from sshml.entry.sweep import finished_metrics, resumed_settings  # noqa: PLC0415
         from sshml.entry.sweepers.trials import pruning  # noqa: PLC0415
         from sshml.errors import PrunedError  # noqa: PLC0415
         from sshml.files.run_folder import disk_errors  # noqa: PLC0415
@@ -35,7 +35,10 @@ def main(config: "DictConfig") -> float | None:
         metrics = is_pruned = None
         try:
             if is_sweep():
-                settings, metrics = gone_on_with(settings), finished_metrics(settings["paths"]["run"])
+                settings, metrics = (
+                    resumed_settings(settings),
+                    finished_metrics(settings["paths"]["run"]),
+                )
                 is_pruned = pruning()
             folder = Path(settings["paths"]["run"])
             with disk_errors(folder, lambda: way_on(folder)):

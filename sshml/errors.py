@@ -1,4 +1,4 @@
-"""How a user's mistake is told: one line with key, value, what is expected, and the way out."""
+"""How a user's mistake is reported: one line with key, value, what is expected, and the way out."""
 
 import difflib
 import re
@@ -109,7 +109,7 @@ def named(path: str, node: Mapping[str, Any]) -> Iterator[None]:
     """
     try:
         yield
-    except (Exception, SystemExit) as error:  # of a class of one's own, it may be any
+    except (Exception, SystemExit) as error:  # a custom class may raise anything
         what = reason_of(error)
         # What the reason does not name may be any of them, or the class itself.
         mentioned = {

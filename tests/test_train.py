@@ -83,7 +83,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(run_train: Command, resample
     settings = (*TINY, f"data.resample={resample}", "model.dropout=0.5", "scheduler=cosine")
     whole = run_train(*settings, "trainer.max_epochs=3", "scheduler.T_max=3")
     part = run_train(*settings, "trainer.max_epochs=1", "scheduler.T_max=3")
-    # Its own settings come back by themselves; only what changes is said.
+    # Its own settings come back by themselves; only overrides are reported.
     checkpoint = part.folder / "checkpoints" / "last.ckpt"
     resumed = run_train(f"ckpt_path={checkpoint}", "trainer.max_epochs=3")
     assert resumed.status == 0, resumed.err
@@ -93,7 +93,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(run_train: Command, resample
     assert [entry["status"] for entry in resumed.manifest["earlier"]] == ["finished"]
 
 
-def test_a_run_folder_can_be_moved_and_gone_on_with(run_train: Command, tmp_path: Path) -> None:
+def test_a_run_folder_can_be_moved_and_resumed(run_train: Command, tmp_path: Path) -> None:
     settings = (*TINY, "optimizer.lr=0.5")  # so high that the first epoch stays the best
     run = run_train(*settings, "trainer.max_epochs=2")
     moved = run.folder.rename(tmp_path / "runs" / "moved")

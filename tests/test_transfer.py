@@ -23,7 +23,7 @@ def checkpoint(run_train: Command, tmp_path: Path) -> Path:
     return kept
 
 
-def test_a_matrix_is_trained_tested_and_gone_on_with(run_transfer: Command) -> None:
+def test_a_matrix_is_trained_tested_and_resumed(run_transfer: Command) -> None:
     run = run_transfer(*TINY_TRANSFER, "source.W=[0,0.5]", "seed=1")
     assert (run.status, run.manifest["status"]) == (0, "finished")
     cells = {(row["train_W"], row["seed"], row["W"]) for row in networks(run)}
@@ -67,7 +67,7 @@ def test_a_matrix_is_trained_tested_and_gone_on_with(run_transfer: Command) -> N
     not_a_study = run_transfer(f"resume={run.folder}/sources/W0_seed1")
     assert (not_a_study.status, "a run of train.py" in not_a_study.err) == (2, True)
 
-    # A source that cannot be used is told, and the other's missing cell is done.
+    # A source that cannot be used is reported, and the other's missing cell is done.
     (run.folder / "sources" / "W0_seed1" / "checkpoints" / "best.ckpt").write_bytes(b"cut short")
     (run.folder / "transfer.json").write_text(json.dumps([r for r in before if r["W"] == 0.5]))
     broken = run_transfer(f"resume={run.folder}", "report=[section4_1,c2]")

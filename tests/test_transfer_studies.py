@@ -105,7 +105,7 @@ def test_what_a_study_leaves_out_may_be_said_again(tmp_path: Path) -> None:
     ]
 
 
-def test_a_study_is_gone_on_with_by_more_methods(run_transfer: Command) -> None:
+def test_methods_are_added_to_a_study_on_resume(run_transfer: Command) -> None:
     run = run_transfer(*TINY_TRANSFER, "data.W=[0.5]", "methods={plain:{}}")
     of_plain = [row for row in rows(run) if row["method"] == "plain"]
     more = run_transfer(f"resume={run.folder}", "+methods.longer.data.n_train=80")

@@ -1,7 +1,7 @@
 """Checks a configuration whole, before any work starts.
 
 The schema of a node with ``_target_`` is the signature of the class or function it names: its
-argument names, their annotations and the limits in them. So a network or data module of one's own is
+argument names, their annotations and the limits in them. So a custom network or data module is
 checked like those of this package.
 """
 

@@ -52,7 +52,7 @@ from sshml.signals import work_begins
 from sshml.training.checks.run import check_run
 from sshml.training.train import quieten_libraries
 
-# Where a run goes, who is told of it and what it draws do not change what it computes.
+# Where a run is stored, which loggers it has and what it draws do not change what it computes.
 _NOT_OF_A_JOB = {"hydra", "logger", "paths", "figures", "trust"}
 _ERROR = "error.txt"
 # Stands for the run's folder, which some settings name, in what its name is made from.
@@ -393,7 +393,7 @@ def _is_of_others(folder: Path) -> bool:
     return False
 
 
-def gone_on_with(settings: dict[str, Any]) -> dict[str, Any]:
+def resumed_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings of a job, with the checkpoint that an interrupted one has left.
 
     Raises:

@@ -69,7 +69,7 @@ def pasted_localised_states(profiles: Tensor, donors: Tensor, pairs: int) -> Ten
 
 
 def swapped_mid_gap_pair(profiles: Tensor, donors: Tensor) -> Tensor:
-    """The mid-gap pair of other profiles in the place of one's own.
+    """Profiles with the mid-gap pair of other profiles.
 
     Args:
         profiles: shape (n, 1, 2M, 2M).

@@ -1,4 +1,4 @@
-"""One table of all runs: a row a run, with its place on the axes, its results and its command."""
+"""One table of all runs: one row per run, with its place on the axes, its results and its command."""
 
 import math
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ class Study:
         runs: as given.
         metric: that column.
         axes: what the runs vary, the one that matters most first.
-        table: a row a run, in the order of ``runs``.
+        table: one row per run, in the order of ``runs``.
 
     Raises:
         ConfigError: if no run has a value of the metric.

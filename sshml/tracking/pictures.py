@@ -112,7 +112,7 @@ class PictureLogger(Logger):
 
     @rank_zero_only
     def attempt(self, call: Callable[[], None]) -> None:
-        """Call a function; its failure is told and stops the logger, not the run.
+        """Call a function; its failure is reported and stops the logger, not the run.
 
         Of several processes only the first one does.
         """

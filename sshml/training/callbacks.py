@@ -192,7 +192,7 @@ class MapPanels(Callback):
 
 
 class TestPredictions(Callback):
-    """Keeps what a network said of each test sample, in their order.
+    """Keeps the prediction for each test sample, in their order.
 
     Attributes:
         ratio: the Hamiltonian's control, shape (n,).

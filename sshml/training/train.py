@@ -55,7 +55,7 @@ def train(
         OSError: if a file cannot be written; those written before are whole.
     """
     quieten_libraries()
-    _seed(settings)  # a data module of one's own may draw when it is made
+    _seed(settings)  # a custom data module may draw random numbers when it is built
     datamodule = check_run(settings)
     folder = Path(settings["paths"]["run"])
     if is_sweep():  # whose jobs are what their folders are named after

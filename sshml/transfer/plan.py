@@ -249,7 +249,8 @@ def source_settings(
         settings: of the study.
         W: strength to train at, if the method does not say another.
         seed: of the training and its data.
-        method: whose own settings to take, and in whose name to keep it; None for the study's.
+        method: that the network is for: its settings replace those of the study, and its name is part
+            of the folder's; None for the settings of the study.
     """
     study = settings["paths"]["run"]
     training: Mapping[str, Any] = method.training if method else {}
@@ -374,7 +375,7 @@ def _check_parts(settings: Mapping[str, Any], typed: set[str], trained: Mapping[
 def _tested_on(
     settings: Mapping[str, Any], typed: set[str], trained: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Data settings of a checkpoint with what the command line changes of them, which is said."""
+    """Data settings of a checkpoint with command-line overrides, which are reported."""
     data = dict(trained)
     if "num_workers" in data:  # which depends on the machine, not on the network
         data["num_workers"] = settings["data"].get("num_workers", 0)

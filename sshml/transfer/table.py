@@ -108,7 +108,7 @@ class Table:
 
     @property
     def rows(self) -> list[Row]:
-        """A row a method and cell, in order; columns of :func:`sshml.transfer.scores.columns`."""
+        """One row per cell, in order, with :func:`sshml.transfer.scores.columns`."""
         return sorted(self._rows.values(), key=lambda r: (str(r["train_W"]), r["seed"], r["W"]))
 
     def has(self, cell: Cell) -> bool:

@@ -21,7 +21,7 @@ def meta_network(node: Mapping[str, Any]) -> nn.Module:
         with torch.device("meta"):
             network = build_network(node, download=False)
             state = network.state_dict()
-    except Exception as error:  # of a class of one's own, it may be any
+    except Exception as error:  # a custom class may raise anything
         raise ConfigError(f"model: {reason_of(error)}") from error
     target = node["_target_"]
     if not hasattr(network, "features") or not isinstance(getattr(network, "head", None), nn.Linear):
