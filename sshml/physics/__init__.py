@@ -9,7 +9,6 @@ from sshml.physics.detectors import (
 )
 from sshml.physics.hoppings import (
     DISORDER_CONVENTIONS,
-    Disorder,
     disordered_hoppings,
     sample_hoppings,
 )
@@ -30,7 +29,6 @@ from sshml.physics.topology import (
 
 __all__ = [
     "DISORDER_CONVENTIONS",
-    "Disorder",
     "band_gap",
     "best_threshold",
     "brightest_pixel",

@@ -12,7 +12,7 @@ convention         intracell                 intercell                 source
 ================== ========================= ========================= =========================
 """
 
-from typing import Literal, get_args
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Real
@@ -20,22 +20,48 @@ from numpy.typing import NDArray
 
 from sshml.physics.numbers import Array, Lists, Numbers, reals, strengths
 
-Disorder = Literal["thesis", "additive", "mondragon_shem"]
 Floats = NDArray[np.float64]
 
-DISORDER_CONVENTIONS: tuple[Disorder, ...] = get_args(Disorder)
+
+@dataclass(frozen=True)
+class BondDisorder:
+    """How uniform random numbers act on the bonds of a chain.
+
+    Attributes:
+        intracell: width of the distribution of the intracell bonds, in units of W.
+        intercell: of the intercell bonds, whose clean value is 1.
+        relative: whether the intracell width is in units of t1.
+    """
+
+    intracell: float
+    intercell: float
+    relative: bool
 
 
-def check_disorder(disorder: str) -> None:
-    """Raise ``ValueError`` unless ``disorder`` names one of the three conventions."""
+#: The conventions of the module's table.
+DISORDERS = {
+    "thesis": BondDisorder(0.5, 1, relative=True),
+    "additive": BondDisorder(0.5, 1, relative=False),
+    "mondragon_shem": BondDisorder(1, 0.5, relative=False),
+}
+DISORDER_CONVENTIONS = tuple(DISORDERS)
+
+
+def bond_disorder(disorder: str) -> BondDisorder:
+    """The convention of a name.
+
+    Raises:
+        ValueError: if there is none.
+    """
     if disorder not in DISORDER_CONVENTIONS:
         raise ValueError(f"disorder must be one of {DISORDER_CONVENTIONS}, got {disorder!r}")
+    return DISORDERS[disorder]
 
 
-def bond_disorder(
-    W: Real[Numbers, "*shape"] | Lists, disorder: Disorder
+def bond_widths(
+    W: Real[Numbers, "*shape"] | Lists, disorder: str
 ) -> tuple[Float64[Floats, "*shape"], Float64[Floats, "*shape"]]:
-    """Disorder strengths (W1, W2) of the intracell and the intercell bonds.
+    """Widths (W1, W2) of the distributions of the intracell and the intercell bonds.
 
     Args:
         W: disorder strength, W >= 0.
@@ -47,10 +73,8 @@ def bond_disorder(
     Raises:
         ValueError: for a W that is negative or not real and finite, or an unknown convention.
     """
-    check_disorder(disorder)
-    strength = strengths(W)
-    half = np.asarray(strength / 2)
-    return (strength, half) if disorder == "mondragon_shem" else (half, strength)
+    kind, strength = bond_disorder(disorder), strengths(W)
+    return np.asarray(kind.intracell * strength), np.asarray(kind.intercell * strength)
 
 
 def disordered_hoppings(
@@ -59,7 +83,7 @@ def disordered_hoppings(
     omega_intracell: Real[Array, "n M"] | Lists,
     omega_intercell: Real[Array, "n M"] | Lists,
     *,
-    disorder: Disorder = "thesis",
+    disorder: str = "thesis",
 ) -> tuple[Float64[Floats, "n M"], Float64[Floats, "n M"]]:
     """Put given random numbers on the bonds of chains.
 
@@ -83,7 +107,7 @@ def disordered_hoppings(
         >>> disordered_hoppings(0.5, 1.0, [[-0.5, 0.0]], [[-0.5, 0.0]])
         (array([[0.375, 0.5  ]]), array([[0.5, 1. ]]))
     """
-    W1, W2 = bond_disorder(W, disorder)
+    W1, W2 = bond_widths(W, disorder)
     (mean,) = reals(t1=t1)
     omega, omega_ = reals(omega_intracell=omega_intracell, omega_intercell=omega_intercell)
     if omega.ndim != 2 or omega.shape != omega_.shape:
@@ -100,7 +124,7 @@ def disordered_hoppings(
     mean, W1, W2 = (value[..., None] for value in (mean, W1, W2))
     intracell_noise = W1 * omega
     intercell = 1 + W2 * omega_
-    if disorder == "thesis":
+    if bond_disorder(disorder).relative:
         return mean * (1 + intracell_noise), intercell
     return mean + intracell_noise, intercell
 
@@ -110,7 +134,7 @@ def sample_hoppings(
     W: Real[Numbers, "*#chains"] | Lists,
     n_cells: int,
     *,
-    disorder: Disorder = "thesis",
+    disorder: str = "thesis",
     rng: np.random.Generator,
 ) -> tuple[Float64[Floats, "n {n_cells}"], Float64[Floats, "n {n_cells}"]]:
     """Draw disordered SSH chains, one independent realisation a chain.

@@ -9,7 +9,7 @@ from jaxtyping import Float64, Int64, Real
 from scipy.optimize import brentq
 from scipy.special import xlogy
 
-from sshml.physics.hoppings import Disorder, Floats, bond_disorder
+from sshml.physics.hoppings import Floats, bond_disorder, bond_widths
 from sshml.physics.numbers import Array, Integers, Lists, Numbers, real, reals, strengths
 
 # What a coupling of 0 counts as where its logarithm is needed, or something is divided by it.
@@ -140,7 +140,7 @@ def mean_log_hopping(
 def lyapunov_exponent(
     t1: Real[Numbers, "*#shape"] | Lists,
     W: Real[Numbers, "*#shape"] | Lists,
-    disorder: Disorder = "thesis",
+    disorder: str = "thesis",
 ) -> Float64[Floats, "*shape"]:
     """Inverse localisation length of the zero mode, gamma = E ln|intercell| - E ln|intracell|.
 
@@ -167,8 +167,8 @@ def lyapunov_exponent(
         2.0
     """
     t1, W = reals(t1=t1, W=W)
-    W1, W2 = bond_disorder(W, disorder)
-    if disorder == "thesis":
+    W1, W2 = bond_widths(W, disorder)
+    if bond_disorder(disorder).relative:
         with np.errstate(divide="ignore"):
             intracell = np.log(np.abs(t1)) + mean_log_hopping(1, W1)
     else:
@@ -177,7 +177,7 @@ def lyapunov_exponent(
 
 
 def critical_ratio(
-    W: Real[Numbers, "*shape"] | Lists, disorder: Disorder = "thesis"
+    W: Real[Numbers, "*shape"] | Lists, disorder: str = "thesis"
 ) -> Float64[Floats, "*shape"]:
     """Critical line (t1/t2)_c, where the Lyapunov exponent changes sign.
 
@@ -199,8 +199,8 @@ def critical_ratio(
         >>> critical_ratio([0.0, 4 / np.sqrt(3)]).round(6).tolist()
         [1.0, 0.707107]
     """
-    W1, W2 = bond_disorder(W, disorder)
-    if disorder == "thesis":
+    W1, W2 = bond_widths(W, disorder)
+    if bond_disorder(disorder).relative:
         return np.asarray(np.exp(mean_log_hopping(1, W2) - mean_log_hopping(1, W1)))
     roots = [_critical_mean(*widths) for widths in zip(W1.ravel(), W2.ravel(), strict=True)]
     return np.reshape(np.array(roots, dtype=np.float64), W1.shape)

@@ -9,7 +9,6 @@ from sshml.data.representations import DensityProfile
 from sshml.figures import image_axes
 from sshml.physics import (
     DISORDER_CONVENTIONS,
-    Disorder,
     band_gap,
     critical_ratio,
     density_profiles,
@@ -62,7 +61,7 @@ def fig2(n_cells: int, seed: int) -> Figure:
 
 
 def mean_invariant(
-    disorder: Disorder, ratios: NDArray[np.float64], strengths: NDArray[np.float64], n_cells: int,
+    disorder: str, ratios: NDArray[np.float64], strengths: NDArray[np.float64], n_cells: int,
     realisations: int, seed: int,
 ) -> NDArray[np.float64]:  # fmt: skip
     """Exact invariant averaged over realisations.

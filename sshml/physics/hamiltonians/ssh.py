@@ -1,7 +1,5 @@
 """The Su-Schrieffer-Heeger chain (PRL 42, 1698 (1979))."""
 
-from typing import cast
-
 import numpy as np
 from jaxtyping import Float, Float64
 from numpy.typing import DTypeLike
@@ -14,7 +12,7 @@ from sshml.physics.hamiltonians.base import (
     Strengths,
     Uniforms,
 )
-from sshml.physics.hoppings import DISORDER_CONVENTIONS, Disorder, Floats, disordered_hoppings
+from sshml.physics.hoppings import DISORDER_CONVENTIONS, Floats, disordered_hoppings
 from sshml.physics.profiles import Images, chiral_blocks, density_profiles
 from sshml.physics.topology import critical_ratio, lyapunov_exponent, sample_invariant, winding_number
 
@@ -42,13 +40,13 @@ class SSH(Hamiltonian):
         """``intracell`` and ``intercell``; the last of the latter closes the ring."""
         omega = uniforms.reshape(len(uniforms), 2, -1) - 0.5
         intracell, intercell = disordered_hoppings(
-            ratio, W, omega[:, 0], omega[:, 1], disorder=cast("Disorder", disorder)
+            ratio, W, omega[:, 0], omega[:, 1], disorder=disorder
         )
         return {"intracell": intracell, "intercell": intercell}
 
     def labels(self, ratio: PerChain, W: PerChain, couplings: Couplings, disorder: str) -> Labels:
         """1 = topological."""
-        gamma = lyapunov_exponent(ratio, W, cast("Disorder", disorder))
+        gamma = lyapunov_exponent(ratio, W, disorder)
         return {
             "ratio": winding_number(ratio, 1.0),
             "sample": sample_invariant(couplings["intracell"], couplings["intercell"]),
@@ -57,7 +55,7 @@ class SSH(Hamiltonian):
 
     def critical_ratios(self, W: Strengths, disorder: str) -> Float64[Floats, " 1 *shape"]:
         """One: topological below it, trivial above."""
-        return critical_ratio(W, cast("Disorder", disorder))[None]
+        return critical_ratio(W, disorder)[None]
 
     def blocks(self, couplings: Couplings) -> Float64[Floats, "n M M"]:
         """Lower bidiagonal."""
