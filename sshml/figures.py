@@ -338,12 +338,12 @@ def describe(axes: Axes, example: Example) -> None:
     """Write beside the first picture of a row what it is and what the network says of it."""
     right = example.prediction == example.label
     named = zip(example.hamiltonian.classes, example.probabilities, strict=True)
-    said = "".join(f"p({name}) = {p:.3f}\n" for name, p in list(named)[1:])
+    probabilities = "".join(f"p({name}) = {p:.3f}\n" for name, p in list(named)[1:])
     text = (
         f"{'right' if right else 'WRONG'}\n"
         f"true: {example.true}\n"
         f"predicted: {example.predicted}\n"
-        f"{said}"
+        f"{probabilities}"
         f"{example.hamiltonian.symbol} = {example.ratio:.3f}\n"
         f"W = {example.W:.3g}"
     )

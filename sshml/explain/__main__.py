@@ -73,14 +73,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 rows += [{**row, "group": group} for row in measured]
             print(f"{len(groups) - len(networks)} of {len(groups)}  {network.checkpoint}", flush=True)
         phase = network.data_module().ensemble.hamiltonian.classes[1]
-        told = correlations(rows, phase)
+        correlated = correlations(rows, phase)
         with results_errors(out):
             (out / "scores.csv").write_text(csv_text(COLUMNS, rows))
-            (out / "generalisation.csv").write_text(csv_text(CORRELATION_COLUMNS, told))
+            (out / "generalisation.csv").write_text(csv_text(CORRELATION_COLUMNS, correlated))
             explained(rows, phase).savefig(out / "explain.png", dpi=120)
     except (CheckpointError, ConfigError, OSError) as error:
         return fail(str(error))
-    _print(of_groups(rows), told)
+    _print(of_groups(rows), correlated)
     for name in _FILES:
         print(out / name)
     return 0
@@ -103,7 +103,7 @@ def grouped(checkpoints: Sequence[str], groups: Sequence[Sequence[str]]) -> dict
     return dict(named)
 
 
-def _print(means: Sequence[Row], told: Sequence[Mapping[str, Any]]) -> None:
+def _print(means: Sequence[Row], correlated: Sequence[Mapping[str, Any]]) -> None:
     # A file has no width of its own, and nothing is to be cut off.
     console = Console() if sys.stdout.isatty() else Console(width=160)
     grid = sorted({row["W"] for row in means})
@@ -128,11 +128,11 @@ def _print(means: Sequence[Row], told: Sequence[Mapping[str, Any]]) -> None:
                 explanation.replace("_", " "), chains, measure, *(cells.get(W, "") for W in grid)
             )
         console.print(table)
-    if told:
+    if correlated:
         table = Table(title="map score at the lowest W against accuracy at another", box=SIMPLE)
         for head in ("group", "map", "measure", "W", "networks", "Spearman", "95 % interval"):
             table.add_column(head)
-        for found in told:
+        for found in correlated:
             interval = f"{found['low']:.2f} to {found['high']:.2f}"
             table.add_row(
                 escape(found["group"]), found["explanation"].replace("_", " "), found["measure"],

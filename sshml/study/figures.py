@@ -136,9 +136,9 @@ def heat_map(study: Study, columns: Axis, rows: Axis) -> Figure:
     for (i, j), value in np.ndenumerate(grid.to_numpy()):
         if np.isfinite(value):
             dark = np.mean(colours(image.norm(value))[:3]) < 0.5
-            said = f"{value:.1f}" if study.metric.in_percent else f"{value:.3g}"
+            number = f"{value:.1f}" if study.metric.in_percent else f"{value:.3g}"
             axes.text(
-                j, i, said, ha="center", va="center", fontsize=8, color="white" if dark else "black"
+                j, i, number, ha="center", va="center", fontsize=8, color="white" if dark else "black"
             )
     axes.set_xticks(range(n_columns), [plain(x) for x in grid.columns])
     axes.set_yticks(range(n_rows), [plain(y) for y in grid.index])

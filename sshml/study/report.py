@@ -74,12 +74,12 @@ def values_text(axis: Axis) -> str:
     """The values of an axis, or their range."""
     levels = axis.levels
     if len(levels) <= _LISTED:
-        said = ", ".join(map(figures.text, levels))
+        text = ", ".join(map(figures.text, levels))
     elif axis.numeric:
-        said = f"{len(levels)} values from {figures.text(levels[0])} to {figures.text(levels[-1])}"
+        text = f"{len(levels)} values from {figures.text(levels[0])} to {figures.text(levels[-1])}"
     else:
-        said = f"{len(levels)} values"
-    return said + ", or none" * (None in axis.values)
+        text = f"{len(levels)} values"
+    return text + ", or none" * (None in axis.values)
 
 
 def _overview(study: Study, skipped: Sequence[Skipped]) -> Section:

@@ -215,9 +215,9 @@ def _section_4_1(results: Results) -> Section:
                 f"{np.mean([row[k] for row in found]):.0f}" for k in ("tp", "fp", "tn", "fn")
             )
             called = 100 * float(np.mean([row["topological_share"] for row in found]))
-            said = "almost all" if W else "-"
+            published_share = "almost all" if W else "-"
             section.rows.append((
-                f"called topological at W = {W:g}", said, f"{called:.1f} %", "-",
+                f"called topological at W = {W:g}", published_share, f"{called:.1f} %", "-",
                 f"tp / fp / tn / fn = {counts}, mean over {len(found)} seed(s)",
             ))  # fmt: skip
     return section
@@ -324,20 +324,20 @@ def report_of_study(
         The figures by name.
     """
     rows = table.rows
-    there = [
+    trained = [
         network
         for network in plan.networks
         if (network.methods[0].name, network.train_W, network.seed, None) not in table.failed
     ]
-    checkpoints = [network.checkpoint for network in there if network.train_W == 0][:1]
+    checkpoints = [network.checkpoint for network in trained if network.train_W == 0][:1]
     checkpoints += [Path(settings["compare"])] if settings["compare"] else []
     shown = [TrainedNetwork(path, plan.trust) for path in checkpoints]
     data = plan.networks[0].tested_on
-    name = TrainedNetwork(there[0].checkpoint, plan.trust).name if there else "physics"
+    name = TrainedNetwork(trained[0].checkpoint, plan.trust).name if trained else "physics"
     parts = [f"M = {data['n_cells']}"]
     if settings["checkpoint"] is not None:
         parts.append(f"the network of {settings['checkpoint']}")
-    elif there:
+    elif trained:
         epochs = settings["trainer"]["max_epochs"]
         parts.append(f"{epochs} epochs of {data['n_train']} chains (the thesis: 100 of 10000)")
     if rows:

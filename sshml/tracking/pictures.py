@@ -146,8 +146,8 @@ def one_line(error: Exception) -> str:
 def example_columns(example: Example) -> tuple[str, ...]:
     """Names of what :func:`example_values` says of a sample."""
     chain = example.hamiltonian
-    said = (f"p({name})" for name in chain.classes[1:])
-    return chain.control, "W", "true", "predicted", "right", *said
+    probabilities = (f"p({name})" for name in chain.classes[1:])
+    return chain.control, "W", "true", "predicted", "right", *probabilities
 
 
 def example_values(example: Example) -> tuple[Any, ...]:

@@ -109,9 +109,9 @@ class TensorBoardLogger(PictureLogger):
         text = "\n".join(f"| {' | '.join(map(str, row))} |" for row in table)
         self._writer.add_text("test/examples", text, self._whole(step))
         for number, example in enumerate(examples, start=1):
-            said = f"{example.true}_called_{example.predicted}"
+            kind = f"{example.true}_called_{example.predicted}"
             pictures = [image_picture(example), map_picture(example)]
-            name = f"test/examples/{number}_{said}"
+            name = f"test/examples/{number}_{kind}"
             self._writer.add_figure(name, pictures, self._whole(step), close=False)
 
     @shielded

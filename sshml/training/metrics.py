@@ -23,7 +23,9 @@ def count_names(n_classes: int) -> tuple[str, ...]:
     """
     if n_classes == 2:
         return _OF_TWO
-    return tuple(f"count_{true}_{said}" for true in range(n_classes) for said in range(n_classes))
+    return tuple(
+        f"count_{true}_{predicted}" for true in range(n_classes) for predicted in range(n_classes)
+    )
 
 
 def names(n_classes: int) -> tuple[str, ...]:

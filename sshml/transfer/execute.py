@@ -44,7 +44,7 @@ _EXAMPLES = 2
 
 @dataclass(frozen=True)
 class Tested:
-    """A network that a method has carried over to a strength, and what it said there.
+    """A network that a method has carried over to a strength, and what it predicted there.
 
     Attributes:
         network: that the method began with.
@@ -175,8 +175,8 @@ def _kinds(answers: Answers, n_classes: int) -> Iterator[int]:
     """The first test samples of each kind, right and wrong, of each phase."""
     ratio = answers.labels["ratio"]
     for label in range(n_classes):
-        for said in range(n_classes):
-            of_kind = (ratio == label) & (answers.predictions == said)
+        for predicted in range(n_classes):
+            of_kind = (ratio == label) & (answers.predictions == predicted)
             yield from np.flatnonzero(of_kind)[:_EXAMPLES].tolist()
 
 

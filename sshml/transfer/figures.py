@@ -217,9 +217,9 @@ def _kinds_of_answer(classes: Sequence[str]) -> list[tuple[str, tuple[str, ...],
             ("TN", ("tn",), {"color": "tab:blue"}),
         ]
     kinds: list[tuple[str, tuple[str, ...], dict[str, Any]]] = []
-    for said, (name, colour) in enumerate(zip(classes, _PHASES * len(classes), strict=False)):
-        others = tuple(f"count_{true}_{said}" for true in range(len(classes)) if true != said)
-        kinds.append((f"{name}, right", (f"count_{said}_{said}",), {"color": colour}))
+    for predicted, (name, colour) in enumerate(zip(classes, _PHASES * len(classes), strict=False)):
+        others = tuple(f"count_{true}_{predicted}" for true in range(len(classes)) if true != predicted)
+        kinds.append((f"{name}, right", (f"count_{predicted}_{predicted}",), {"color": colour}))
         kinds.append((f"{name}, wrong", others, {"color": colour, "hatch": "///"}))
     return kinds
 

@@ -101,8 +101,8 @@ class Plane:
         classes = range(1, len(self.hamiltonian.classes))
         with np.errstate(invalid="ignore"):
             predicted, known = (
-                np.stack([np.bincount(bins, said == k, self.bins) / counts for k in classes])
-                for said in (predictions, exact)
+                np.stack([np.bincount(bins, classes_of == k, self.bins) / counts for k in classes])
+                for classes_of in (predictions, exact)
             )
         return Line(predicted, known, float((predictions == exact).mean()))
 

@@ -217,15 +217,15 @@ def _to_train(
     for method in methods:
         alike.setdefault(json.dumps(method.training, sort_keys=True), []).append(method)
     # A method that has strengths of its own trains the same network whatever source.W is.
-    there = set()
+    planned_already = set()
     for W in settings["source"]["W"]:
         for seed in range(settings["seed"], settings["seed"] + settings["seeds"]):
             for own, group in alike.items():
                 run = source_settings(settings, W, seed, group[0])
                 strength = strength_name(run["data"]["W"])
-                if (own, strength, seed) in there:
+                if (own, strength, seed) in planned_already:
                     continue
-                there.add((own, strength, seed))
+                planned_already.add((own, strength, seed))
                 check_run({**run, "ckpt_path": None})
                 _check_kept(run)
                 yield PlannedNetwork(

@@ -196,6 +196,6 @@ def score(
     if n_classes == 2:
         return row
     of_class = confusion.reshape(n_classes, n_classes)
-    there = of_class.sum(axis=1) > 0
-    row["macro_accuracy"] = float((of_class.diagonal()[there] / of_class.sum(axis=1)[there]).mean())
+    present = of_class.sum(axis=1) > 0
+    row["macro_accuracy"] = float((of_class.diagonal()[present] / of_class.sum(axis=1)[present]).mean())
     return row

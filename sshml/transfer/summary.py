@@ -140,8 +140,8 @@ def print_accuracies(rows: Sequence[Row]) -> None:
     table.add_column("W of\nthe test", justify="right")
     columns = [(W, ONLY_METHOD) for W in train_strengths(rows)]
     first = columns[0][0] if columns else None
-    there = {row["method"] for row in rows}
-    columns += [(first, name) for name in BASELINES if name in there]
+    present = {row["method"] for row in rows}
+    columns += [(first, name) for name in BASELINES if name in present]
     for train_W, name in columns:
         head = f"trained\nat {strength(train_W)}" if name == ONLY_METHOD else name.replace("_", "\n")
         table.add_column(head, justify="right", no_wrap=True)

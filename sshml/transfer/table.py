@@ -126,8 +126,8 @@ class Table:
         if self._plane:
             network = next(iter(new))
             lines = {
-                cell: self._plane.line(answers, said)
-                for cell, said in predictions.items()
+                cell: self._plane.line(answers, classes)
+                for cell, classes in predictions.items()
                 if cell == network or cell not in self.lines
             }
             again = lines.keys() & self.lines.keys()

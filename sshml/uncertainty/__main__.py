@@ -80,11 +80,11 @@ def _write(
     answers = {W: ensemble.ask(W) for W in grid}
     strangeness = {W: ensemble.strangeness(answers[W]) for W in grid}
     members, strange = [], []
-    for W, said in answers.items():
-        logits = dict(zip(checkpoints, said.logits, strict=True)) | {_TOGETHER: said.together}
+    for W, answer in answers.items():
+        logits = dict(zip(checkpoints, answer.logits, strict=True)) | {_TOGETHER: answer.together}
         for name, own in logits.items():
             entropy = float(torch.special.entr(own.softmax(dim=-1)).sum(dim=-1).mean())
-            members.append({"network": name, "W": W, **scores(own, said.labels), "entropy": entropy})
+            members.append({"network": name, "W": W, **scores(own, answer.labels), "entropy": entropy})
     first = grid[0]
     for W in grid[1:]:
         pairs = list(zip(strangeness[W], strangeness[first], strict=True))

@@ -37,14 +37,14 @@ def uncertainty(
     figure = Figure(figsize=(14, 8.6), layout="constrained")
     axes = figure.subplots(2, 3)
     n_classes = len(hamiltonian.classes)
-    places = {W: said.distance for W, said in answers.items() if said.distance is not None}
+    places = {W: answer.distance for W, answer in answers.items() if answer.distance is not None}
     of_line = len(places) == len(answers)
     positions = np.linspace(0.1, 0.85, len(answers))
     colours = {W: colormaps["viridis"](x) for W, x in zip(answers, positions, strict=True)}
-    for W, said in answers.items():
+    for W, answer in answers.items():
         style = {"color": colours[W], "label": f"W = {W:g}"}
-        _reliability(axes[0, 0], said, style)
-        _by_place(axes[0, 1], places[W] if of_line else said.ratio, said.entropy.numpy(), style)
+        _reliability(axes[0, 0], answer, style)
+        _by_place(axes[0, 1], places[W] if of_line else answer.ratio, answer.entropy.numpy(), style)
         logarithm = strangeness[W].log10().mean(dim=0).numpy()
         axes[0, 2].hist(logarithm, bins=40, histtype="step", density=True, lw=1.6, **style)
     axes[0, 0].plot([1 / n_classes, 1], [1 / n_classes, 1], "k:", lw=1)
@@ -71,10 +71,10 @@ def uncertainty(
     return figure
 
 
-def _reliability(axes: Axes, said: Answers, style: Mapping[str, object]) -> None:
-    confidence, predicted = said.together.exp().max(dim=1)
-    right = (predicted == said.labels).double().numpy()
-    lowest = 1 / said.together.shape[1]
+def _reliability(axes: Axes, answers: Answers, style: Mapping[str, object]) -> None:
+    confidence, predicted = answers.together.exp().max(dim=1)
+    right = (predicted == answers.labels).double().numpy()
+    lowest = 1 / answers.together.shape[1]
     place = (confidence.numpy() - lowest) / (1 - lowest) * _RELIABILITY_BINS
     bins = place.clip(0, _RELIABILITY_BINS - 1).astype(int)
     points = []
@@ -116,7 +116,7 @@ def _features(
     points = fitted.transform(features)
     ratio = np.concatenate([answers[W].ratio for W in strengths])
     of_strength = np.concatenate([np.full(len(answers[W].ratio), W) for W in strengths])
-    said = torch.cat([answers[W].logits[0].softmax(dim=1) for W in strengths])
+    probabilities = torch.cat([answers[W].logits[0].softmax(dim=1) for W in strengths])
     # Dark in the middle of their scales: what is close to the transition is to be seen.
     dots = {"s": 5, "alpha": 0.7, "linewidths": 0}
     image = axes[0].scatter(*points.T, c=ratio, cmap="berlin_r", **dots)
@@ -127,11 +127,13 @@ def _features(
     axes[1].legend(fontsize=9, markerscale=2)
     classes = hamiltonian.classes
     if len(classes) == 2:
-        image = axes[2].scatter(*points.T, c=said[:, 1].numpy(), cmap="berlin", vmin=0, vmax=1, **dots)
+        image = axes[2].scatter(
+            *points.T, c=probabilities[:, 1].numpy(), cmap="berlin", vmin=0, vmax=1, **dots
+        )
         figure.colorbar(image, ax=axes[2], label=f"probability of {classes[1]}")
     else:
         for number, name in enumerate(classes):
-            called = (said.argmax(dim=1) == number).numpy()
+            called = (probabilities.argmax(dim=1) == number).numpy()
             axes[2].scatter(*points[called].T, label=f"called {name}", **dots)
         axes[2].legend(fontsize=9, markerscale=2)
     shares = 100 * fitted.explained_variance_ratio_

@@ -105,10 +105,10 @@ class DomainAdversarial(TransferMethod):
                 features = [
                     adapted.features(images).mean(dim=(-2, -1)) for images in (profiles, foreign)
                 ]
-                said = critic(_ReversedGradient.apply(torch.cat(features), scale))[:, 0]
+                domain = critic(_ReversedGradient.apply(torch.cat(features), scale))[:, 0]
                 is_target = torch.cat([torch.zeros(len(own)), torch.ones(len(own))]).to(device)
                 loss = cross_entropy(adapted.head(features[0]), labels)
-                loss = loss + binary_cross_entropy_with_logits(said, is_target)
+                loss = loss + binary_cross_entropy_with_logits(domain, is_target)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
