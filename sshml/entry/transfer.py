@@ -18,7 +18,7 @@ from sshml.tracking import PictureLogger, check_loggers, opened, pictured, uploa
 from sshml.training.train import quieten_libraries
 from sshml.transfer.baselines import ONLY_METHOD
 from sshml.transfer.execute import Tested, execute
-from sshml.transfer.figures import study_figures, transfer_panel
+from sshml.transfer.figures import drawn_figures, transfer_panel
 from sshml.transfer.phase_diagram import diagrams_of, write_scores
 from sshml.transfer.plan import Plan, planned
 from sshml.transfer.summary import (
@@ -112,7 +112,7 @@ def _work(
         table.write()
     drawn: dict[str, Figure] = {}
     if table.rows:
-        drawn = study_figures(table, plan)
+        drawn = drawn_figures(table, plan)
         if plan.several:
             write_summary(run.path / "methods.csv", table.rows)
         if plan.plane:

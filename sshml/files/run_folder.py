@@ -247,7 +247,8 @@ class RunFolder:
 
         Args:
             status: ``finished``, ``interrupted``, ``diverged``, ``pruned`` or ``failed``.
-            stopped_by: what ended it, one of :data:`sshml.training.endings.StopReason`.
+            stopped_by: what ended it: of :data:`sshml.training.endings.STOPPED_BY`, or ``signal``,
+                ``divergence``, ``pruner`` or ``error``.
         """
         self._manifest["status"] = status
         self._manifest["stopped_by"] = stopped_by

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from sshml.data.representations import DensityProfile
 from sshml.figures import image_axes
 from sshml.physics import (
-    DISORDER_CONVENTIONS,
     band_gap,
     critical_ratio,
     density_profiles,
@@ -82,7 +81,7 @@ def fig2e(n_cells: int, realisations: int, seed: int) -> Figure:
     ratios, strengths = np.linspace(0.01, 2, 100), np.linspace(0, _STRONGEST, 101)
     figure = Figure(figsize=(12, 4), layout="constrained")
     grid = figure.subplots(1, 3, sharey=True)
-    for axes, disorder in zip(grid, DISORDER_CONVENTIONS, strict=True):
+    for axes, disorder in zip(grid, ("thesis", "additive", "mondragon_shem"), strict=True):
         values = mean_invariant(disorder, ratios, strengths, n_cells, realisations, seed)
         image = axes.pcolormesh(
             ratios, strengths, values, cmap="coolwarm", vmin=0, vmax=1, rasterized=True

@@ -4,18 +4,22 @@ import math
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, EarlyStopping, Timer
+from pytorch_lightning.callbacks.early_stopping import EarlyStoppingReason
 
 from sshml.errors import DivergedError, PrunedError
 from sshml.training.distributed import sum_over_processes
 
-#: Why a training ended, as ``manifest.json`` has it in ``stopped_by``.
-StopReason = Literal[
-    "max_epochs", "max_time", "early_stopping", "callback", "signal", "divergence", "pruner", "error"
-]
+#: Why a training came to its end, as ``manifest.json`` has it in ``stopped_by``, in words.
+STOPPED_BY = {
+    "max_epochs": "trainer.max_epochs, the number of epochs",
+    "max_time": "trainer.max_time, the time limit",
+    "early_stopping": "callbacks.early_stopping",
+    "callback": "a callback",
+}
 
 
 class TimeLimit(Timer):
@@ -107,11 +111,13 @@ class Pruning(Callback):
             )
 
 
-def stop_reason(trainer: pl.Trainer, limit: TimeLimit | None) -> StopReason:
-    """Why a training that came to its end without an error ended."""
+def stop_reason(trainer: pl.Trainer, limit: TimeLimit | None) -> str:
+    """Why a training that came to its end without an error ended, a key of :data:`STOPPED_BY`."""
     if limit and limit.reached:
         return "max_time"
     if not trainer.should_stop:
         return "max_epochs"
     stoppers = [part for part in trainer.callbacks if isinstance(part, EarlyStopping)]  # type: ignore[attr-defined]
-    return "early_stopping" if any(part.stopped_epoch for part in stoppers) else "callback"
+    # Not by stopped_epoch, which is 0 in the first epoch too.
+    stopped = any(part.stopping_reason is not EarlyStoppingReason.NOT_STOPPED for part in stoppers)
+    return "early_stopping" if stopped else "callback"

@@ -19,7 +19,7 @@ from sshml.files.run_folder import RunFolder
 from sshml.networks.precision import EVALUATION
 from sshml.tracking import MetricsFile, pictured, upload_command
 from sshml.training.callbacks import TestPredictions
-from sshml.training.endings import StopReason
+from sshml.training.endings import STOPPED_BY
 from sshml.training.metrics import count_names
 
 # Far from the transition on both sides, and close to it, where profiles are hard to tell apart.
@@ -106,17 +106,9 @@ def log_results(
         logger.confusion(predictions.labels, predictions.predictions, classes, epoch)
 
 
-_STOPPED_BY = {
-    "max_epochs": "trainer.max_epochs, the number of epochs",
-    "max_time": "trainer.max_time, the time limit",
-    "early_stopping": "callbacks.early_stopping",
-    "callback": "a callback",
-}
-
-
 @rank_zero_only
 def print_summary(
-    run: RunFolder, settings: Mapping[str, Any], metrics: Mapping[str, float], stopped_by: StopReason
+    run: RunFolder, settings: Mapping[str, Any], metrics: Mapping[str, float], stopped_by: str
 ) -> None:
     """Print a short table of the final values, and where everything is; in a sweep a line.
 
@@ -150,7 +142,7 @@ def print_summary(
     console = Console()
     console.print(table)
     paths: dict[str, object] = {
-        "stopped by": _STOPPED_BY[stopped_by],
+        "stopped by": STOPPED_BY[stopped_by],
         "run folder": run.path,
         "metrics": run.path / "metrics.json",
         **({"figures": run.figures} if run.figures.is_dir() else {}),

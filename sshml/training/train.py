@@ -22,7 +22,7 @@ from sshml.tracking import MetricsFile, opened, pictured
 from sshml.training.callbacks import AtomicCheckpointIO, MapPanels, TestPredictions
 from sshml.training.checks.run import check_run
 from sshml.training.distributed import BatchNormSync, Termination, ending_processes, is_of_processes
-from sshml.training.endings import Divergence, Pruning, StopReason, TimeLimit, stop_reason
+from sshml.training.endings import Divergence, Pruning, TimeLimit, stop_reason
 from sshml.training.module import PhaseClassifier
 from sshml.training.summary import draw_figures, log_results, print_summary
 
@@ -140,7 +140,7 @@ def _train(
     run: RunFolder,
     datamodule: SSHDataModule,
     is_pruned: Callable[[int, float], bool] | None,
-) -> tuple[dict[str, float], StopReason]:
+) -> tuple[dict[str, float], str]:
     _seed(settings)
     module = PhaseClassifier(
         network=settings["model"],

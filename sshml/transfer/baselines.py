@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sshml.data.representations import Representation
 from sshml.data.representations.base import Detector
+from sshml.errors import ConfigError
 from sshml.physics.hamiltonians import Hamiltonian
 
 #: Name of the method of a study that has one only.
@@ -38,7 +39,16 @@ BASELINES = {
 
 
 def detectors_of(hamiltonian: Hamiltonian, representation: Representation) -> Mapping[str, Detector]:
-    """The baselines that read a number off an image: of two phases, those the representation has."""
+    """The baselines that read a number off an image: of two phases, those the representation has.
+
+    Raises:
+        ConfigError: for one that :data:`BASELINES` does not know how to show.
+    """
     if len(hamiltonian.classes) != 2:
         return {}
-    return {name: detect for name, detect in representation.detectors.items() if name in BASELINES}
+    if unknown := representation.detectors.keys() - BASELINES.keys():
+        raise ConfigError(
+            f"{type(representation).__name__}.detectors: {min(unknown)} is not in "
+            "sshml.transfer.baselines.BASELINES, which says how it is shown; add it there"
+        )
+    return representation.detectors

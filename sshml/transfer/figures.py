@@ -50,7 +50,7 @@ def by_strength(rows: Sequence[Row], key: str = "accuracy") -> tuple[NDArray[np.
     )
 
 
-def study_figures(table: Table, plan: Plan) -> dict[str, Figure]:
+def drawn_figures(table: Table, plan: Plan) -> dict[str, Figure]:
     """The pictures of a study of one method, or of several, by name."""
     rows = table.rows
     if plan.several:
@@ -111,7 +111,7 @@ def methods_curve(table: Sequence[Mapping[str, Any]]) -> Figure:
     """Accuracy of every method against the strength tested at, with the 95 % interval over seeds.
 
     Args:
-        table: from :func:`sshml.transfer.protocol.summary`.
+        table: from :func:`sshml.transfer.summary.summary`.
     """
     figure = Figure(figsize=(9.5, 4.8), layout="constrained")
     axes = figure.subplots()

@@ -19,10 +19,10 @@ __all__ = [
     "occlusion",
 ]
 
-#: By name; all but the first need the extra ``explain``.
+_BY_CAPTUM: tuple[Explanation, ...] = (grad_cam, integrated_gradients, occlusion)
+#: By name.
 EXPLANATIONS: dict[str, Explanation] = {
-    function.__name__: function
-    for function in (class_activation, grad_cam, integrated_gradients, occlusion)
+    function.__name__: function for function in (class_activation, *_BY_CAPTUM)
 }
 
 
@@ -38,7 +38,7 @@ def chosen(names: str) -> dict[str, Explanation]:
             raise ConfigError(
                 f"--explanations={names}: expected some of {', '.join(EXPLANATIONS)}, or all"
             )
-        if name != "class_activation" and find_spec("captum") is None:
+        if EXPLANATIONS[name] in _BY_CAPTUM and find_spec("captum") is None:
             raise ConfigError(
                 f'--explanations={names}: {name} needs captum; pip install -e ".[explain]"'
             )

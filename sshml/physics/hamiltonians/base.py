@@ -41,9 +41,9 @@ class Hamiltonian(ABC):
         symbol: the same as TeX.
         classes: names of the phases, in the order of their labels.
         disorders: how random numbers can act on the couplings; the first is the default.
-        label_kinds: the kinds of label there are: ``ratio`` (phase of the clean infinite chain),
-            ``sample`` (exact invariant of the realisation), ``thermodynamic`` (phase of the disordered
-            infinite chain).
+        label_kinds: the kinds of label there are: ``ratio`` (phase of the clean infinite chain) and
+            ``sample`` (exact invariant of the realisation) always, ``thermodynamic`` (phase of the
+            disordered infinite chain) where it is known.
     """
 
     control: ClassVar[str]

@@ -15,6 +15,9 @@ from sshml.physics.hoppings import Floats
 from sshml.physics.numbers import Integers, real
 from sshml.physics.topology import ring_exponents
 
+# Whether disorder is in units of the clean hoppings.
+_RELATIVE = {"thesis": True, "additive": False}
+
 
 class ExtendedSSH(Hamiltonian):
     """Hoppings t1 within cells, t2 = 1 from B of a cell to A of the next, t3 to A of the one after.
@@ -38,7 +41,7 @@ class ExtendedSSH(Hamiltonian):
     control = "t1/t2"
     symbol = "$t_1/t_2$"
     classes = ("ν = 0", "ν = 1", "ν = 2")  # noqa: RUF001  # the letter is meant
-    disorders = ("thesis", "additive")
+    disorders = tuple(_RELATIVE)
     label_kinds = ("ratio", "sample")
 
     def __init__(self, t3: float = 0.7) -> None:
@@ -57,7 +60,8 @@ class ExtendedSSH(Hamiltonian):
         omega = uniforms.reshape(len(uniforms), 3, -1) - 0.5
         strength = W[:, None, None] * np.array([0.5, 1, 1])[:, None]
         means = np.stack([ratio, np.ones_like(ratio), np.full_like(ratio, self.t3)], axis=1)[:, :, None]
-        bonds = means * (1 + strength * omega) if disorder == "thesis" else means + strength * omega
+        noise = strength * omega
+        bonds = means * (1 + noise) if _RELATIVE[disorder] else means + noise
         return dict(zip(("t1", "t2", "t3"), bonds.swapaxes(0, 1), strict=True))
 
     def labels(self, ratio: PerChain, W: PerChain, couplings: Couplings, disorder: str) -> Labels:  # noqa: ARG002

@@ -78,6 +78,8 @@ def check_samples(data: Mapping[str, Any]) -> SSHDataModule:
         module: SSHDataModule = build(data)
     ensemble = module.ensemble
     with named("data.hamiltonian", data["hamiltonian"]):
+        if missing := {"ratio", "sample"} - set(ensemble.hamiltonian.label_kinds):
+            raise ValueError(f"it has no labels {min(missing)}; expected ratio and sample at least")
         chains = ensemble.chains(Split.TEST, range(min(_TRIED, ensemble.sizes[Split.TEST])))
         for kind in ensemble.hamiltonian.label_kinds:
             labels = chains.labels[kind]
