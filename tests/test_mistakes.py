@@ -114,7 +114,7 @@ OTHER_MISTAKES = {
     "+trainer.strategy=ddp_notebook": ["trainer.strategy=ddp_notebook: expected one of auto, ddp"],
     "optimizer={_target_:torch.optim.Adagrad}": ["~optimizer.momentum leaves it out"],
     "rerun=runs ckpt_path=x.ckpt": ["leave out one of them"],
-    "representation=correlation_matrix augmentation=zero_modes": ["zero_modes: changes density"],
+    "representation=correlation_matrix augmentation=zero_modes": ["zero_modes: is for images"],
     "hamiltonian._target_=x.Y": ["its settings are those of the data, data.hamiltonian._target_=x.Y"],
     "data.hamiltonian._target_=sshml.physics.hamiltonians.Hamiltonian": ["expected a class derived"],
     "hamiltonian=extended_ssh data.label=thermodynamic": ["expected 'ratio' or 'sample'"],

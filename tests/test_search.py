@@ -64,6 +64,11 @@ def test_an_axis_is_drawn_as_it_is_written(axis: str, drawn: BaseDistribution) -
         (["model.kernel_size=choice(3,4)"], "kernel_size must be odd and positive"),
         (["optimizer.lr=interval(-1,0)"], "optimizer: Invalid learning rate: -1"),
         (["optimizer.lr=interval(1,0)"], "expected interval(LOW,HIGH), LOW < HIGH"),
+        (["optimizer.lr=tag(lgo,interval(0.1,1))"], "tag lgo: no such tag; expected tag(log,"),
+        (
+            ["optimizer.lr=interval(0,1)", "hydra.sweeper.storage=sqlite://"],
+            "hydra.sweeper.storage=sqlite://: is kept in memory",
+        ),
         (["hydra.sweeper.n_trials=x"], "hydra.sweeper.n_trials=x: expected a"),
         (["hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0: expected a"),
         (
@@ -158,6 +163,8 @@ def test_a_search_does_not_mix_with_another(run_train: Command, tmp_path: Path) 
     assert run_train(*command, rate).status == 0
     line = one_error(run_train(*command, rate, "hydra.sweeper.direction=minimize"))
     assert "hydra.sweeper.direction=minimize: the study has maximize; keep that" in line
+    line = one_error(run_train(*command, rate, "seed=5", "hydra.sweeper.n_trials=9"))
+    assert "seed=5: trials of the study have " in line
     line = one_error(run_train(*command, "optimizer.lr=0.001,0.01"))
     assert "optimizer.lr=0.001,0.01: the study has drawn from FloatDistribution" in line
     (tmp_path / "search" / "optuna.db").write_bytes(b"garbage" * 1000)

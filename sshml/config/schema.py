@@ -33,7 +33,7 @@ from sshml.config.build import TARGET, build, hamiltonian
 from sshml.config.moved import FIRST_PARTS, of_this_version
 from sshml.config.programs import of_other_program
 from sshml.data.grid import strength_grid
-from sshml.errors import ConfigError, reason_of, unknown_key
+from sshml.errors import ConfigError, named, reason_of, unknown_key
 
 logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)  # prints what it raises
 
@@ -177,7 +177,9 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
 
 def _follow_classes(settings: dict[str, Any]) -> None:
     """Let a network tell apart as many classes as the Hamiltonian has; two are a network's default."""
-    model, n_classes = settings["model"], len(hamiltonian(settings["data"]).classes)
+    with named("data.hamiltonian", settings["data"]["hamiltonian"]):
+        n_classes = len(hamiltonian(settings["data"]).classes)
+    model = settings["model"]
     given = model.get("n_classes", n_classes)
     if given != n_classes:
         raise ConfigError(

@@ -79,13 +79,16 @@ def check_transfer(settings: Mapping[str, Any], overrides: Sequence[str]) -> Pla
         CheckpointError: likewise, for a checkpoint.
     """
     check_loggers(settings)
+    shown = []
     if settings["compare"] is not None:
         try:
-            read_checkpoint(settings["compare"], trusted(settings))
+            content = read_checkpoint(settings["compare"], trusted(settings))
         except CheckpointError as error:
             raise CheckpointError(f"compare={error}") from error
+        shown.append(content["hyper_parameters"]["data"])
     plan = planned(settings, overrides)
-    check_report(settings["report"], plan.networks[0].tested_on)
+    for data in (plan.networks[0].tested_on, *shown):
+        check_report(settings["report"], data)
     return plan
 
 

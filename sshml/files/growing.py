@@ -21,7 +21,7 @@ def list_text(items: Iterable[Any]) -> str:
 def whole_part(text: str) -> str:
     """A list of :func:`list_text` up to its last whole item, where a kill has cut the file short."""
     end = text.rfind(",\n")
-    return text if text.endswith("]\n") or end < 0 else text[:end] + _END
+    return text if text.rstrip().endswith("]") or end < 0 else text[:end] + _END
 
 
 def append_to_list(path: Path, items: Sequence[Any]) -> None:

@@ -263,6 +263,7 @@ def ring_exponents(
         first = a[:, m, None] * product[:, 0] + b[:, m, None] * product[:, 1]
         product = np.stack([first, product[:, 0]], axis=1)
         largest = np.abs(product).max(axis=(1, 2))
+        largest = np.maximum(largest, _ZERO)  # of a product that is 0
         product = product / largest[:, None, None]
         scale = scale + np.log(largest)
     # The determinant is known better than the product, whose rows become parallel.

@@ -299,8 +299,8 @@ def check_report(names: Sequence[str], data: Mapping[str, Any]) -> None:
     alike = isinstance(hamiltonian(data), SSH) and isinstance(representation(data), DensityProfile)
     if names and not alike:
         raise ConfigError(
-            f"report={names[0]}: the thesis has density profiles of SSH chains, and this study others; "
-            "leave it out"
+            f"report={names[0]}: the thesis has density profiles of SSH chains, and this study, or the "
+            "network of compare, others; leave it out"
         )
     for name in names:
         if name not in SECTIONS:

@@ -14,8 +14,6 @@ from sshml.config.trust import check_classes, trusted
 from sshml.errors import ConfigError, printable
 from sshml.files.stored import CONFIG, MANIFEST, read_settings, relocated
 from sshml.networks import build_network
-from sshml.transfer.phase_diagram import Plane
-from sshml.transfer.table import DIAGRAMS, ROWS, cell_of, read_lines, read_rows
 
 # What may change when a study is resumed: it grows, shows more, or moves to another machine.
 _MAY_CHANGE = (
@@ -77,17 +75,6 @@ def check_resumed(settings: Mapping[str, Any]) -> None:
                 f"{printable(before.get(key))}, and its "
                 "rows would not go with new ones; leave it out, or start a new study"
             )
-
-
-def check_results(folder: Path, strengths: Sequence[float], plane: Plane | None) -> None:
-    """The results that a study has must be whole, and of the strengths that it tests at."""
-    cells = {cell_of(row) for row in read_rows(folder)}
-    cells |= read_lines(folder, plane).keys() if plane else set()
-    if foreign := {W for *_, W in cells} - set(strengths):
-        raise ConfigError(
-            f"resume={folder}: has results at W={min(foreign):g} in {ROWS} or {DIAGRAMS}, but "
-            "not in config.yaml; restore them"
-        )
 
 
 def _settings_of(folder: Path, trust: Sequence[str]) -> dict[str, Any]:

@@ -146,11 +146,11 @@ class Plane:
         NaN where there is none, or it is not known.
         """
         clean = self.hamiltonian.critical_ratios(np.zeros(1), self.disorder)[:, 0]
-        inside = np.flatnonzero((self.low < clean) & (clean < self.high))[: self.transitions]
-        found = np.full((self.transitions, len(strengths)), np.nan)
+        inside = np.flatnonzero((self.low < clean) & (clean < self.high))
+        if len(inside) != self.transitions:  # which of them is not known is not known either
+            return np.full((self.transitions, len(strengths)), np.nan)
         lines = self.hamiltonian.critical_ratios(strengths, self.disorder)
-        found[: len(inside)] = lines[inside[np.argsort(clean[inside])]]
-        return found
+        return lines[inside[np.argsort(clean[inside])]]
 
     def exact_boundaries(self, strengths: Floats, exact: ArrayLike) -> Floats:
         """What boundaries are compared with, shape (transitions, strengths).

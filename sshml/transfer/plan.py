@@ -21,9 +21,10 @@ from sshml.files.stored import relocated
 from sshml.training.checks.run import check_run, check_samples
 from sshml.training.checks.trainer import n_processes
 from sshml.transfer.baselines import BASELINES, EXACT, ONLY_METHOD, detectors_of
-from sshml.transfer.checks import check_diagram, check_results, check_resumed, empty_network
+from sshml.transfer.checks import check_diagram, check_resumed, empty_network
 from sshml.transfer.methods import TransferMethod
 from sshml.transfer.phase_diagram import Plane
+from sshml.transfer.table import DIAGRAMS, ROWS, cell_of, read_lines, read_rows
 
 # As for `seed`: numpy's seeds are below.
 _SEEDS = 2**32
@@ -139,15 +140,34 @@ def planned(settings: Mapping[str, Any], overrides: Sequence[str]) -> Plan:
         networks = list(_to_train(settings, typed, methods))
     bins, data = settings["phase_diagram"], networks[0].tested_on
     plane = Plane.of_data(data, bins) if bins else None
-    if settings["resume"] is not None:
-        check_results(Path(settings["resume"]), settings["data"]["W"], plane)
-    return Plan(
+    plan = Plan(
         networks=networks,
         strengths=settings["data"]["W"],
         several=settings["methods"] is not None,
         trust=trusted(settings),
         plane=plane,
     )
+    if settings["resume"] is not None:
+        _check_results(Path(settings["resume"]), plan)
+    return plan
+
+
+def _check_results(folder: Path, plan: Plan) -> None:
+    """The results that a study has must be whole, and of the cells that it tests."""
+    rows = read_rows(folder, len(plan.classes))
+    lines = read_lines(folder, plan.plane) if plan.plane else {}
+    planned_cells = {
+        (method, network.train_W, network.seed, W)
+        for network in plan.networks
+        for method in (*(method.name for method in network.methods), *BASELINES)
+        for W in plan.strengths
+    }
+    if foreign := {*map(cell_of, rows), *lines} - planned_cells:
+        method, train_W, seed, W = min(foreign, key=str)
+        raise ConfigError(
+            f"resume={folder}: has results at W={W:g} of {method}, trained at W={train_W}, "
+            f"seed {seed}, in {ROWS} or {DIAGRAMS}, but not in config.yaml; restore them"
+        )
 
 
 def methods_of(settings: Mapping[str, Any]) -> list[Method]:
@@ -222,6 +242,12 @@ def _to_train(
         for seed in range(settings["seed"], settings["seed"] + settings["seeds"]):
             for own, group in alike.items():
                 run = source_settings(settings, W, seed, group[0])
+                for part in FIRST_PARTS:
+                    if run["data"][part] != settings["data"][part]:
+                        raise ConfigError(
+                            f"methods.{group[0].name}.data.{part}: all methods of a study have the "
+                            f"same chains and images; set data.{part}, or start another study"
+                        )
                 strength = strength_name(run["data"]["W"])
                 if (own, strength, seed) in planned_already:
                     continue

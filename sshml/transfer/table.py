@@ -15,6 +15,7 @@ from sshml.files.growing import append_to_csv, append_to_list, list_text, whole_
 from sshml.files.run_folder import write_atomically
 from sshml.files.stored import StoredError, parsed_json, read_text
 from sshml.files.tables import csv_text
+from sshml.training.metrics import count_names
 from sshml.transfer.baselines import BASELINES, ONLY_METHOD
 from sshml.transfer.phase_diagram import Line, Plane
 from sshml.transfer.scores import Answers, Cell, Row, columns
@@ -43,7 +44,7 @@ class _Cell(BaseModel):
 class _Row(_Cell):
     """What tables and figures need; older studies lack the columns with a default."""
 
-    n: _Count
+    n: Annotated[int, Field(ge=1, lt=2**63)]
     accuracy: _Share
     accuracy_low: _Share
     accuracy_high: _Share
@@ -74,6 +75,8 @@ class _Line(_Cell):
 
 # What W&B and TensorBoard show against W.
 _SCORES = ("accuracy", "topological_share", "ceiling", "loss", "ece")
+# Of sums of shares.
+_ROUNDING = 1e-9
 _ROWS, _LINES = TypeAdapter(list[_Row]), TypeAdapter(list[_Line])
 
 
@@ -101,7 +104,7 @@ class Table:
         self._diagrams = folder / DIAGRAMS
         self._columns = columns(n_classes)
         self._plane = plane
-        self._rows = {cell_of(row): self._whole(row) for row in read_rows(folder)}
+        self._rows = {cell_of(row): self._whole(row) for row in read_rows(folder, n_classes)}
         self.lines = read_lines(folder, plane) if plane else {}
         self.failed: dict[Cell | NetworkCell, str] = {}
         self.write()
@@ -167,13 +170,22 @@ def cell_of(row: Mapping[str, Any]) -> Cell:
     return row["method"], row["train_W"], row["seed"], row["W"]
 
 
-def read_rows(folder: Path) -> list[Row]:
+def read_rows(folder: Path, n_classes: int) -> list[Row]:
     """Rows of the study in a folder; none where there is no ``transfer.json``.
 
     Raises:
-        ConfigError: if the file is damaged or does not hold rows.
+        ConfigError: if the file is damaged, or does not hold rows of chains with so many classes.
     """
-    return _read_list(folder / ROWS, _ROWS, "rows of a study")
+    path = folder / ROWS
+    rows = _read_list(path, _ROWS, "rows of a study")
+    for number, row in enumerate(rows):
+        counts: list[Any] = [row.get(name) for name in count_names(n_classes)]
+        if not all(isinstance(count, int) for count in counts) or sum(counts) != row["n"]:
+            raise ConfigError(
+                f"{path}: row {number + 1} does not count n={row['n']} chains of {n_classes} classes; "
+                "restore it, or remove it to test the networks, which are kept, again"
+            )
+    return rows
 
 
 def read_lines(folder: Path, plane: Plane) -> dict[Cell, Line]:
@@ -187,8 +199,13 @@ def read_lines(folder: Path, plane: Plane) -> dict[Cell, Line]:
     lines = {}
     for row in _read_list(path, _LINES, "diagrams of a study"):
         predicted, exact = (_shares(row[name]) for name in ("predicted", "exact"))
-        alike = predicted.shape == exact.shape == expected
-        if not alike or np.isnan(exact).all() or (np.isnan(predicted) != np.isnan(exact)).any():
+        is_whole = predicted.shape == exact.shape == expected and not (
+            np.isnan(exact).all()
+            or (np.isnan(predicted) != np.isnan(exact)).any()
+            # Shares of the classes of a bin.
+            or max(np.nanmax(of.sum(axis=0)) for of in (predicted, exact)) > 1 + _ROUNDING
+        )
+        if not is_whole:
             raise ConfigError(
                 f"{path}: does not hold diagrams of phase_diagram={plane.bins} bins; restore it, or "
                 "remove it to test the networks, which are kept, again"
@@ -237,6 +254,9 @@ def _read_list(path: Path, schema: TypeAdapter[Any], what: str) -> list[dict[str
         parts = [f"{part}" for part in error.errors()[0]["loc"] if re.fullmatch(r"\w+", f"{part}")]
         where = printable(".".join(parts) or "the whole")
         raise ConfigError(f"{path}: does not hold {what} ({where}); restore it, {way_out}") from error
+    cells = [cell_of(item) for item in content]
+    if len(set(cells)) < len(cells):
+        raise ConfigError(f"{path}: holds a cell of the study twice; restore it, {way_out}")
     return content
 
 

@@ -125,10 +125,9 @@ class FamiliarFeatures:
 
     def __init__(self, features: Tensor, labels: Tensor) -> None:
         values = features.double()
-        self._means = torch.stack(
-            [values[labels == label].mean(dim=0) for label in range(int(labels.max()) + 1)]
-        )
-        centred = values - self._means[labels]
+        classes, number = np.unique(labels.numpy(), return_inverse=True)
+        self._means = torch.stack([values[labels == label].mean(dim=0) for label in classes.tolist()])
+        centred = values - self._means[torch.from_numpy(number)]
         # To the same scale, for the shrinking; what hardly varies in training would be strange at once.
         spread = float(centred.std())
         if spread == 0:
@@ -142,16 +141,14 @@ class FamiliarFeatures:
         """Those of the first training chains of a network.
 
         Raises:
-            ConfigError: if a phase is missing, or the network does not tell them apart.
+            ConfigError: if they are of one phase, or the network does not tell them apart.
         """
         batch = network.training_chains()
         labels = batch["labels"][LABEL]
-        present = len(np.unique(labels.numpy()))
-        n_classes = len(network.data_module().ensemble.hamiltonian.classes)
-        if present < n_classes:
+        if len(np.unique(labels.numpy())) < 2:
             raise ConfigError(
-                f"{network.checkpoint}: trained on chains of {present} of {n_classes} "
-                f"phases (data.ratio_range={network.data['ratio_range']}); expected all"
+                f"{network.checkpoint}: trained on chains of one phase (data.ratio_range="
+                f"{network.data['ratio_range']}); expected more"
             )
         features = network.features(batch["input"])
         try:

@@ -15,7 +15,8 @@ from sshml.entry.cli import CONF_DIR
 @functools.cache
 def _composed(*groups: str) -> DictConfig:
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        return compose("train", list(groups))
+        # Others have a group by what ran before in this process.
+        return compose("train", ["logger=csv", *groups])
 
 
 def write_run(

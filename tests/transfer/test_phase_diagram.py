@@ -180,6 +180,19 @@ def test_three_phases_have_two_boundaries():
     assert scores["boundary"] == pytest.approx(0.3 / np.sqrt(2), abs=0.011)
 
 
+@pytest.mark.parametrize(
+    ("t3", "high", "phases", "lines"),
+    [(-1.5, 3, (2, 1, 0), [0.5, 2.5]), (-3, 5, (2, 1, 0), [2, 4]), (0.3, 1.4, (1, 0), [0.7])],
+)
+def test_transitions_of_clean_chains_are_where_zeros_pass_the_circle(t3, high, phases, lines):
+    plane = Plane(ExtendedSSH(t3=t3), "thesis", 0, high, 10)
+    ratio = np.linspace(0.01, high, 500)
+    zeros = np.array([np.abs(np.roots([t3, 1, t1])) for t1 in ratio])
+    inside = (zeros < 1).sum(axis=1)
+    assert plane.phases == phases == tuple(inside[np.flatnonzero(np.diff(inside, prepend=-1))])
+    np.testing.assert_allclose(plane.critical_lines(np.zeros(1))[:, 0], lines)
+
+
 def test_diagrams_of_three_phases_are_kept_and_drawn(tmp_path):
     table = Table(tmp_path, 3, THREE)
     ratio = (np.arange(2000) + 0.5) / 1000

@@ -45,6 +45,8 @@ def distribution_of(axis: Override) -> BaseDistribution:
 
 def _of_interval(value: Any) -> BaseDistribution:
     low, high = value.start, value.end
+    if other := value.tags - {"log"}:
+        raise ConfigError(f"tag {min(other)}: no such tag; expected tag(log,interval(LOW,HIGH))")
     if not (low < high and math.isfinite(high - low)):
         raise ConfigError("expected interval(LOW,HIGH), LOW < HIGH")
     kind = IntDistribution if isinstance(low, int) and isinstance(high, int) else FloatDistribution

@@ -13,12 +13,16 @@ from omegaconf import DictConfig
 
 from sshml.entry.sweepers.base import ResumableSweeper
 from sshml.entry.sweepers.trials import built, errors_of_storage, opened
-from sshml.errors import ConfigError, IncompleteError
+from sshml.errors import ConfigError, IncompleteError, shown
 
 if TYPE_CHECKING:  # Optuna takes a moment to import, and this module is at every start
     from optuna import Study, Trial
     from optuna.distributions import BaseDistribution
 
+# Of a study, which keeps the overrides that all of its trials have; what does not change their results.
+_SETTINGS = "overrides"
+_IN_MEMORY = ("sqlite://", "sqlite:///", "sqlite:///:memory:")
+_NOT_OF_A_TRIAL = ("hydra", "paths.", "logger", "figures", "trust", "sweep=")
 # The way out of a study that is of another kind.
 _NEW = "keep that, or begin another search by hydra.sweep.dir=FOLDER"
 
@@ -67,6 +71,11 @@ class SearchSweeper(ResumableSweeper):
         expect(
             f"{named}.direction", self.direction, self.direction in directions, " or ".join(directions)
         )
+        if self.storage in _IN_MEMORY:
+            raise ConfigError(
+                f"{named}.storage={self.storage}: is kept in memory, where no job finds it and no "
+                "search resumes; expected sqlite:///FILE"
+            )
         if config.hydra.job.config_name != "train":
             raise ConfigError("hydra/sweeper=search: is for train.py; transfer.py has no one result")
         if find_spec("optuna") is None:
@@ -113,6 +122,7 @@ class SearchSweeper(ResumableSweeper):
         with only_sweep(folder), errors_of_storage(self.storage):
             study = self._study()
             _check_alike(study, axes, drawn)
+            _check_settings(study, fixed)
             states = optuna.trial.TrialState
             for trial in study.get_trials(states=(states.RUNNING,)):  # of a process that was ended
                 study.tell(trial.number, state=states.FAIL)
@@ -147,9 +157,10 @@ class SearchSweeper(ResumableSweeper):
             direction=self.direction,
             load_if_exists=True,
         )
-        if (before := study.direction.name.lower()) != self.direction:
+        before = [direction.name.lower() for direction in study.directions]
+        if before != [self.direction]:
             raise ConfigError(
-                f"hydra.sweeper.direction={self.direction}: the study has {before}; {_NEW}"
+                f"hydra.sweeper.direction={self.direction}: the study has {', '.join(before)}; {_NEW}"
             )
         return study
 
@@ -204,6 +215,19 @@ def _check_alike(
             raise ConfigError(
                 f"{axes[name].input_line}: the study has drawn from {earlier[name]} before; {_NEW}"
             ) from error
+
+
+def _check_settings(study: "Study", fixed: Sequence[str]) -> None:
+    """Trials with other settings would be compared with those of the study as if they were alike."""
+    now = sorted(override for override in fixed if not override.startswith(_NOT_OF_A_TRIAL))
+    before = study.user_attrs.get(_SETTINGS)
+    if before is None:
+        study.set_user_attr(_SETTINGS, now)
+    elif before != now:
+        other = min(set(before) ^ set(now))
+        raise ConfigError(
+            f"{shown(other)}: trials of the study have {shown(' '.join(before)) or 'no such'}; {_NEW}"
+        )
 
 
 def _jobs_to_check(axes: Mapping[str, Override], fixed: Sequence[str]) -> Iterator[list[str]]:

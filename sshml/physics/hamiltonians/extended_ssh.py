@@ -15,6 +15,8 @@ from sshml.physics.hoppings import Floats
 from sshml.physics.numbers import Integers, real
 from sshml.physics.topology import ring_exponents
 
+# As that of the control.
+_LARGEST = 1e6
 # Whether disorder is in units of the clean hoppings.
 _RELATIVE = {"thesis": True, "additive": False}
 
@@ -46,6 +48,8 @@ class ExtendedSSH(Hamiltonian):
 
     def __init__(self, t3: float = 0.7) -> None:
         self.t3 = float(real("t3", t3))
+        if abs(self.t3) > _LARGEST:
+            raise ValueError(f"t3 must be within ±{_LARGEST:g}, got {t3}")
 
     def n_random(self, n_cells: int) -> int:
         """One number for each hopping, those that close the ring included."""
@@ -85,10 +89,14 @@ class ExtendedSSH(Hamiltonian):
         )
         return np.asarray((growth > 0).sum(axis=1), dtype=np.int64)
 
-    def critical_ratios(self, W: Strengths, disorder: str) -> Float64[Floats, " 2 *shape"]:  # noqa: ARG002
-        """Two of the clean chain, t1 = 1 - t3 and, if it is larger, t1 = t3; not known for W > 0."""
+    def critical_ratios(self, W: Strengths, disorder: str) -> Float64[Floats, " 3 *shape"]:  # noqa: ARG002
+        """Those of the clean chain at positive t1, in order; not known for W > 0.
+
+        A zero passes z = -1 at t1 = 1 - t3 and z = 1 at t1 = -1 - t3; a pair passes the unit circle at
+        t1 = t3, if it is complex there.
+        """
         clean = np.asarray(W) == 0
-        lines = [1 - self.t3, self.t3 if self.t3 > 0.5 else np.nan]
+        lines = sorted([1 - self.t3, -1 - self.t3, self.t3 if self.t3 > 0.5 else -1.0])
         return np.stack([np.where(clean & (line > 0), line, np.nan) for line in lines])
 
     def blocks(self, couplings: Couplings) -> Float64[Floats, "n M M"]:

@@ -137,9 +137,10 @@ def _check_augmentation(nodes: Mapping[str, Mapping[str, Any]], data: Mapping[st
     images = torch.from_numpy(shown.images(chain, couplings)).unsqueeze(1)
     labels = torch.from_numpy(chain.labels(ratio, clean, couplings, disorder)["ratio"])
     for name, node in nodes.items():
-        with named(f"augmentation.{name}", node), torch.random.fork_rng(devices=()):
+        with named(f"augmentation.{name}", node):
             augmentation: Augmentation = build(node)
-            _check_for(name, augmentation, data, chain, shown)
+        _check_for(name, augmentation, data, chain, shown)
+        with named(f"augmentation.{name}", node), torch.random.fork_rng(devices=()):
             state = augmentation.state_dict().keys()
             changed = augmentation(images, labels)
             alike = (
