@@ -59,7 +59,7 @@ def test_files_grow_and_are_in_order_in_the_end(tmp_path: Path) -> None:
     assert tuple(again.rows[0]) == COLUMNS
 
 
-@pytest.mark.parametrize("lost", [1, 40, 300])
+@pytest.mark.parametrize("lost", [3, 40, 300])
 def test_what_a_kill_has_cut_short_is_tested_again(tmp_path: Path, lost: int) -> None:
     table = Table(tmp_path, 2, None)
     for W in (0.0, 0.5):
