@@ -206,7 +206,7 @@ def test_a_trial_that_falls_behind_is_pruned(run_train: Command, tmp_path: Path)
     )  # fmt: skip
     learns = run_train(*command, "optimizer.lr=interval(0.029,0.031)", "hydra.sweeper.n_trials=1")
     assert "1 of 1 jobs are done;" in learns.out
-    # It is another command, which goes on with the same study.
+    # Another command that continues the same study.
     done = run_train(*command, "optimizer.lr=interval(1e-9,2e-9)", "hydra.sweeper.n_trials=2")
     assert (done.status, done.err) == (0, "")
     assert "pruned after epoch " in done.out

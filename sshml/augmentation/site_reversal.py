@@ -1,4 +1,4 @@
-"""Chains turned round."""
+"""Chains with their sites in reverse order."""
 
 import torch
 from torch import Tensor

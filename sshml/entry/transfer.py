@@ -44,7 +44,7 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Tabl
 
     Raises:
         ConfigError: before any work, if the parts do not fit together.
-        CheckpointError: likewise, for a checkpoint.
+        CheckpointError: before any work, if a checkpoint cannot be used.
     """
     quieten_libraries()
     plan = check_transfer(settings, overrides)
@@ -76,7 +76,7 @@ def check_transfer(settings: Mapping[str, Any], overrides: Sequence[str]) -> Pla
 
     Raises:
         ConfigError: if the parts do not fit together.
-        CheckpointError: likewise, for a checkpoint.
+        CheckpointError: before any work, if a checkpoint cannot be used.
     """
     check_loggers(settings)
     shown = []

@@ -73,7 +73,7 @@ def explained(rows: Sequence[Row], phase: str) -> Figure:
             ],
             colours,
         )
-        of_changes.set_title("which changes turn right decisions round")
+        of_changes.set_title("which changes flip right decisions")
         of_changes.set_xlabel("share of right decisions that flip")
     handles: list[Artist] = [Patch(color=colour, label=group) for group, colour in colours.items()]
     handles.append(Line2D([], [], color="k", marker="|", ms=12, mew=2, ls="", label="by chance"))

@@ -180,8 +180,8 @@ def answer_shares(rows: Sequence[Row], classes: Sequence[str]) -> Figure:
 
     Args:
         rows: of the study.
-        classes: of the chains. Of two, true and false answers of each are told apart; of more, right
-            and wrong answers by the class that is called.
+        classes: names of the phases. For two, bars are TP, FN, FP and TN; for more, right and wrong
+            answers by predicted class.
     """
     networks = of_method(rows)
     strengths = train_strengths(networks)

@@ -122,7 +122,7 @@ def planned(settings: Mapping[str, Any], overrides: Sequence[str]) -> Plan:
 
     Raises:
         ConfigError: if the parts do not fit together.
-        CheckpointError: likewise, for a checkpoint.
+        CheckpointError: before any work, if a checkpoint cannot be used.
     """
     if n_processes(settings["trainer"]) > 1:
         raise ConfigError(

@@ -58,7 +58,9 @@ def uncertainty(
     axes[0, 1].set(
         xlabel=f"{hamiltonian.symbol} minus its critical value" if of_line else hamiltonian.symbol,
         ylabel="predictive entropy (nats)",
-        title="doubt against the distance\nfrom the critical line" if of_line else "doubt",
+        title="doubt against the distance\nfrom the critical line"
+        if of_line
+        else "doubt against the control",
         ylim=(0, 1.05 * np.log(n_classes)),
     )
     axes[0, 2].set(

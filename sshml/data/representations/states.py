@@ -25,7 +25,7 @@ def edge_pair(profiles: Profiles) -> Pixels:
 
 
 def localised_states(profiles: Profiles, pairs: int = LOCALISED_PAIRS) -> Pixels:
-    """Pixels, likewise, of the mirror pairs with the highest inverse participation ratios.
+    """Pixels of the mirror pairs with the highest inverse participation ratios, by the same threshold.
 
     The mid-gap pair is not among them.
 

@@ -33,7 +33,7 @@ class SearchSweeper(ResumableSweeper):
 
     Args:
         sampler: what draws: a short name, or ``_target_`` and arguments of a sampler of Optuna.
-        pruner: what stops a trial early: likewise, of a pruner; None for nothing.
+        pruner: what stops a trial early: a short name, or such a node of a pruner; None for nothing.
         n_trials: complete and pruned, that the study has in the end, earlier commands included.
         n_jobs: trials at the same time.
         direction: ``maximize`` or ``minimize``.

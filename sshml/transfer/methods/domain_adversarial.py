@@ -17,7 +17,7 @@ from sshml.transfer.methods.batch_norm import BatchNormStatistics
 
 
 class _ReversedGradient(torch.autograd.Function):
-    """The identity, whose gradient is turned round and scaled (Ganin et al., Sec. 4.2)."""
+    """The identity, with its gradient reversed and scaled (Ganin et al., Sec. 4.2)."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, scale: float) -> Tensor:
