@@ -14,6 +14,8 @@ MISTAKES = {
     "data=[nan]": ["no such option", "expected one of ssh"],
     "data=[[]]": ["no such option", "expected one of ssh"],
     "model._target_=77": ["expected the dotted name of a class or function"],
+    "paths.runs=null": ["paths.runs=null: expected a folder"],
+    "data.hamiltonian=[1]": ["data.hamiltonian=[1]: Cannot merge"],
     "trainer.default_root_dir.x=77": ["no such key", "expected one of accelerator"],
     "data.n_cells=9223372036854775807": ["GB of memory here"],
     "data.batch_size=9223372036854775808": ["GB of memory here"],

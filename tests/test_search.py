@@ -86,6 +86,10 @@ def test_an_axis_is_drawn_as_it_is_written(axis: str, drawn: BaseDistribution) -
             ["optimizer.lr=tag(log,interval(0,1))"],
             "optimizer.lr=tag(log,interval(0,1)): ",
         ),
+        (
+            ["optimizer.lr=0,interval(0,1)"],
+            "optimizer.lr=0,interval(0,1): expected values, or one range",
+        ),
         (["optimizer.lr=interval(0,inf)"], "optimizer.lr=interval(0,inf): expected interval(LOW,HIGH)"),
         (["seed=range(5,5)"], "seed=range(5,5): The `choices` must contain one or more"),
         (["hydra.sweeper.direction=up"], "direction=up: expected maximize or minimize"),
@@ -167,7 +171,19 @@ def test_a_search_does_not_mix_with_another(run_train: Command, tmp_path: Path) 
     assert "seed=5: trials of the study have " in line
     line = one_error(run_train(*command, "optimizer.lr=0.001,0.01"))
     assert "optimizer.lr=0.001,0.01: the study has drawn from FloatDistribution" in line
-    (tmp_path / "search" / "optuna.db").write_bytes(b"garbage" * 1000)
+    database = tmp_path / "search" / "optuna.db"
+    database.unlink()
+    optuna.create_study(
+        study_name="sshml", storage=f"sqlite:///{database}", directions=["maximize", "minimize"]
+    )
+    line = one_error(run_train(*command, rate))
+    assert "hydra.sweeper.direction=maximize: the study has maximize, minimize; keep" in line
+    database.unlink()
+    database.mkdir()
+    line = one_error(run_train(*command, rate), 1)
+    assert "unable to open database file; expected sqlite:///FILE" in line
+    database.rmdir()
+    database.write_bytes(b"garbage" * 1000)
     line = one_error(run_train(*command, rate), 1)
     assert "file is not a database; restore it, or move it away" in line
 

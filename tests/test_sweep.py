@@ -162,7 +162,11 @@ def test_a_job_is_its_resolved_configuration() -> None:
         (["sweep=finite_size", "data.n_cells=0,10"], "data.n_cells=0: expected"),
         (["model.kernel_size=3,4"], "kernel_size must be odd and positive, got 4"),
         (["hydra.sweeper.params=[a]"], "hydra.sweeper.params=['a']: expected KEY: VALUES"),
-        (["data.W=range(0,1,0)"], "data.W=range(0,1,0): expected a step other than 0"),
+        (["data.W=range(0,1,0)"], "data.W=range(0,1,0): expected numbers, and a step other"),
+        (["data.W=range(0,1,nan)"], "data.W=range(0,1,nan): expected numbers, and a step other"),
+        (["data.W=range(0,1,1e-320)"], "data.W=range(0,1,1e-320): makes more than 100000 jobs"),
+        (["data.W=0,interval(0,1)"], "data.W=0,interval(0,1): expected values, or one range or"),
+        (["sweep=glob(*)"], "sweep=glob(*): expected one study"),
         (["data.W=interval(0,1)"], "data.W=interval(0,1): an interval is for hydra/sweeper=search"),
         (
             ["seed=1,2", "hydra.sweeper.max_batch_size=0"],
@@ -276,7 +280,8 @@ def test_ctrl_c_ends_every_job_and_keeps_its_state(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted; the same command continues the sweep" in out
+    assert out.endswith("interrupted; the same command continues the sweep\n")
+    assert out.count("interrupted;") == 1
     assert psutil.wait_procs(jobs, timeout=5)[1] == []
     assert statuses(tmp_path) == ["interrupted", "interrupted"]
 

@@ -149,6 +149,14 @@ def test_the_study_of_phase_diagrams_runs(run_transfer: Command) -> None:
         (["source.W=[]"], "source.W=[]: expected a number >= 0"),
         (["seeds=0"], "seeds=0: expected"),
         (["checkpoint=none.ckpt"], "checkpoint=none.ckpt: there is no such file"),
+        (
+            ["checkpoint=none.ckpt", "data.hamiltonian.t3=0.5"],
+            "the hamiltonian of the checkpoint beside it: hamiltonian=NAME data.hamiltonian.t3=0.5",
+        ),
+        (
+            ["checkpoint=none.ckpt", "augmentation=zero_modes"],
+            "augmentation: is a setting of training, and checkpoint=none.ckpt is trained already",
+        ),
         (["resume=nowhere"], "resume=nowhere: no run folder"),
         (["report=[fig9]"], "report=fig9: no such result"),
         (["compare=none.ckpt"], "compare=none.ckpt: there is no such file"),

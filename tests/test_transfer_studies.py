@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -227,6 +228,16 @@ def test_what_a_study_has_lost_is_told(run_transfer: Command) -> None:
         assert line in damaged.err
         assert damaged.err.count("\n") == 1
 
+    moved = (run.folder / "transfer.json").rename(run.folder / "moved")
+    (run.folder / "transfer.json").mkdir()
+    line = one_error(run_transfer(f"resume={run.folder}"))
+    assert "transfer.json: is a folder, where a run writes a file" in line
+    (run.folder / "transfer.json").rmdir()
+    os.mkfifo(run.folder / "transfer.json")
+    line = one_error(run_transfer(f"resume={run.folder}"))
+    assert "transfer.json: not a file; move it away, or remove it" in line
+    moved.replace(run.folder / "transfer.json")
+
     source = run.folder / "sources" / "W0_seed0"
     (source / "checkpoints" / "best.ckpt").unlink()
     lost = run_transfer(f"resume={run.folder}", "data.W=[0.5,0.75]")
@@ -383,6 +394,7 @@ def test_a_network_that_was_trained_on_is_not_mixed_with_its_former_rows(
         ),
         (["data.seed=5"], "data.seed=5: a study that trains takes it from seed; set seed"),
         (["methods={}"], "methods={}: expected one or more, such as methods={plain:{}}"),
+        (["+methods.a.data.ratio_gap=[0.8,2.5]"], "methods.a: data: ratio_gap=[0.8, 2.5] must be"),
         (["data.ratio_gap=[0.8,2.5]"], "data: ratio_gap=[0.8, 2.5] must be a part of ratio_range="),
         (["augmentation=mirror"], "augmentation=mirror: no such option; expected one of "),
         (

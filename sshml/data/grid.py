@@ -1,7 +1,7 @@
 """A grid of disorder strengths to test at."""
 
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 
 from sshml.data.strength import LARGEST
 
@@ -52,14 +52,15 @@ def _values(part: object) -> list[float]:
         )
     try:  # decimals: 0.25 + 5 · 0.05 is to be 0.5
         numbers = [Decimal(number) for number in str(part).split(":")]
-    except InvalidOperation:
+    except DecimalException:
         raise ValueError(f"expected {EXPECTED}") from None
     if len(numbers) not in (1, 3) or not all(number.is_finite() for number in numbers):
         raise ValueError(f"expected {EXPECTED}")
     if min(numbers) < 0:
-        raise ValueError(f"expected {EXPECTED}, got {min(numbers):f}")
-    if len(numbers) == 1:
-        return [_finite(numbers[0])]
+        raise ValueError(f"expected {EXPECTED}, got {min(numbers):g}")
+    values = [_finite(number) for number in numbers]
+    if len(values) == 1:
+        return values
     start, stop, step = numbers
     if step > 0 and (stop - start) / step > _MOST:
         raise ValueError(f"expected {EXPECTED}, of 1 to {_MOST} values")

@@ -99,7 +99,12 @@ def with_sweep_folder(arguments: list[str]) -> list[str]:
     """
     given = [a for a in arguments if "=" in a and not a.startswith("-")]
     keys = {key_of(a) for a in given}
-    if not is_multirun(arguments) or "hydra.sweep.dir" in keys:
+    if not is_multirun(arguments):
+        return arguments
+    study = next((a.partition("=")[2] for a in given if a.startswith("sweep=")), "sweep")
+    if not re.fullmatch(r"[\w./-]+", study):
+        raise ConfigError(f"sweep={study}: expected one study; run the others by commands of their own")
+    if "hydra.sweep.dir" in keys:
         return arguments
     not_of_it = (
         "hydra/launcher",
@@ -109,9 +114,6 @@ def with_sweep_folder(arguments: list[str]) -> list[str]:
         "figures",
     )
     own = sorted(_in_order(a) for a in given if not a.startswith(not_of_it))
-    study = next((a.partition("=")[2] for a in own if a.startswith("sweep=")), "sweep")
-    if "," in study:
-        raise ConfigError(f"sweep={study}: expected one study; run the others by commands of their own")
     digest = hashlib.sha256(json.dumps(own).encode()).hexdigest()[:8]
     folder = f"hydra.sweep.dir=${{paths.runs}}/sweeps/{study}_{digest}"
     # Beside the others: the parser takes no overrides on both sides of a flag.

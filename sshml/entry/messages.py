@@ -84,6 +84,9 @@ def one_line(error: Exception, arguments: list[str], name: str = "train") -> str
     kept = re.fullmatch(r"Error merging override (~.*)", message)
     if kept:
         return f"{kept[1]}: its value depends on other keys, so Hydra cannot remove it; omit {kept[1]}"
+    if merged := re.fullmatch(r"(?s)Error merging override (.+)", message):
+        reason = str(error.__cause__ or error).partition("\n")[0]
+        return f"{merged[1]}: {reason}"
     unknown = re.match(r"Could not (override|delete from config\.) '(?P<key>[^']+)'", message)
     if unknown:
         return _unknown_override(unknown["key"], arguments, name)
@@ -95,6 +98,7 @@ def one_line(error: Exception, arguments: list[str], name: str = "train") -> str
     lines = [re.sub(r"^full_key: (.+)", r"\1:", line) for line in lines]
     lines.sort(key=lambda line: f"full_key: {line[:-1]}" not in message)
     text = re.sub(r"([:,]);", r"\1", "; ".join(lines))
+    text = re.sub(r"^.*: ConfigError raised while resolving interpolation: ", "", text)
     if isinstance(error, OverrideParseException):
         key = str(error.override).partition("=")[0]
         return (
@@ -108,16 +112,8 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
     """The line for a key that no configuration file has."""
     parent, _, name = key.rpartition(".")
     override = next((a for a in arguments if key_of(a) == key), key)
-    if other := of_other_program(key, config_name):
-        return f"{override}: {other}"
-    group = key.partition(".")[0]
-    if group in FIRST_PARTS:
-        of_data = override.replace(group, f"data.{group}", 1)
-        return f"{override}: {group}=NAME chooses one; its settings are those of the data, {of_data}"
-    for argument in arguments:
-        of_removed = argument.startswith("~") and f"{key}.".startswith(f"{key_of(argument)}.")
-        if of_removed and argument != override:
-            return f"{override}: is removed by {argument}; leave out one of them"
+    if reason := of_other_program(key, config_name) or _misplaced(key, override, arguments):
+        return f"{override}: {reason}"
     of_hydra = key.startswith("hydra.")
     groups = [a for a in arguments if "=" in a and "." not in key_of(a) and a != override]
     GlobalHydra.instance().clear()
@@ -142,6 +138,23 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
     if "_target_" in node and "did you mean" not in text:
         text += f"; if {node['_target_']} takes it, add it by +{override}"
     return f"{override}: {text}"
+
+
+def _misplaced(key: str, override: str, arguments: list[str]) -> str | None:
+    """What to say of a key that there could be with other arguments."""
+    group = key.partition(".")[0]
+    if group in FIRST_PARTS:
+        of_data = override.replace(group, f"data.{group}", 1)
+        return f"{group}=NAME chooses one; its settings are those of the data, {of_data}"
+    for argument in arguments:
+        of_removed = argument.startswith("~") and f"{key}.".startswith(f"{key_of(argument)}.")
+        if of_removed and argument != override:
+            return f"is removed by {argument}; leave out one of them"
+    keys = {key_of(argument) for argument in arguments}
+    for part in FIRST_PARTS:  # that of a checkpoint is not known to Hydra
+        if key.startswith(f"data.{part}.") and "checkpoint" in keys and part not in keys:
+            return f"name the {part} of the checkpoint beside it: {part}=NAME {override}"
+    return None
 
 
 def _part(node: Any, key: str) -> dict[str, Any] | None:

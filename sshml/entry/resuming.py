@@ -34,6 +34,8 @@ _FOLDER = re.compile(r"(dir|dirpath|folder|directory|path|uri)$")
 
 def run_folder_for(runs: str, earlier: str | None, name: str) -> str:
     """Folder of a run: that of the run or checkpoint that it resumes, or a new one."""
+    if not isinstance(runs, str):
+        raise ConfigError(f"paths.runs={'null' if runs is None else runs}: expected a folder")
     resumed = run_folder_of(str(earlier)) if earlier else None
     if resumed:
         return str(resumed)

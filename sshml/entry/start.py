@@ -11,6 +11,7 @@ import sys
 import sysconfig
 import tempfile
 import traceback
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -101,8 +102,9 @@ def _open_streams() -> None:
 
 
 def _draw_into_files() -> None:
-    """Need no window, nor whatever MPLBACKEND names."""
+    """Need no window, nor whatever MPLBACKEND names; a character that the font lacks is a box."""
     os.environ["MPLBACKEND"] = "agg"
+    warnings.filterwarnings("ignore", message=r"Glyph \d+ ")
 
 
 def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

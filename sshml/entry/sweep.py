@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep, Sweep
 from hydra.errors import HydraException
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -232,23 +232,21 @@ def check_number_of_jobs(axes: Iterable[Override]) -> None:
     """Check the axes of a sweep before their values are written out.
 
     Raises:
-        ConfigError: if they make more jobs than a sweep can compose and check.
+        ConfigError: if they make more jobs than a sweep can compose and check, or are no values.
     """
-    number = 1
+    number = 1.0
     for axis in axes:
         value = axis.value()
         if isinstance(value, RangeSweep):
-            if float(value.step) == 0:
-                raise ConfigError(f"{axis.input_line}: expected a step other than 0")
             start, stop, step = float(value.start or 0), float(value.stop or 0), float(value.step)
-            number *= (
-                max(math.ceil((stop - start) / step), 0)
-                if math.isfinite(stop - start)
-                else _MOST_JOBS + 1
-            )
+            if step == 0 or math.isnan(start + stop + step):
+                raise ConfigError(f"{axis.input_line}: expected numbers, and a step other than 0")
+            number *= max((stop - start) / step, 0)
         elif isinstance(value, ChoiceSweep):
+            if any(isinstance(choice, Sweep) for choice in value.list):
+                raise ConfigError(f"{axis.input_line}: expected values, or one range or interval alone")
             number *= len(value.list)
-        if number > _MOST_JOBS:
+        if not number <= _MOST_JOBS:
             raise ConfigError(f"{axis.input_line}: makes more than {_MOST_JOBS} jobs; expected fewer")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from rich.console import Console
 
+from sshml.config.programs import is_sweep
 from sshml.config.trust import trusted
 from sshml.errors import CheckpointError
 from sshml.files.checkpoint import read_checkpoint
@@ -58,7 +59,8 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Tabl
         status = "finished" if not table.failed else "failed"
     except (KeyboardInterrupt, SystemExit):
         status = "interrupted"
-        print(f"interrupted; {way_on(run.path)}", file=sys.stderr)
+        if not is_sweep():  # which says how to resume all of its jobs
+            print(f"interrupted; {way_on(run.path)}", file=sys.stderr)
         raise KeyboardInterrupt from None
     finally:
         run.finish(status)

@@ -75,7 +75,10 @@ def explained(rows: Sequence[Row], phase: str) -> Figure:
         )
         of_changes.set_title("which changes flip right decisions")
         of_changes.set_xlabel("share of right decisions that flip")
-    handles: list[Artist] = [Patch(color=colour, label=group) for group, colour in colours.items()]
+    # Between two dollars matplotlib would look for a formula.
+    handles: list[Artist] = [
+        Patch(color=colour, label=group.replace("$", r"\$")) for group, colour in colours.items()
+    ]
     handles.append(Line2D([], [], color="k", marker="|", ms=12, mew=2, ls="", label="by chance"))
     in_a_line = sum(map(len, groups)) < _LEGEND_LETTERS
     ncols = len(handles) if in_a_line else 1

@@ -10,7 +10,6 @@ import json
 import math
 import os
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +32,8 @@ RUN_FOLDER = "${paths.run}"
 _ENDINGS = (".json", ".yaml", ".csv", ".ckpt", ".png", ".html", ".md", ".txt")
 # A manifest has some kB, the metrics of 10 000 epochs 2 MB, the rows of a large study 10 MB.
 _MAX_BYTES = 64_000_000
+# Metrics are of float32, and sums of squares of them are to be finite.
+_LARGEST = 1e39
 # The settings of a run have some kB; a MB of YAML takes seconds to parse.
 _MAX_YAML_BYTES = 1_000_000
 #: Mappings and lists within each other that a file may have.
@@ -107,7 +108,8 @@ def read_text(path: Path, limit: int = _MAX_BYTES) -> str:
     """
     try:
         if not path.is_file():
-            raise StoredError(f"{path}: no such file; restore it")
+            what = "not a file; move it away" if path.exists() else "no such file; restore it"
+            raise StoredError(f"{path}: {what}")
         if path.stat().st_size > limit:
             raise StoredError(f"{path}: larger than {limit // 1_000_000} MB, so not a file of a run")
         return path.read_text(encoding="utf-8")
@@ -226,6 +228,8 @@ def read_epochs(folder: Path) -> list[dict[str, float]]:
     reader = csv.DictReader(io.StringIO(text))
     try:
         rows = [{name: float(value) for name, value in row.items() if value} for row in reader]
+        if any(_LARGEST < abs(value) < math.inf for row in rows for value in row.values()):
+            raise ValueError("a number that no metric has")
         if not text.endswith("\n"):
             raise ValueError("cut short")
         if not rows or [row["epoch"] for row in rows] != sorted({int(row["epoch"]) for row in rows}):
@@ -258,12 +262,7 @@ def _check_depth(depth: int) -> None:
 
 
 def _is_number(value: object) -> bool:
-    # An integer may be too large for a float.
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and abs(value) <= sys.float_info.max
-    )
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST
 
 
 def _no_constant(name: str) -> None:

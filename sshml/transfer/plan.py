@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ from sshml.transfer.table import DIAGRAMS, ROWS, cell_of, read_lines, read_rows
 _SEEDS = 2**32
 # Settings of a checkpoint that may leave a training without any.
 _RARELY = ("save_top_k", "every_n_epochs")
+# Groups that a training alone takes anything from.
+_TRAINS = ("augmentation", "optimizer", "scheduler")
 # Of a folder; file systems have 255 bytes, and pictures have the name and more.
 _LONGEST_NAME = 200
 # The settings of a study that are those of its trainings.
@@ -252,7 +255,8 @@ def _to_train(
                 if (own, strength, seed) in planned_already:
                     continue
                 planned_already.add((own, strength, seed))
-                check_run({**run, "ckpt_path": None})
+                with _mistakes_of(group[0]) if own != "{}" else nullcontext():
+                    check_run({**run, "ckpt_path": None})
                 _check_kept(run)
                 yield PlannedNetwork(
                     train_W=strength,
@@ -322,11 +326,18 @@ def _check_kept(run: Mapping[str, Any]) -> None:
 def _check_methods(methods: Sequence[Method], network: nn.Module, data: Mapping[str, Any]) -> None:
     """Every method must go with the network and the data of the targets."""
     for method in methods:
-        try:
+        with _mistakes_of(method):
             method.transfer.check(network, data)
-        except ConfigError as error:
-            of_method = "" if method.name == ONLY_METHOD else f"methods.{method.name}: "
-            raise ConfigError(f"{of_method}{error}") from error
+
+
+@contextmanager
+def _mistakes_of(method: Method) -> Iterator[None]:
+    """Names the method, of several, that a mistake is of."""
+    try:
+        yield
+    except ConfigError as error:
+        of_method = "" if method.name == ONLY_METHOD else f"methods.{method.name}: "
+        raise ConfigError(f"{of_method}{error}") from error
 
 
 def _of_checkpoint(
@@ -338,6 +349,12 @@ def _of_checkpoint(
         raise ConfigError(
             f"checkpoint={path}: is one trained network; leave out source.W and seeds, or the "
             "checkpoint"
+        )
+    of_training = sorted(key for key in typed if key.split(".")[0] in _TRAINS)
+    if of_training and settings["resume"] is None:
+        raise ConfigError(
+            f"{of_training[0]}: is a setting of training, and checkpoint={path} is trained already; "
+            "leave out one of them"
         )
     for method in methods:
         if method.training:

@@ -68,7 +68,7 @@ def test_other_explanations_and_groups(run_train: Command, tmp_path: Path) -> No
     runs = [str(run_train(*TINY, f"seed={k}").folder / "checkpoints/best.ckpt") for k in range(5)]
     out = tmp_path / "out"
     few = ["--W", "0,1", "--chains", "20", "--out", str(out)]
-    assert main(["--group", "all [/b] five", *runs, "--explanations", "all", *few]) == 0
+    assert main(["--group", "all [/b] $x^2_$ five", *runs, "--explanations", "all", *few]) == 0
     rows = read(out / "scores.csv")
     assert {row["explanation"] for row in rows} - {""} == set(EXPLANATIONS)
     correlations = read(out / "generalisation.csv")

@@ -74,6 +74,15 @@ def test_what_a_kill_has_cut_short_is_tested_again(tmp_path: Path, lost: int) ->
     assert again.rows == table.rows == json.loads(path.read_text())
 
 
+def test_rows_are_read_however_their_json_is_laid_out(tmp_path: Path) -> None:
+    table = Table(tmp_path, 2, None)
+    add(table, 0.5)
+    path = tmp_path / "transfer.json"
+    for indent in (None, 2):
+        path.write_text(json.dumps(table.rows, indent=indent))
+        assert Table(tmp_path, 2, None).rows == table.rows
+
+
 FILLED = """
 import resource, signal, sys
 from pathlib import Path

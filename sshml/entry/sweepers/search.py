@@ -110,7 +110,7 @@ class SearchSweeper(ResumableSweeper):
         )
         from sshml.entry.sweepers.axes import distribution_of  # noqa: PLC0415
 
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         overrides = self.overrides(arguments)
         axes = {o.get_key_element(): o for o in overrides if o.is_sweep_override()}
         if not axes:

@@ -84,6 +84,8 @@ def errors_of_storage(url: str) -> Iterator[None]:
         reason = reason_of(cause)
         if _DAMAGED.search(reason):
             way_out = "restore it, or move it away to begin another search"
+        elif "unable to open" in reason:
+            way_out = "expected sqlite:///FILE, a file in a folder that can be written to"
         else:
             way_out = "once it can be written to, the same command continues"
         raise UnfinishedError(f"{given}: {reason}; {way_out}") from error
