@@ -53,6 +53,11 @@ def test_a_pickle_with_code_is_refused(tmp_path: Path) -> None:
         load_classifier(tmp_path / "a.ckpt")
 
 
+def test_a_name_that_no_file_can_have() -> None:
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        load_classifier("x" * 5000)
+
+
 def test_a_newer_format_names_the_version_to_use(tmp_path: Path) -> None:
     origin = {**checkpoint_origin(), "format": 99}
     torch.save({CHECKPOINT_KEY: origin}, tmp_path / "a.ckpt")

@@ -11,6 +11,9 @@ MISTAKES = {
     "data.n_cell=40": ["no such key", "did you mean data.n_cells?"],
     "augmentation=161": ["no such option", "expected one of column_permutation"],
     "augmentation=[null]": ["no such option", "expected one of column_permutation"],
+    "model=my_own": [
+        "expected one of cnn, cybinski, resnet18; one of your own needs --config-dir FOLDER"
+    ],
     "data=[nan]": ["no such option", "expected one of ssh"],
     "data=[[]]": ["no such option", "expected one of ssh"],
     "model._target_=77": ["expected the dotted name of a class or function"],
@@ -144,7 +147,7 @@ OTHER_MISTAKES = {
     ],
     "+augmentation.x._target_=sshml.augmentation.Augmentation": ["augmentation.x: it has to return"],
     "data.ratio_range=[1e300,1.7e308]": ["0 <= low < high <= 1e+06"],
-    "data.W=1e307": ["expected at most 1e+06"],
+    "data.W=1e307": ["expected a number below 60"],
     "augmentation={a:1}": ["add to them by +augmentation.NAME=VALUE"],
 }
 

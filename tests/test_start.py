@@ -1,5 +1,6 @@
 """Programs end quietly, from their first line to their last."""
 
+import os
 import random
 import shlex
 import shutil
@@ -216,6 +217,21 @@ def test_no_working_directory(tmp_path: Path) -> None:
         gone.mkdir()
         assert done.returncode == 2
         assert done.stderr == "error: the working directory no longer exists; cd to one that does\n"
+
+
+def test_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path) + b"/M\xfcller"
+    Path(os.fsdecode(folder)).mkdir()
+    for arguments in COMMANDS.values():
+        for typed, place in (([folder], os.fsencode(tmp_path)), ([], folder)):
+            done = subprocess.run(
+                [sys.executable, *arguments, *typed],
+                cwd=place, env=environment(ROOT), capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            assert done.returncode == 2
+            assert done.stderr.startswith("error: ")
+            assert done.stderr.endswith(r"M\udcfcller: is not UTF-8; rename it" + "\n")
+            assert done.stderr.count("\n") == 1
 
 
 def test_a_clone_that_is_not_installed(tmp_path: Path) -> None:

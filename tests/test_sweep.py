@@ -136,6 +136,7 @@ def test_a_sweep_is_named_by_what_it_is() -> None:
     assert "/finite_size_" in name("sweep=finite_size")
     assert name("-m", "seed=0,1", "hydra.sweep.dir=mine") == "hydra.sweep.dir=mine"
     assert with_sweep_folder(["data.W=0.5"]) == ["data.W=0.5"]
+    assert name("hydra.mode=MULTIRUN", "data.W=0,1").startswith("hydra.sweep.dir=")
 
 
 def test_a_job_is_its_resolved_configuration() -> None:

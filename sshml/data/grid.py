@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from decimal import Decimal, DecimalException
 
-from sshml.data.strength import LARGEST
+from sshml.data.strength import LARGEST, check_no_time
 
 EXPECTED = "a number >= 0, a list such as [0.25,0.5] or a range start:stop:step such as 0.25:0.75:0.05"
 # More tests than this are a slip of the step.
 _MOST = 1000
-# What YAML makes of 0:1:0.5 without quotes, as of minutes and seconds, is this or more.
-_BASE_60 = 60
 
 
 def strength_grid(W: float | str | Sequence[float | str]) -> list[float]:
@@ -45,11 +43,7 @@ def _values(part: object) -> list[float]:
     """One number, or the numbers of one range."""
     if isinstance(part, bool) or not isinstance(part, int | float | str):
         raise ValueError(f"expected {EXPECTED}")
-    if not isinstance(part, str) and _BASE_60 <= part < float("inf"):
-        raise ValueError(
-            f"got {part:g}, expected a number below {_BASE_60}; a range in a YAML file needs quotes, "
-            "'0:1:0.5', or YAML takes it for a time of day"
-        )
+    check_no_time(part)
     try:  # decimals: 0.25 + 5 · 0.05 is to be 0.5
         numbers = [Decimal(number) for number in str(part).split(":")]
     except DecimalException:

@@ -11,6 +11,8 @@ from sshml.physics.numbers import Array
 
 #: Larger hoppings are no chain anybody has, and their squares overflow.
 LARGEST = 1e6
+# What YAML makes of 0:1:0.5 without quotes, as of minutes and seconds, is this or more.
+_BASE_60 = 60
 EXPECTED = "a number >= 0, a list such as [0.25,0.5] or an interval such as 0.25..0.75"
 
 
@@ -76,10 +78,24 @@ class DisorderStrength:
         return values.take(index % len(values))
 
 
+def check_no_time(value: float | str) -> None:
+    """Check that a number is not what YAML makes of a range without quotes.
+
+    Raises:
+        ValueError: for a number, not text, of 60 and more.
+    """
+    if not isinstance(value, str) and _BASE_60 <= value < float("inf"):
+        raise ValueError(
+            f"got {value:g}, expected a number below {_BASE_60}; a range in a YAML file needs quotes, "
+            "'0:1:0.5', or YAML takes it for a time of day"
+        )
+
+
 def _strength(value: object) -> float:
     """One finite number >= 0."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"expected {EXPECTED}")
+    check_no_time(value)
     try:
         strength = float(value)
     except ValueError:

@@ -18,7 +18,7 @@ from sshml.files.stored import MANIFEST, StoredError, read_settings, run_folder_
 PATH_KEYS = ("checkpoint", "ckpt_path", "compare", "paths.runs", "rerun", "resume")
 # Likewise, where Hydra writes.
 _FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
-_MULTIRUN = {"-m", "--multirun"}
+_MULTIRUN = {"-m", "--multirun", "hydra.mode=MULTIRUN"}
 _TAKE_A_VALUE = {
     "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-c", "--package",
     "-p", "--experimental-rerun",
@@ -48,7 +48,7 @@ def is_override(argument: str) -> bool:
 def is_multirun(arguments: Sequence[str]) -> bool:
     """Whether commas in values stand for several jobs."""
     keys = {key_of(argument) for argument in arguments if is_override(argument)}
-    return bool(_MULTIRUN & set(arguments)) or "sweep" in keys
+    return not _MULTIRUN.isdisjoint(arguments) or "sweep" in keys
 
 
 def with_flags_first(arguments: Sequence[str]) -> list[str]:

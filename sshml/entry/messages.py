@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from sshml.config.moved import FIRST_PARTS
 from sshml.config.programs import CONF_DIR, of_other_program, top_level
 from sshml.entry.arguments import is_override, key_of
-from sshml.errors import CheckpointError, ConfigError, how_to_install, reason_of, unknown_key
+from sshml.errors import CheckpointError, ConfigError, how_to_install, printable, reason_of, unknown_key
 
 # Where Hydra reads the command line and the configuration files, and what these say of itself.
 _COMPOSING = (
@@ -60,7 +60,7 @@ def _of_composing(error: Exception, arguments: list[str]) -> str | None:
     places = [f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}" for frame in frames]
     if not any(place.startswith(_COMPOSING) for place in places):
         return None
-    return _no_option(arguments) or f"{' '.join(arguments)}: {error}"
+    return _no_option(arguments) or f"{printable(' '.join(arguments))}: {error}"
 
 
 def _of_file(error: OSError) -> str | None:
@@ -172,7 +172,10 @@ def _unknown_option(missing: str, arguments: list[str]) -> str:
     if group == "hydra" and "/" in name:
         group, _, name = missing.rpartition("/")
     override = next((a for a in arguments if a.endswith(f"={name}")), f"{group}={name}")
-    return f"{override}: {unknown_key(group, name, _options(group, arguments), sign='=')}"
+    text = unknown_key(group, name, _options(group, arguments), sign="=")
+    if "did you mean" not in text and not _own_folders(arguments):
+        text += "; one of your own needs --config-dir FOLDER"
+    return f"{override}: {text}"
 
 
 def _own_folders(arguments: list[str]) -> list[Path]:

@@ -160,9 +160,14 @@ def _is_of_the_user(file: str) -> bool:
 def _problem() -> str | None:
     """What keeps any program from starting."""
     try:
-        os.getcwd()  # noqa: PTH109  # pathlib takes longer to import
+        folder = os.getcwd()  # noqa: PTH109  # pathlib takes longer to import
     except OSError:
         return "the working directory no longer exists; cd to one that does"
+    for name in (folder, *sys.argv):
+        try:
+            name.encode()
+        except UnicodeEncodeError:  # no file that a run writes could hold it
+            return f"{name}: is not UTF-8; rename it"
     try:
         version("sshml")
     except PackageNotFoundError:

@@ -106,16 +106,18 @@ def _read(path: str | Path, trust: Sequence[str]) -> tuple[dict[str, Any], nn.Mo
 
 def _loaded(path: Path) -> dict[str, Any]:
     """What a file holds, of our format."""
-    if not path.is_file():
-        raise CheckpointError(f"{path}: there is no such file; expected a .ckpt that train.py wrote")
     try:
+        if not path.is_file():
+            raise CheckpointError(
+                f"{path}: there is no such file; expected a .ckpt that train.py wrote"
+            )
         _check_size(path)
         with warnings.catch_warnings():  # of sparse tensors, which are refused in a moment
             warnings.simplefilter("ignore")
             checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except CheckpointError:
         raise
-    except PermissionError as error:
+    except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
     except Exception as error:  # of a file that is anything at all, torch may raise anything
         raise CheckpointError(

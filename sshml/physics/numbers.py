@@ -32,6 +32,8 @@ def real(name: str, value: ArrayLike) -> NDArray[np.floating]:
         array = np.asarray(value)
     except ValueError:
         raise ValueError(f"{name} must be an array of numbers, got lists of unequal lengths") from None
+    except RuntimeError as error:  # of torch, for a tensor with a gradient
+        raise ValueError(f"{name} must be an array of numbers: {error}") from None
     if array.dtype.kind not in "iuf":
         raise ValueError(f"{name} must be real numbers, got {array.dtype.type.__name__.rstrip('_')}")
     array = array.astype(np.float64) if array.dtype.kind in "iu" else array

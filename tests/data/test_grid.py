@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from sshml.data.grid import strength_grid
+from sshml.data.strength import DisorderStrength
 
 
 @pytest.mark.parametrize(
@@ -37,4 +38,6 @@ def test_a_range_that_yaml_has_read_in_base_60():
     assert read == 60.5
     with pytest.raises(ValueError, match="quotes"):
         strength_grid([0, read])
+    with pytest.raises(ValueError, match="quotes"):
+        DisorderStrength.parse(read)
     assert strength_grid("60.5") == [60.5]

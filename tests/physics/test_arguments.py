@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from sshml.physics import (
     band_gap,
@@ -107,6 +108,7 @@ def test_numbers_of_another_kind(name, place):
     [
         ("winding_number", ([0.5, 1.5], [1.0, 1.0, 1.0]), "t1 of (2,) and t2 of (3,)"),
         ("band_gap", ([[0.5], [1.0, 2.0]], 1.0), "lists of unequal lengths"),
+        ("band_gap", (torch.ones(2, requires_grad=True), 1.0), "array of numbers: Can't call numpy()"),
         ("sample_invariant", (ONES[0], ONES[0]), "equal shape (n, M), got (3,) and (3,)"),
         ("sample_invariant", (ONES, ONES[:, :2]), "got (2, 3) and (2, 2)"),
         ("lyapunov_exponent", ([0.5, 1.5], [1.0, 1.0, 1.0]), "t1 of (2,) and W of (3,)"),
