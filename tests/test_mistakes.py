@@ -60,6 +60,9 @@ MISTAKES = {
     "seed=-1": ["expected greater than or equal to 0"],
     "seed=null": ["expected a whole number"],
     "trainer.max_epochs=0": ["expected at least 1"],
+    "trainer.max_epochs=-1": ["nothing ends the run; expected callbacks=early_stopping"],
+    "scheduler=one_cycle data.batch_size=0": ["data.batch_size=0: expected a whole number above 0"],
+    "scheduler=one_cycle trainer.max_epochs=-1": ["which sets the schedule"],
     "trainer.max_epoch=3": ["did you mean trainer.max_epochs?"],
     "trainer.precision=8": ["'bf16-mixed'"],
     "optimizer.lr=-1": ["Invalid learning rate: -1"],
@@ -311,6 +314,8 @@ def test_our_own_errors_keep_their_traceback(
     ("content", "overrides", "line"),
     [
         ("a: [1\n", [], "while parsing a flow sequence"),
+        ("5\n", [], "Invalid loaded object type: int"),
+        ("a: [1\n", [f"+x{k}={60 * 'y'}" for k in range(20)], "while parsing a flow sequence"),
         ('widths: "${"\n', [], "no viable alternative at input '${'"),
         ("_target_: sshml.networks.CNN\n", ["model.widths=[4,4]"], "add it by +model.widths=[4,4]"),
     ],

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,8 @@ def test_an_axis_is_drawn_as_it_is_written(axis: str, drawn: BaseDistribution) -
             "hydra.sweeper.n_trials=True: expected a whole",
         ),
         (["hydra.sweeper.n_jobs=0"], "hydra.sweeper.n_jobs=0: expected a"),
-        (["hydra.sweeper.storage=null"], "hydra.sweeper.storage=None: expected text"),
+        (["hydra.sweeper.storage="], "hydra.sweeper.storage=: expected text"),
+        (["paths.runs=a,b"], "paths.runs=a,b: expected one folder for all jobs of a sweep"),
         (["hydra.sweeper.params=x"], "hydra.sweeper.params=x: expected KEY: VALUES"),
         (
             ["optimizer.lr=tag(log,interval(0,1))"],
@@ -181,11 +183,55 @@ def test_a_search_does_not_mix_with_another(run_train: Command, tmp_path: Path) 
     database.unlink()
     database.mkdir()
     line = one_error(run_train(*command, rate), 1)
-    assert "unable to open database file; expected sqlite:///FILE" in line
+    assert line.startswith("error: search/optuna.db: unable to open database file; expected sqlite:")
     database.rmdir()
     database.write_bytes(b"garbage" * 1000)
     line = one_error(run_train(*command, rate), 1)
     assert "file is not a database; restore it, or move it away" in line
+
+
+@pytest.mark.parametrize("pruner", ["null", "median"])
+def test_a_search_keeps_its_database_in_its_folder(run_train: Command, pruner: str) -> None:
+    # Each of which would mean something else in a URL.
+    for name in ("why?x", "why?y", "a%20b", "{1}", "a?mode=ro"):
+        done = run_train(
+            "sweep=search", *TINY, "hydra.sweeper.n_trials=1", f"hydra.sweep.dir='{name}'",
+            f"hydra.sweeper.pruner={pruner}",
+        )  # fmt: skip
+        assert done.status == 0, done.err
+        assert "1 trials, 1 of them to do" in done.out
+        assert Path(name, "optuna.db").is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ("update trial_params set distribution_json = '{'", "damaged (Expecting property name"),
+        ("update trials set state = 'X'", "damaged ('X' is not among"),
+        ("update study_user_attributes set value_json = '5'", "damaged ('int' object is not"),
+    ],
+)
+def test_what_optuna_never_wrote_is_one_line(
+    run_train: Command, tmp_path: Path, change: str, line: str
+) -> None:
+    command = ("sweep=search", *TINY, "hydra.sweep.dir=search")
+    assert run_train(*command, "hydra.sweeper.n_trials=1").status == 0
+    with closing(sqlite3.connect(tmp_path / "search" / "optuna.db")) as database:
+        database.execute(change)
+        database.commit()
+    done = run_train(*command, "hydra.sweeper.n_trials=2")
+    assert done.status == 1
+    assert done.err.startswith(f"error: search/optuna.db: {line}")
+    assert done.err.count("\n") == 1
+
+
+def test_no_job_of_a_search_that_was_killed_seems_to_run(run_train: Command, tmp_path: Path) -> None:
+    command = ("sweep=search", *TINY, "hydra.sweep.dir=search")
+    assert run_train(*command, "hydra.sweeper.n_trials=1").status == 0
+    (path,) = tmp_path.glob("search/*/manifest.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "status": "running"}))
+    assert run_train(*command, "hydra.sweeper.n_trials=1").status == 0
+    assert json.loads(path.read_text())["status"] == "failed"
 
 
 def test_a_search_goes_on_with_its_study(run_train: Command, tmp_path: Path) -> None:
@@ -318,5 +364,5 @@ def test_a_database_of_a_newer_optuna_is_one_line(run_train: Command, old: Path)
     with sqlite3.connect(old / "optuna.db") as database:
         database.execute("UPDATE alembic_version SET version_num = 'v99.0.0.a'")
     line = one_error(run_train(*OLD))
-    assert line.startswith("error: hydra.sweeper.storage=sqlite:///search/optuna.db: ")
+    assert line.startswith("error: search/optuna.db: ")
     assert "pip install -U optuna" in line

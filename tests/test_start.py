@@ -104,6 +104,15 @@ from sshml.study import __main__
 __main__._study = lambda *_: int("a fault")
 __main__.main(["."])
 """,
+    # In which frames of the traceback are of no file.
+    "compiled": """
+from sshml.entry import start
+start.start_command("sshml.study")
+import yaml
+from sshml.study import __main__
+__main__._study = lambda *_: yaml.dump("\\udcff", Dumper=yaml.CSafeDumper)
+__main__.main(["."])
+""",
 }
 
 
@@ -115,9 +124,14 @@ def test_a_fault_of_ours_is_one_line_and_a_file_to_report(tmp_path: Path, name: 
         capture_output=True, text=True,
     )  # fmt: skip
     (report,) = tmp_path.glob("sshml_*.txt")
-    what = "ValueError: invalid literal for int() with base 10: 'a fault'"
-    line = f"error: {what}; this is a fault of sshml, please report it with {report}\n"
-    assert (done.returncode, done.stderr) == (1, line)
+    of_compiled = "UnicodeEncodeError: 'utf-8' codec can't encode character"
+    what = (
+        of_compiled if name == "compiled" else "ValueError: invalid literal for int() with base 10: 'a"
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {what}")
+    assert done.stderr.endswith(f"; this is a fault of sshml, please report it with {report}\n")
+    assert done.stderr.count("\n") == 1
     assert report.read_text().startswith("Traceback")
     assert what in report.read_text()
 

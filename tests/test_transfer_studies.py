@@ -231,7 +231,7 @@ def test_what_a_study_has_lost_is_told(run_transfer: Command) -> None:
     moved = (run.folder / "transfer.json").rename(run.folder / "moved")
     (run.folder / "transfer.json").mkdir()
     line = one_error(run_transfer(f"resume={run.folder}"))
-    assert "transfer.json: is a folder, where a run writes a file" in line
+    assert "transfer.json: not a file; move it away, or remove it" in line
     (run.folder / "transfer.json").rmdir()
     os.mkfifo(run.folder / "transfer.json")
     line = one_error(run_transfer(f"resume={run.folder}"))

@@ -69,4 +69,4 @@ def _finite(number: Decimal) -> float:
         raise ValueError(f"expected {EXPECTED}")
     if value > LARGEST:
         raise ValueError(f"expected at most {LARGEST:g}")
-    return value
+    return value + 0.0  # -0 is 0

@@ -57,7 +57,17 @@ def _group(run: str) -> str | None:
 
 
 def _steps(epochs: int, n_train: int, batch_size: int) -> int:
-    """Steps of training in a whole run."""
+    """Steps of training in a whole run.
+
+    Raises:
+        ConfigError: for numbers that have none, as of a run without a last epoch.
+    """
+    given = {"trainer.max_epochs": epochs, "data.n_train": n_train, "data.batch_size": batch_size}
+    for key, number in given.items():
+        if not isinstance(number, int) or number < 1:
+            raise ConfigError(
+                f"{key}={number}: expected a whole number above 0, which sets the schedule"
+            )
     return epochs * -(-n_train // batch_size)
 
 

@@ -49,8 +49,8 @@ def line_of(error: Exception, arguments: list[str], name: str) -> str | None:
         error, InstantiationException
     ):
         return one_line(error, arguments, name)
-    if isinstance(error, OSError):
-        return _of_file(error)
+    if isinstance(error, OSError) and (line := _of_file(error)):
+        return line
     return _of_plugin(str(error), arguments) or _of_composing(error, arguments)
 
 

@@ -154,7 +154,8 @@ def _is_of_the_user(file: str) -> bool:
     libraries = sysconfig.get_paths()
     of_python = [libraries[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     places: list[Path | str] = [package, *programs, *of_python]
-    return not file.startswith("<") and not any(Path(file).is_relative_to(place) for place in places)
+    # Of what Cython has compiled there is no file.
+    return Path(file).is_file() and not any(Path(file).is_relative_to(place) for place in places)
 
 
 def _problem() -> str | None:

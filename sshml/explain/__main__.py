@@ -12,6 +12,7 @@ first checkpoint.
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for W in grid:
                 measured = all_measures(network, W, options.chains, explanations)
                 rows += [{**row, "group": group} for row in measured]
-            print(f"{len(groups) - len(networks)} of {len(groups)}  {network.checkpoint}", flush=True)
+            with suppress(OSError):  # results are written, wherever this goes
+                print(
+                    f"{len(groups) - len(networks)} of {len(groups)}  {network.checkpoint}", flush=True
+                )
         phase = network.data_module().ensemble.hamiltonian.classes[1]
         correlated = correlations(rows, phase)
         with results_errors(out):

@@ -109,7 +109,8 @@ def quieten_libraries() -> None:
     logging.raiseExceptions = False  # a log file of W&B's on a full disk is not worth a traceback
     for said_of_every_run in (
         ".*does not have many workers.*",  # profiles are made faster than they are trained on
-        ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run's own
+        "(?s).*Checkpoint directory .* exists and is not empty.*",  # a resumed run's own
+        ".*callbacks used to create the checkpoint need to be provided.*",  # likewise
         ".*when logging on epoch level in distributed setting.*",  # computed over all processes
         ".*treespec, LeafSpec.*",  # Lightning 2.6 on torch 2.15
         ".*number of training batches .* is smaller than the logging interval.*",

@@ -24,8 +24,8 @@ def test_grids(written, expected):
 
 @pytest.mark.parametrize(
     "written",
-    [-0.1, [], [0.5, 0.5], [0.5, "0:1:0.5"], "1:0:0.1", "0:1:0", "0:1", "0:1:-0.1", "a:b:c", "nan",
-     float("nan"), float("inf"), True, None, "0:1:0.0001", [0.1, None], "-1:1:1",
+    [-0.1, [], [0.5, 0.5], [0, -0.0], [0.5, "0:1:0.5"], "1:0:0.1", "0:1:0", "0:1", "0:1:-0.1",
+     "a:b:c", "nan", float("nan"), float("inf"), True, None, "0:1:0.0001", [0.1, None], "-1:1:1",
      "0:1e999999:1e-999999", "0:1:1e-999999", "-1e999999:1:1"],
 )  # fmt: skip
 def test_mistakes(written):

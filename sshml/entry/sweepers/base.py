@@ -11,6 +11,8 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from sshml.errors import ConfigError
+
 
 @dataclass(kw_only=True, eq=False)
 class ResumableSweeper(Sweeper):
@@ -60,6 +62,9 @@ class ResumableSweeper(Sweeper):
         parser = OverridesParser.create(config_loader=self.context.config_loader)
         parsed = parser.parse_overrides([*axes, *arguments])
         overrides = list({override.get_key_element(): override for override in parsed}.values())
+        for axis in overrides:
+            if axis.is_sweep_override() and axis.get_key_element().startswith("paths."):
+                raise ConfigError(f"{axis.input_line}: expected one folder for all jobs of a sweep")
         check_number_of_jobs(overrides)
         check_launcher(self.settings.hydra.launcher._target_)
         return overrides

@@ -12,7 +12,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from sshml.entry.sweepers.base import ResumableSweeper
-from sshml.entry.sweepers.trials import built, errors_of_storage, opened
+from sshml.entry.sweepers.trials import built, database_of, errors_of_content, errors_of_storage, opened
 from sshml.errors import ConfigError, IncompleteError, shown
 
 if TYPE_CHECKING:  # Optuna takes a moment to import, and this module is at every start
@@ -37,7 +37,7 @@ class SearchSweeper(ResumableSweeper):
         n_trials: complete and pruned, that the study has in the end, earlier commands included.
         n_jobs: trials at the same time.
         direction: ``maximize`` or ``minimize``.
-        storage: URL of the database.
+        storage: URL of the database; None for a file in the sweep's folder.
         study_name: name of the study in it.
         redo_diverged: whether a trial runs that has diverged before; else it fails at once. It is for
             jobs, which read it in the configuration.
@@ -49,7 +49,7 @@ class SearchSweeper(ResumableSweeper):
     n_trials: int
     n_jobs: int
     direction: Literal["maximize", "minimize"]
-    storage: str
+    storage: str | None
     study_name: str
 
     def setup(
@@ -67,6 +67,8 @@ class SearchSweeper(ResumableSweeper):
         expect(f"{named}.n_trials", self.n_trials, is_positive(self.n_trials), whole)
         expect(f"{named}.n_jobs", self.n_jobs, is_positive(self.n_jobs), whole)
         for key, text in (("storage", self.storage), ("study_name", self.study_name)):
+            if key == "storage" and text is None:
+                continue
             expect(f"{named}.{key}", text, isinstance(text, str) and text != "", "text")
         expect(
             f"{named}.direction", self.direction, self.direction in directions, " or ".join(directions)
@@ -105,6 +107,7 @@ class SearchSweeper(ResumableSweeper):
             checked_jobs,
             jobs_of,
             launched,
+            mark_running,
             only_sweep,
             print_what_is_left,
         )
@@ -119,13 +122,16 @@ class SearchSweeper(ResumableSweeper):
         fixed = [str(o.input_line) for o in overrides if not o.is_sweep_override()]
         checked_jobs(self.context, self.settings, _jobs_to_check(axes, fixed))
         folder = Path(self.settings.hydra.sweep.dir)
-        with only_sweep(folder), errors_of_storage(self.storage):
-            study = self._study()
-            _check_alike(study, axes, drawn)
-            _check_settings(study, fixed)
+        database = database_of(self.settings.hydra)
+        with only_sweep(folder), errors_of_storage(database):
+            with errors_of_content(database):
+                study = self._study(database)
+                _check_alike(study, axes, drawn)
+                _check_settings(study, fixed)
             states = optuna.trial.TrialState
             for trial in study.get_trials(states=(states.RUNNING,)):  # of a process that was ended
                 study.tell(trial.number, state=states.FAIL)
+            mark_running(folder, "failed")
             if study.trials:
                 self.sampler.reseed_rng()  # else its first draws would come again
             to_do = max(self.n_trials - _number_done(study), 0)
@@ -141,7 +147,7 @@ class SearchSweeper(ResumableSweeper):
                     f"{done} of {self.n_trials} trials are done; the same command tries others"
                 )
 
-    def _study(self) -> "Study":
+    def _study(self, database: str | Path) -> "Study":
         """The study that the database has, or a new one.
 
         Raises:
@@ -151,7 +157,7 @@ class SearchSweeper(ResumableSweeper):
 
         study = optuna.create_study(
             study_name=self.study_name,
-            storage=opened(self.storage),
+            storage=opened(database),
             sampler=self.sampler,
             pruner=self.pruner or optuna.pruners.NopPruner(),
             direction=self.direction,
@@ -159,9 +165,8 @@ class SearchSweeper(ResumableSweeper):
         )
         before = [direction.name.lower() for direction in study.directions]
         if before != [self.direction]:
-            raise ConfigError(
-                f"hydra.sweeper.direction={self.direction}: the study has {', '.join(before)}; {_NEW}"
-            )
+            has = ", ".join(before) or "none"
+            raise ConfigError(f"hydra.sweeper.direction={self.direction}: the study has {has}; {_NEW}")
         return study
 
     def _search(

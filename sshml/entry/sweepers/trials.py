@@ -1,10 +1,13 @@
 """What a search and its jobs share: the database of trials, the sampler, the pruner."""
 
+import functools
 import logging
 import re
+import sqlite3
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hydra.core.hydra_config import HydraConfig
@@ -68,13 +71,43 @@ def built(kind: Literal["sampler", "pruner"], chosen: object, **arguments: Any) 
     return part
 
 
+def database_of(hydra: Any) -> str | Path:
+    """URL of the database that a search keeps its study in, or its file.
+
+    Args:
+        hydra: Hydra's own settings.
+    """
+    return hydra.sweeper.storage or Path(hydra.sweep.dir, "optuna.db")
+
+
+def _shown(database: str | Path) -> str:
+    return f"hydra.sweeper.storage={database}" if isinstance(database, str) else str(database)
+
+
 @contextmanager
-def errors_of_storage(url: str) -> Iterator[None]:
+def errors_of_content(database: str | Path) -> Iterator[None]:
+    """Turns what Optuna raises of a database that holds no study of its own into one line."""
+    from optuna.exceptions import OptunaError  # noqa: PLC0415
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  # Optuna brings it
+
+    try:
+        yield
+    except (ConfigError, UnfinishedError, OSError, OptunaError, SQLAlchemyError, ImportError):
+        raise
+    except Exception as error:  # of values that Optuna never wrote
+        raise UnfinishedError(
+            f"{_shown(database)}: damaged ({reason_of(error)}); restore it, or move it away to begin "
+            "another search"
+        ) from error
+
+
+@contextmanager
+def errors_of_storage(database: str | Path) -> Iterator[None]:
     """Turns what the database of a study raises, as on a full disk, into one line."""
     from optuna.exceptions import StorageInternalError  # noqa: PLC0415
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError  # noqa: PLC0415  # Optuna brings it
 
-    given = f"hydra.sweeper.storage={url}"
+    given = _shown(database)
     try:
         yield
     except (ArgumentError, ImportError) as error:
@@ -91,7 +124,7 @@ def errors_of_storage(url: str) -> Iterator[None]:
         raise UnfinishedError(f"{given}: {reason}; {way_out}") from error
 
 
-def opened(url: str) -> "RDBStorage":
+def opened(database: str | Path) -> "RDBStorage":
     """Open the database of a study; a file that an earlier version of Optuna wrote is upgraded.
 
     Raises:
@@ -100,21 +133,27 @@ def opened(url: str) -> "RDBStorage":
     """
     from optuna.storages import RDBStorage  # noqa: PLC0415
 
-    is_file = url.startswith("sqlite:")
-    arguments: Any = {"connect_args": {"timeout": _PATIENCE}} if is_file else {}
+    is_file = isinstance(database, Path) or database.startswith("sqlite:")
+    url, folder = str(database), Path()
+    arguments: dict[str, Any] = {"connect_args": {"timeout": _PATIENCE}} if is_file else {}
+    if isinstance(database, Path):  # in a URL some characters of a path would mean something else
+        connect = functools.partial(
+            sqlite3.connect, database.absolute(), timeout=_PATIENCE, check_same_thread=False
+        )
+        url, folder, arguments = f"sqlite:///{database.name}", database.parent, {"creator": connect}
     try:
         return RDBStorage(url, arguments)
     except RuntimeError as error:
         storage = RDBStorage(url, arguments, skip_compatibility_check=True)
         if not is_file or storage.get_current_version() not in storage.get_all_versions():
-            raise ConfigError(f"hydra.sweeper.storage={url}: {reason_of(error)}") from error
+            raise ConfigError(f"{_shown(database)}: {reason_of(error)}") from error
         quiet = logging.NullHandler()  # without any, Optuna sets logging up for the whole process
         logging.getLogger().addHandler(quiet)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), chdir(folder):  # Alembic takes the URL alone
             warnings.simplefilter("ignore", FutureWarning)  # of what it upgrades
             storage.upgrade()
         logging.getLogger().removeHandler(quiet)
-        print(f"{url}: is of an earlier version of Optuna, and was upgraded", flush=True)
+        print(f"{database}: is of an earlier version of Optuna, and was upgraded", flush=True)
         return storage
 
 
@@ -130,9 +169,9 @@ def pruning() -> Callable[[int, float], bool] | None:
         return None
     import optuna  # noqa: PLC0415
 
-    url, name = sweeper.storage, sweeper.study_name
-    with errors_of_storage(url):
-        storage = opened(url)
+    database, name = database_of(HydraConfig.get()), sweeper.study_name
+    with errors_of_storage(database):
+        storage = opened(database)
         study = optuna.load_study(
             study_name=name,
             storage=storage,
@@ -144,7 +183,7 @@ def pruning() -> Callable[[int, float], bool] | None:
         trial = optuna.Trial(study, trial_id)
 
     def is_pruned(epoch: int, accuracy: float) -> bool:
-        with errors_of_storage(url):
+        with errors_of_storage(database):
             trial.report(accuracy, epoch)
             return trial.should_prune()
 

@@ -5,11 +5,13 @@ from typing import Any
 
 from pytorch_lightning.callbacks import BatchSizeFinder, Callback, LearningRateFinder, ModelCheckpoint
 
-from sshml.config.build import build
+from sshml.config.build import TARGET, build
 from sshml.errors import ConfigError, named
 from sshml.training.checks.checkpoints import check_checkpoints, check_last
 from sshml.training.metrics import logged
 
+# Classes of Lightning's that end a run.
+_ENDING = (".EarlyStopping", ".Timer")
 # What a search for a learning rate tries at least, to say anything.
 _LEAST_RATES = 20
 
@@ -43,6 +45,24 @@ def check_callbacks(nodes: Mapping[str, Mapping[str, Any]], n_classes: int) -> N
                 f"callbacks.{name}: keeps the same checkpoints as callbacks.{other}; set another "
                 "monitor, or leave one out"
             )
+
+
+def check_end(trainer: Mapping[str, Any], nodes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check that a run without a last epoch has something else that ends it.
+
+    Raises:
+        ConfigError: if it has only callbacks of sshml's and Lightning's that end nothing.
+    """
+    targets = [node[TARGET] for node in nodes.values()]
+    ends = any(
+        target.endswith(_ENDING) or not target.startswith(("sshml.", "pytorch_lightning."))
+        for target in targets
+    )
+    if trainer["max_epochs"] == -1 and trainer.get("max_time") is None and not ends:
+        raise ConfigError(
+            "trainer.max_epochs=-1: nothing ends the run; expected callbacks=early_stopping or "
+            "trainer.max_time beside it"
+        )
 
 
 def _check_finder(name: str, node: Mapping[str, Any]) -> None:

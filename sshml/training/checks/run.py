@@ -22,7 +22,7 @@ from sshml.files.stored import relocated
 from sshml.networks import build_network
 from sshml.physics.hamiltonians import Hamiltonian
 from sshml.tracking import check_loggers
-from sshml.training.checks.callbacks import check_callbacks
+from sshml.training.checks.callbacks import check_callbacks, check_end
 from sshml.training.checks.checkpoints import RUN
 from sshml.training.checks.network import check_forward, meta_network
 from sshml.training.checks.resumption import check_resumption
@@ -123,6 +123,7 @@ def _check_parts(parts: str) -> None:
     if settings["scheduler"]:
         check_steps(scheduler, settings["trainer"], settings["data"])
     check_callbacks(settings["callbacks"], settings["data"]["n_classes"])
+    check_end(settings["trainer"], settings["callbacks"])
 
 
 def _check_augmentation(nodes: Mapping[str, Mapping[str, Any]], data: Mapping[str, Any]) -> None:
