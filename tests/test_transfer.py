@@ -10,7 +10,7 @@ import torch
 from conftest import TINY, TINY_TRANSFER, Command, networks, rows
 
 from sshml.transfer.baselines import BASELINES
-from sshml.transfer.scores import COLUMNS
+from sshml.transfer.columns import COLUMNS
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from sshml.thesis import maps, physics
 from sshml.thesis.published import FIG_7, FIG_7_W, SECTION_4_1
 from sshml.trained import TrainedNetwork
 from sshml.transfer.baselines import BASELINES, EXACT
+from sshml.transfer.columns import Row
 from sshml.transfer.figures import accuracy_curve, by_strength
 from sshml.transfer.plan import Plan
-from sshml.transfer.scores import Row
 from sshml.transfer.summary import of_method
 from sshml.transfer.table import Table
 

@@ -27,9 +27,10 @@ from sshml.signals import end_if_interrupted
 from sshml.trained import TrainedNetwork, examples
 from sshml.training.train import train
 from sshml.transfer.baselines import ONLY_METHOD
+from sshml.transfer.columns import Cell, Row
 from sshml.transfer.commands import command_of, training_overrides
 from sshml.transfer.plan import Method, Plan, PlannedNetwork, strength_name
-from sshml.transfer.scores import Answers, Cell, Row, ask, fitted_thresholds, score
+from sshml.transfer.scores import Answers, ask, fitted_thresholds, score
 from sshml.transfer.table import NetworkCell, Table
 
 _LOG = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ from sshml.figures import Example, describe, image_axes, map_panel
 from sshml.physics import inverse_participation_ratio, profile_maxima
 from sshml.physics.hoppings import Floats
 from sshml.transfer.baselines import BASELINES, EXACT
+from sshml.transfer.columns import Row
 from sshml.transfer.phase_diagram import Diagram, Plane, diagrams_of, of_methods
 from sshml.transfer.plan import Plan
-from sshml.transfer.scores import Row
 from sshml.transfer.summary import of_method, strength, summary, train_strengths
 from sshml.transfer.table import Table
 

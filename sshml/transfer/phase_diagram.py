@@ -16,7 +16,8 @@ from sshml.files.tables import csv_text
 from sshml.physics.hamiltonians import Hamiltonian
 from sshml.physics.hoppings import Floats
 from sshml.transfer.baselines import BASELINES
-from sshml.transfer.scores import Answers, Cell
+from sshml.transfer.columns import Cell
+from sshml.transfer.scores import Answers
 
 #: Columns of ``phase_diagram.csv``.
 COLUMNS = ("method", "train_W", "seed", "accuracy", "rmse", "boundary")

@@ -23,9 +23,10 @@ from sshml.training.checks.run import check_run, check_samples
 from sshml.training.checks.trainer import n_processes
 from sshml.transfer.baselines import BASELINES, EXACT, ONLY_METHOD, detectors_of
 from sshml.transfer.checks import check_diagram, check_resumed, empty_network
+from sshml.transfer.columns import cell_of
 from sshml.transfer.methods import TransferMethod
 from sshml.transfer.phase_diagram import Plane
-from sshml.transfer.table import DIAGRAMS, ROWS, cell_of, read_lines, read_rows
+from sshml.transfer.table import DIAGRAMS, ROWS, read_lines, read_rows
 
 # As for `seed`: numpy's seeds are below.
 _SEEDS = 2**32

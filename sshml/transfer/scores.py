@@ -19,25 +19,10 @@ from sshml.physics import best_threshold
 from sshml.physics.hoppings import Floats
 from sshml.training.metrics import PhaseMetrics, count_names
 from sshml.transfer.baselines import EXACT, detectors_of
+from sshml.transfer.columns import Row
 
-#: Columns of ``transfer.csv``. ``accuracy_source`` is that of a network, as it was carried over to W,
-#: on test chains as it was trained on; the last four are what it has cost.
-COLUMNS = (
-    "method", "train_W", "W", "seed", "n", "accuracy", "accuracy_low", "accuracy_high",
-    "accuracy_sample", "accuracy_thermodynamic", "ceiling", "loss", "tp", "fp", "tn", "fn",
-    "topological_share", "ece", "accuracy_source", "train_seconds", "adapt_seconds", "target_labelled",
-    "target_unlabelled",
-)  # fmt: skip
-Row = dict[str, Any]
-#: A method or baseline, what its network was trained at, the seed, and what it is tested at.
-Cell = tuple[str, float | str, int, float]
 # Training chains that the thresholds of the detectors are fitted on, at most.
 _FITTED_ON = 4_000
-
-
-def columns(n_classes: int) -> tuple[str, ...]:
-    """Columns of a study: :data:`COLUMNS`, for more than two classes macro accuracy and counts too."""
-    return COLUMNS if n_classes == 2 else (*COLUMNS, "macro_accuracy", *count_names(n_classes))
 
 
 @dataclass(frozen=True)
@@ -158,7 +143,8 @@ def score(
         n_classes: C.
 
     Returns:
-        The columns from ``n`` to ``ece``, and those of :func:`columns` for more than two classes. The
+        The columns from ``n`` to ``ece``, and those of
+        :func:`sshml.transfer.columns.columns` for more than two classes. The
         interval of the accuracy is Wilson's, 95 %. ``ceiling`` is the accuracy that the exact
         invariant of each chain would have. Loss and calibration error are None without logits, the
         accuracy against a kind of label that the Hamiltonian does not have likewise.

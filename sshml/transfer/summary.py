@@ -14,8 +14,8 @@ from sshml import intervals
 from sshml.files.run_folder import write_atomically
 from sshml.files.tables import csv_text
 from sshml.transfer.baselines import BASELINES, ONLY_METHOD
+from sshml.transfer.columns import Row
 from sshml.transfer.phase_diagram import Diagram, of_methods
-from sshml.transfer.scores import Row
 
 #: What a method costs: seconds of training and for each target, profiles of each target.
 COSTS = ("train_seconds", "adapt_seconds", "target_labelled", "target_unlabelled")

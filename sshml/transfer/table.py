@@ -4,11 +4,11 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from sshml.errors import ConfigError, printable
 from sshml.files.growing import append_to_csv, append_to_list, list_text, whole_part
@@ -17,67 +17,29 @@ from sshml.files.stored import StoredError, parsed_json, read_text
 from sshml.files.tables import csv_text
 from sshml.training.metrics import count_names
 from sshml.transfer.baselines import BASELINES, ONLY_METHOD
+from sshml.transfer.columns import CURVES, Cell, Columns, OfCell, Row, Share, cell_of, columns
 from sshml.transfer.phase_diagram import Line, Plane
-from sshml.transfer.scores import Answers, Cell, Row, columns
+from sshml.transfer.scores import Answers
 
 ROWS = "transfer.json"
 #: The file of a study that keeps its diagrams.
 DIAGRAMS = "phase_diagram.json"
 #: All cells of a network.
 NetworkCell = tuple[str, float | str, int, None]
-_Share = Annotated[float, Field(ge=0, le=1)]
-_Count = Annotated[int, Field(ge=0, lt=2**63)]
-_Shares = list[_Share | None]
+_Shares = list[Share | None]
 
 
-class _Cell(BaseModel):
-    """Which cell of a study an item of a file is of."""
-
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
-    # As in sshml.transfer.plan: a method's name is part of the names of files.
-    method: Annotated[str, Field(pattern=r"^[\w-]+$")]
-    train_W: float | Annotated[str, Field(pattern=r"^[\w.+-]+$")]  # noqa: N815
-    W: float
-    seed: _Count
-
-
-class _Row(_Cell):
-    """What tables and figures need; older studies lack the columns with a default."""
-
-    n: Annotated[int, Field(ge=1, lt=2**63)]
-    accuracy: _Share
-    accuracy_low: _Share
-    accuracy_high: _Share
-    accuracy_sample: _Share
-    accuracy_thermodynamic: _Share | None
-    ceiling: _Share
-    topological_share: _Share | None
-    tp: _Count | None
-    fp: _Count | None
-    tn: _Count | None
-    fn: _Count | None
-    loss: float | None = None
-    ece: _Share | None = None
-    accuracy_source: _Share | None = None
-    train_seconds: float | None = None
-    adapt_seconds: float | None = None
-    target_labelled: float | None = None
-    target_unlabelled: float | None = None
-
-
-class _Line(_Cell):
+class _Line(OfCell):
     """Shares in bins: of class 1 for two classes, else of each but the first."""
 
     predicted: _Shares | list[_Shares]
     exact: _Shares | list[_Shares]
-    accuracy: _Share
+    accuracy: Share
 
 
-# What W&B and TensorBoard show against W.
-_SCORES = ("accuracy", "topological_share", "ceiling", "loss", "ece")
 # Of sums of shares.
 _ROUNDING = 1e-9
-_ROWS, _LINES = TypeAdapter(list[_Row]), TypeAdapter(list[_Line])
+_ROWS, _LINES = TypeAdapter(list[Columns]), TypeAdapter(list[_Line])
 
 
 class Table:
@@ -111,7 +73,7 @@ class Table:
 
     @property
     def rows(self) -> list[Row]:
-        """One row per cell, in order, with :func:`sshml.transfer.scores.columns`."""
+        """One row per cell, in order, with :func:`sshml.transfer.columns.columns`."""
         return sorted(self._rows.values(), key=lambda r: (str(r["train_W"]), r["seed"], r["W"]))
 
     def has(self, cell: Cell) -> bool:
@@ -163,11 +125,6 @@ class Table:
             name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in values.items()
         }
-
-
-def cell_of(row: Mapping[str, Any]) -> Cell:
-    """The cell of a row."""
-    return row["method"], row["train_W"], row["seed"], row["W"]
 
 
 def read_rows(folder: Path, n_classes: int) -> list[Row]:
@@ -271,6 +228,6 @@ def network_scores(rows: Iterable[Row]) -> list[tuple[float, dict[str, float]]]:
         if row["method"] not in BASELINES:
             of_method = "" if row["method"] == ONLY_METHOD else f"{row['method']}/"
             name = f"transfer/{of_method}trained_at_{row['train_W']}/seed_{row['seed']}"
-            known = {f"{name}/{score}": row[score] for score in _SCORES if row[score] is not None}
+            known = {f"{name}/{score}": row[score] for score in CURVES if row[score] is not None}
             found.append((row["W"], known))
     return found

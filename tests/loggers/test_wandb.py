@@ -17,7 +17,7 @@ from wandb_file import config, exit_codes, history, of_kind
 
 from sshml.files.provenance import git_revision
 from sshml.tracking import WandbLogger
-from sshml.transfer.scores import COLUMNS
+from sshml.transfer.columns import COLUMNS
 
 WANDB = [override for override in TINY if override != "logger=csv"]
 

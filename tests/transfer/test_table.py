@@ -13,8 +13,9 @@ import torch
 
 from sshml.files.growing import append_to_list, list_text
 from sshml.physics.hamiltonians import SSH
+from sshml.transfer.columns import COLUMNS
 from sshml.transfer.phase_diagram import Plane
-from sshml.transfer.scores import COLUMNS, Answers, score
+from sshml.transfer.scores import Answers, score
 from sshml.transfer.table import Table
 
 PLANE = Plane(SSH(), "thesis", 0, 2, 4)

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from sshml.data.datamodule import SSHDataModule
-from sshml.transfer.scores import COLUMNS, ask, score
+from sshml.transfer.columns import COLUMNS
+from sshml.transfer.scores import ask, score
 from sshml.transfer.table import network_scores
 
 
