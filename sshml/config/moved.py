@@ -8,10 +8,15 @@ from sshml.config.trust import TARGET
 
 #: The parts of data settings of versions that had no others.
 FIRST_PARTS: dict[str, dict[str, str]] = {
-    "hamiltonian": {TARGET: "sshml.physics.hamiltonians.SSH"},
-    "representation": {TARGET: "sshml.data.representations.DensityProfile"},
+    "hamiltonian": {TARGET: "sshml.physics.hamiltonians.ssh.SSH"},
+    "representation": {TARGET: "sshml.data.representations.density_profile.DensityProfile"},
 }
-_MOVED = {"sshml.callbacks.": "sshml.training.callbacks.", "sshml.loggers.": "sshml.tracking."}
+_MOVED = {
+    "sshml.callbacks.": "sshml.training.callbacks.",
+    "sshml.loggers.": "sshml.tracking.",
+    "sshml.physics.hamiltonians.SSH": FIRST_PARTS["hamiltonian"][TARGET],
+    "sshml.data.representations.DensityProfile": FIRST_PARTS["representation"][TARGET],
+}
 
 
 def of_this_version(settings: Any) -> Any:

@@ -11,8 +11,7 @@ from jaxtyping import Float64, Int, Int64
 from sshml.data.streams import Purpose, Split, Streams
 from sshml.data.strength import DisorderStrength
 from sshml.physics.hamiltonians import SSH, Couplings, Hamiltonian, Labels
-from sshml.physics.hoppings import Floats
-from sshml.physics.numbers import Array, Integers
+from sshml.physics.numbers import Array, Floats, Integers
 
 Label = Literal["ratio", "sample", "thermodynamic"]
 RatioGrid = Literal["even", "uniform"]

@@ -4,8 +4,8 @@ import numpy as np
 from numba import uint64
 from numpy.typing import NDArray
 
-from sshml.physics.hoppings import Floats
 from sshml.physics.kernels.compiled import compiled
+from sshml.physics.numbers import Floats
 
 # Multipliers and key increments of Philox 4×64 (Salmon et al., SC 2011, table 2).
 _MULTIPLIERS = uint64(0xD2E7470EE14C6C93), uint64(0xCA5A826395121157)

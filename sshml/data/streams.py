@@ -6,8 +6,7 @@ import numpy as np
 from jaxtyping import Float64, Int
 
 from sshml.data.philox import philox_uniforms
-from sshml.physics.hoppings import Floats
-from sshml.physics.numbers import Array
+from sshml.physics.numbers import Array, Floats
 
 
 class Split(IntEnum):

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int
 
-from sshml.physics.hoppings import Floats
-from sshml.physics.numbers import Array
+from sshml.physics.numbers import Array, Floats
 
 #: Larger hoppings are no chain anybody has, and their squares overflow.
 LARGEST = 1e6

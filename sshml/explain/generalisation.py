@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import bootstrap, rankdata, spearmanr
 
 from sshml.explain.measures import ACCURACY, Row, measure_name
-from sshml.physics.hoppings import Floats
+from sshml.physics.numbers import Floats
 
 #: Columns of ``generalisation.csv``.
 COLUMNS = ("group", "explanation", "measure", "W", "networks", "spearman", "low", "high")

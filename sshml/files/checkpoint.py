@@ -248,6 +248,7 @@ def _checked_data(
     # These import Lightning and Hydra, which a notebook that loads a network need not wait for.
     from sshml.config.build import build, hamiltonian, representation  # noqa: PLC0415
     from sshml.config.limits import check_sizes  # noqa: PLC0415
+    from sshml.config.moved import of_this_version  # noqa: PLC0415
     from sshml.config.schema import check_data, with_defaults  # noqa: PLC0415
 
     node = checkpoint["hyper_parameters"]["data"]
@@ -260,7 +261,7 @@ def _checked_data(
     for part in _DATA_PARTS & nodes.keys():
         check_class(f"data.{part}", nodes[part], trust)
     check_data(node)
-    data: dict[str, Any] = with_defaults(node)
+    data: dict[str, Any] = with_defaults(of_this_version(node))
     check_sizes(data)
     try:
         build(data)

@@ -7,11 +7,8 @@ from sshml.physics.detectors import (
     inverse_participation_ratio,
     sublattice_separation,
 )
-from sshml.physics.hoppings import (
-    DISORDER_CONVENTIONS,
-    disordered_hoppings,
-    sample_hoppings,
-)
+from sshml.physics.disorder import DISORDER_CONVENTIONS
+from sshml.physics.hoppings import disordered_hoppings, sample_hoppings
 from sshml.physics.profiles import (
     chiral_blocks,
     density_profiles,

@@ -10,8 +10,7 @@ import numpy as np
 from jaxtyping import Float, Float64, Real, Shaped
 from numpy.typing import NDArray
 
-from sshml.physics.hoppings import Floats
-from sshml.physics.numbers import Array, Lists, real, reals
+from sshml.physics.numbers import Array, Floats, Lists, real, reals
 
 Densities = Float[NDArray[np.floating], "*batch sites sites"] | Lists
 
@@ -120,6 +119,12 @@ def sublattice_separation(profiles: Densities) -> Float64[Floats, "*batch"]:
     weight = density.sum(axis=-2)
     mean = np.divide(moment, weight, out=np.zeros_like(moment), where=weight > 0)
     return np.asarray(2 * (mean[..., 1] - mean[..., 0]) / n_cells)
+
+
+#: Those that tell the phases apart, by name: the baselines of density profiles.
+PROFILE_DETECTORS = {
+    detector.__name__: detector for detector in (brightest_pixel, edge_weight, sublattice_separation)
+}
 
 
 def _checked(profiles: Densities) -> Float[NDArray[np.floating], "*batch sites sites"]:

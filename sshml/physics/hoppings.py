@@ -1,80 +1,10 @@
-"""Hopping amplitudes of the Su-Schrieffer-Heeger chain, clean and disordered.
-
-Energies are in units of the clean intercell hopping t2 = 1, so ``t1`` is the ratio t1/t2. ``omega``
-and ``omega'`` are independent and uniform on [-1/2, 1/2).
-
-================== ========================= ========================= =========================
-convention         intracell                 intercell                 source
-================== ========================= ========================= =========================
-``thesis``         t1 (1 + W/2 omega)        t2 (1 + W omega')         thesis, Eq. 6
-``additive``       t1 + W/2 omega            t2 + W omega'             original code of the thesis
-``mondragon_shem`` t1 + W omega              t2 + W/2 omega'           PRL 113, 046802 (2014)
-================== ========================= ========================= =========================
-"""
-
-from dataclasses import dataclass
+"""Hopping amplitudes of the Su-Schrieffer-Heeger chain, in units of the clean intercell hopping."""
 
 import numpy as np
 from jaxtyping import Float64, Real
-from numpy.typing import NDArray
 
-from sshml.physics.numbers import Array, Lists, Numbers, reals, strengths
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class BondDisorder:
-    """How uniform random numbers act on the bonds of a chain.
-
-    Attributes:
-        intracell: width of the distribution of the intracell bonds, in units of W.
-        intercell: of the intercell bonds, whose clean value is 1.
-        relative: whether the intracell width is in units of t1.
-    """
-
-    intracell: float
-    intercell: float
-    relative: bool
-
-
-#: The conventions of the module's table.
-DISORDERS = {
-    "thesis": BondDisorder(0.5, 1, relative=True),
-    "additive": BondDisorder(0.5, 1, relative=False),
-    "mondragon_shem": BondDisorder(1, 0.5, relative=False),
-}
-DISORDER_CONVENTIONS = tuple(DISORDERS)
-
-
-def bond_disorder(disorder: str) -> BondDisorder:
-    """The convention of a name.
-
-    Raises:
-        ValueError: if there is none.
-    """
-    if disorder not in DISORDER_CONVENTIONS:
-        raise ValueError(f"disorder must be one of {DISORDER_CONVENTIONS}, got {disorder!r}")
-    return DISORDERS[disorder]
-
-
-def bond_widths(
-    W: Real[Numbers, "*shape"] | Lists, disorder: str
-) -> tuple[Float64[Floats, "*shape"], Float64[Floats, "*shape"]]:
-    """Widths (W1, W2) of the distributions of the intracell and the intercell bonds.
-
-    Args:
-        W: disorder strength, W >= 0.
-        disorder: convention, see the module's table.
-
-    Returns:
-        (W1, W2).
-
-    Raises:
-        ValueError: for a W that is negative or not real and finite, or an unknown convention.
-    """
-    kind, strength = bond_disorder(disorder), strengths(W)
-    return np.asarray(kind.intracell * strength), np.asarray(kind.intercell * strength)
+from sshml.physics.disorder import bond_disorder
+from sshml.physics.numbers import Array, Floats, Lists, Numbers, reals, strengths
 
 
 def disordered_hoppings(
@@ -92,7 +22,7 @@ def disordered_hoppings(
         W: disorder strength, scalar or shape (n,), W >= 0.
         omega_intracell: values in [-1/2, 1/2).
         omega_intercell: values in [-1/2, 1/2).
-        disorder: convention, see the module's table.
+        disorder: convention of :mod:`sshml.physics.disorder`.
 
     Returns:
         (intracell, intercell).
@@ -107,7 +37,7 @@ def disordered_hoppings(
         >>> disordered_hoppings(0.5, 1.0, [[-0.5, 0.0]], [[-0.5, 0.0]])
         (array([[0.375, 0.5  ]]), array([[0.5, 1. ]]))
     """
-    W1, W2 = bond_widths(W, disorder)
+    kind, strength = bond_disorder(disorder), strengths(W)
     (mean,) = reals(t1=t1)
     omega, omega_ = reals(omega_intracell=omega_intracell, omega_intercell=omega_intercell)
     if omega.ndim != 2 or omega.shape != omega_.shape:
@@ -115,18 +45,13 @@ def disordered_hoppings(
             "omega_intracell and omega_intercell must have equal shape (n, M), "
             f"got {omega.shape} and {omega_.shape}"
         )
-    for name, value in (("t1", mean), ("W", W1)):
+    for name, value in (("t1", mean), ("W", strength)):
         if value.shape not in ((), (len(omega),)):
             raise ValueError(
                 f"{name} must be a number or have shape ({len(omega)},), one per chain, "
                 f"got {value.shape}"
             )
-    mean, W1, W2 = (value[..., None] for value in (mean, W1, W2))
-    intracell_noise = W1 * omega
-    intercell = 1 + W2 * omega_
-    if bond_disorder(disorder).relative:
-        return mean * (1 + intracell_noise), intercell
-    return mean + intracell_noise, intercell
+    return kind.bonds(mean[..., None], strength[..., None], omega, omega_)
 
 
 def sample_hoppings(
@@ -143,7 +68,7 @@ def sample_hoppings(
         t1: clean intracell hopping in units of t2, scalar or shape (n,), of either sign.
         W: disorder strength, scalar or shape (n,), W >= 0.
         n_cells: number of unit cells M >= 1.
-        disorder: convention, see the module's table.
+        disorder: convention of :mod:`sshml.physics.disorder`.
         rng: source of the random numbers; 2 n M are drawn.
 
     Returns:

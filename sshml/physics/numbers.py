@@ -8,6 +8,7 @@ from jaxtyping import Float64, Real
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
+Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 #: A number, or an array of numbers.
 Numbers = Array | np.number[Any] | float

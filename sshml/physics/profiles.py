@@ -21,8 +21,7 @@ from jaxtyping import Bool, Float, Float64, Real
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from threadpoolctl import ThreadpoolController
 
-from sshml.physics.hoppings import Floats
-from sshml.physics.numbers import Array, Lists, real
+from sshml.physics.numbers import Array, Floats, Lists, real
 
 Images = NDArray[np.floating]
 

@@ -7,15 +7,12 @@ its Fig. 1c shows +1, so the absolute value is what is returned here.
 import numpy as np
 from jaxtyping import Float64, Int64, Real
 from scipy.optimize import brentq
-from scipy.special import xlogy
 
-from sshml.physics.hoppings import Floats, bond_disorder, bond_widths
-from sshml.physics.numbers import Array, Integers, Lists, Numbers, real, reals, strengths
+from sshml.physics.disorder import BondDisorder, bond_disorder
+from sshml.physics.numbers import Array, Floats, Integers, Lists, Numbers, real, reals, strengths
 
 # What a coupling of 0 counts as where its logarithm is needed, or something is divided by it.
 _ZERO = 1e-150
-# Below this W/t the closed form of E ln|t + W omega| cancels to fewer digits than its series keeps.
-_SERIES_BELOW = 1e-2
 
 
 def winding_number(
@@ -102,41 +99,6 @@ def sample_invariant(
     return np.asarray(decay[0] > decay[1], dtype=np.int64)
 
 
-def mean_log_hopping(
-    t: Real[Numbers, "*#shape"] | Lists, W: Real[Numbers, "*#shape"] | Lists
-) -> Float64[Floats, "*shape"]:
-    """E ln|t + W omega| with omega uniform on [-1/2, 1/2].
-
-    [(t+a) ln|t+a| - (t-a) ln|t-a|]/(2a) - 1 with a = W/2, an even function of t.
-
-    Args:
-        t: mean hopping, of either sign.
-        W: width of the distribution, W >= 0.
-
-    Returns:
-        The mean logarithm; -inf where t = W = 0.
-
-    Raises:
-        ValueError: for numbers that are not real and finite, W < 0 or shapes that do not broadcast.
-
-    Example:
-        For t = W/2 it is the mean of ln x on [0, W], ln W - 1:
-
-        >>> mean_log_hopping([1.0, 0.5], [0.0, 1.0]).tolist()
-        [0.0, -1.0]
-    """
-    t, W = reals(t=t, W=W)
-    t, a = np.broadcast_arrays(np.abs(t), strengths(W) / 2)
-    # In units of the larger one nothing overflows.
-    unit = np.where(np.maximum(t, a) > 0, np.maximum(t, a), 1)
-    t, a = t / unit, a / unit
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        r2 = np.where(t > a, a / t, 0) ** 2
-        series = np.log(t) - r2 / 6 - r2**2 / 20
-        exact = (xlogy(t + a, np.abs(t + a)) - xlogy(t - a, np.abs(t - a))) / (2 * a) - 1
-    return np.asarray(np.log(unit) + np.where(2 * a <= _SERIES_BELOW * t, series, exact))
-
-
 def lyapunov_exponent(
     t1: Real[Numbers, "*#shape"] | Lists,
     W: Real[Numbers, "*#shape"] | Lists,
@@ -145,7 +107,7 @@ def lyapunov_exponent(
     """Inverse localisation length of the zero mode, gamma = E ln|intercell| - E ln|intracell|.
 
     gamma > 0 is topological in the thermodynamic limit; 1/abs(gamma) is the localisation length in
-    unit cells. Hoppings as in :mod:`sshml.physics.hoppings`, in units of t2.
+    unit cells. Hoppings as in :mod:`sshml.physics.disorder`, in units of t2.
 
     Args:
         t1: clean intracell hopping, of either sign: omega is as likely as -omega, so gamma is that of
@@ -167,13 +129,8 @@ def lyapunov_exponent(
         2.0
     """
     t1, W = reals(t1=t1, W=W)
-    W1, W2 = bond_widths(W, disorder)
-    if bond_disorder(disorder).relative:
-        with np.errstate(divide="ignore"):
-            intracell = np.log(np.abs(t1)) + mean_log_hopping(1, W1)
-    else:
-        intracell = mean_log_hopping(t1, W1)
-    return np.asarray(mean_log_hopping(1, W2) - intracell)
+    kind, strength = bond_disorder(disorder), strengths(W)
+    return np.asarray(kind.mean_log_intercell(strength) - kind.mean_log_intracell(t1, strength))
 
 
 def critical_ratio(
@@ -199,25 +156,27 @@ def critical_ratio(
         >>> critical_ratio([0.0, 4 / np.sqrt(3)]).round(6).tolist()
         [1.0, 0.707107]
     """
-    W1, W2 = bond_widths(W, disorder)
-    if bond_disorder(disorder).relative:
-        return np.asarray(np.exp(mean_log_hopping(1, W2) - mean_log_hopping(1, W1)))
-    roots = [_critical_mean(*widths) for widths in zip(W1.ravel(), W2.ravel(), strict=True)]
-    return np.reshape(np.array(roots, dtype=np.float64), W1.shape)
+    kind, strength = bond_disorder(disorder), strengths(W)
+    if kind.relative:
+        at_one = kind.mean_log_intracell(np.asarray(1.0), strength)
+        return np.asarray(np.exp(kind.mean_log_intercell(strength) - at_one))
+    roots = [_critical_mean(kind, value) for value in strength.ravel().tolist()]
+    return np.reshape(np.array(roots, dtype=np.float64), strength.shape)
 
 
-def _critical_mean(W1: float, W2: float) -> float:
-    """Root t1 >= 0 of E ln|t1 + W1 omega| = E ln|1 + W2 omega|; the left side grows with t1."""
-    target = float(mean_log_hopping(1, W2))
+def _critical_mean(kind: BondDisorder, W: float) -> float:
+    """Root t1 >= 0 of E ln|intracell| = E ln|intercell|; the left side grows with t1."""
+    strength = np.asarray(W)
+    target = float(kind.mean_log_intercell(strength))
 
     def excess(t1: float) -> float:
-        return float(mean_log_hopping(t1, W1)) - target
+        return float(kind.mean_log_intracell(np.asarray(t1), strength)) - target
 
-    if W1 == 0:
+    if W == 0:
         return float(np.exp(target))
-    if excess(0) > 0:
+    if excess(0.0) > 0:
         return np.nan
-    return float(brentq(excess, 0, 1 + W1 + W2, xtol=1e-14))
+    return float(brentq(excess, 0.0, 1 + 2 * W, xtol=1e-14))
 
 
 def ring_exponents(

@@ -20,6 +20,8 @@ STOPPED_BY = {
     "early_stopping": "callbacks.early_stopping",
     "callback": "a callback",
 }
+#: Callbacks that end a training which has no last epoch, beside those of the user's own.
+ENDING = (".EarlyStopping", ".Timer")
 
 
 class TimeLimit(Timer):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sshml.figures import Example, describe, image_axes, map_panel
 from sshml.physics import inverse_participation_ratio, profile_maxima
-from sshml.physics.hoppings import Floats
+from sshml.physics.numbers import Floats
 from sshml.transfer.baselines import BASELINES, EXACT
 from sshml.transfer.columns import Row
 from sshml.transfer.phase_diagram import Diagram, Plane, diagrams_of, of_methods

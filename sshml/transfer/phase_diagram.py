@@ -14,7 +14,7 @@ from sshml.config.build import hamiltonian
 from sshml.files.run_folder import write_atomically
 from sshml.files.tables import csv_text
 from sshml.physics.hamiltonians import Hamiltonian
-from sshml.physics.hoppings import Floats
+from sshml.physics.numbers import Floats
 from sshml.transfer.baselines import BASELINES
 from sshml.transfer.columns import Cell
 from sshml.transfer.scores import Answers

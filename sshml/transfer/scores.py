@@ -16,7 +16,7 @@ from sshml.data.representations.base import Detector
 from sshml.data.streams import Split
 from sshml.networks.precision import float32
 from sshml.physics import best_threshold
-from sshml.physics.hoppings import Floats
+from sshml.physics.numbers import Floats
 from sshml.training.metrics import PhaseMetrics, count_names
 from sshml.transfer.baselines import EXACT, detectors_of
 from sshml.transfer.columns import Row

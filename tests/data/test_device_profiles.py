@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from sshml.data import device_profiles as module
 from sshml.data.device_profiles import device_profiles, solve_on_device
 from sshml.physics import chiral_blocks, density_profiles, sample_hoppings
-from sshml.physics.hoppings import DISORDER_CONVENTIONS
+from sshml.physics.disorder import DISORDER_CONVENTIONS
 
 LIMIT = {torch.float32: 1e-6, torch.float64: 1e-8}
 DTYPES = pytest.mark.parametrize("dtype", LIMIT)

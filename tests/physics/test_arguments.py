@@ -21,8 +21,7 @@ from sshml.physics import (
     sublattice_separation,
     winding_number,
 )
-from sshml.physics.hoppings import bond_widths
-from sshml.physics.topology import mean_log_hopping
+from sshml.physics.disorder import mean_log_hopping
 
 ONES, OMEGA, PROFILE = np.ones((2, 3)), np.zeros((2, 3)), np.full((6, 6), 1 / 6)
 
@@ -39,7 +38,6 @@ FUNCTIONS = {
     "mean_log_hopping": (mean_log_hopping, (0.5, np.array([0.5, 1.0]))),
     "lyapunov_exponent": (lyapunov_exponent, (0.5, np.array([0.5, 1.0]))),
     "critical_ratio": (critical_ratio, (np.array([0.5, 1.0]),)),
-    "bond_widths": (lambda W: bond_widths(W, "thesis"), (np.array([0.5, 1.0]),)),
     "disordered_hoppings": (disordered_hoppings, (np.array([0.5, 1.5]), 0.5, OMEGA, OMEGA)),
     "sample_hoppings": (sampled, (np.array([0.5, 1.5]), 0.5)),
     "chiral_blocks": (chiral_blocks, (ONES, ONES)),

@@ -16,7 +16,7 @@ from sshml.physics import (
     sample_invariant,
     winding_number,
 )
-from sshml.physics.topology import mean_log_hopping
+from sshml.physics.disorder import mean_log_hopping
 
 CLEAN = [
     (0.0, 1.0),

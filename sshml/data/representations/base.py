@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sshml.physics.hamiltonians import Couplings, Hamiltonian
-from sshml.physics.hoppings import Floats
+from sshml.physics.numbers import Floats
 from sshml.physics.profiles import Images
 
 #: Reads a number off each of n images, shape (n, H, W) to (n,), high in the topological phase.

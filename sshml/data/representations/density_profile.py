@@ -5,7 +5,7 @@ from torch import Tensor
 
 from sshml.data.representations.base import Representation
 from sshml.data.representations.states import edge_pair, localised_states
-from sshml.physics import brightest_pixel, edge_weight, sublattice_separation
+from sshml.physics.detectors import PROFILE_DETECTORS
 from sshml.physics.hamiltonians import Couplings, Hamiltonian
 from sshml.physics.profiles import Images
 
@@ -27,10 +27,7 @@ class DensityProfile(Representation):
     quantity = r"$|\psi|^2$"
     rows_are_sites = True
     columns_are_states = True
-    detectors = {  # noqa: RUF012  # annotated in the base class
-        detector.__name__: detector
-        for detector in (brightest_pixel, edge_weight, sublattice_separation)
-    }
+    detectors = PROFILE_DETECTORS
 
     def shape(self, n_cells: int) -> tuple[int, int]:
         """(2M, 2M)."""

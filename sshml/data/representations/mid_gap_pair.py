@@ -9,7 +9,7 @@ from sshml.data.representations.base import Detector, Representation
 from sshml.data.representations.states import occupied
 from sshml.physics import edge_weight, sublattice_separation
 from sshml.physics.hamiltonians import Couplings, Hamiltonian
-from sshml.physics.hoppings import Floats
+from sshml.physics.numbers import Floats
 from sshml.physics.profiles import Images
 
 

@@ -12,7 +12,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from sshml.entry.sweepers.base import ResumableSweeper
-from sshml.entry.sweepers.trials import built, database_of, errors_of_content, errors_of_storage, opened
+from sshml.entry.sweepers.samplers import built
+from sshml.entry.sweepers.trials import database_of, errors_of_content, errors_of_storage, opened
 from sshml.errors import ConfigError, IncompleteError, shown
 
 if TYPE_CHECKING:  # Optuna takes a moment to import, and this module is at every start

@@ -1,74 +1,27 @@
-"""What a search and its jobs share: the database of trials, the sampler, the pruner."""
+"""What a search and its jobs share: the database of trials, and what prunes them."""
 
 import functools
 import logging
 import re
 import sqlite3
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf
 
-from sshml.errors import ConfigError, UnfinishedError, named, reason_of, unknown_key
+from sshml.entry.sweepers.samplers import built
+from sshml.errors import ConfigError, UnfinishedError, reason_of
 
 if TYPE_CHECKING:  # Optuna takes a moment to import, and no other sweep needs it
     from optuna.storages import RDBStorage
 
-# Classes by the short names that the command line may use.
-_SHORT = {
-    "sampler": {
-        "tpe": "TPESampler", "random": "RandomSampler", "gp": "GPSampler", "cmaes": "CmaEsSampler"
-    },
-    "pruner": {"median": "MedianPruner", "hyperband": "HyperbandPruner"},
-}  # fmt: skip
 # What databases say of a file that is none of theirs, or no longer one.
 _DAMAGED = re.compile("not a database|malformed|no such (table|column)|has no column")
 # Seconds that a job waits while others write.
 _PATIENCE = 60
-
-
-def built(kind: Literal["sampler", "pruner"], chosen: object, **arguments: Any) -> Any:
-    """Build the sampler or the pruner that the settings choose.
-
-    Args:
-        kind: of the two.
-        chosen: a short name, or a node with the ``_target_`` of a class and arguments of it, as Hydra
-            composed it.
-        arguments: of a class that is chosen by its short name.
-
-    Raises:
-        ConfigError: if there is no such class, or it does not take the arguments.
-    """
-    import optuna  # noqa: PLC0415
-
-    from sshml.config.build import TARGET, build  # noqa: PLC0415  # imports much
-
-    key, short = f"hydra.sweeper.{kind}", _SHORT[kind]
-    if OmegaConf.is_config(chosen):
-        chosen = OmegaConf.to_container(chosen, resolve=True)
-    if isinstance(chosen, str):
-        if chosen not in short:
-            raise ConfigError(f"{key}={chosen}: {unknown_key(key, chosen, short, '=')}")
-        node: Mapping[str, Any] = {TARGET: f"optuna.{kind}s.{short[chosen]}", **arguments}
-    elif isinstance(chosen, Mapping) and TARGET in chosen:
-        node = chosen
-    else:
-        raise ConfigError(
-            f"{key}={chosen}: expected one of {', '.join(short)}, or a node with {TARGET}"
-        )
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    with named(key, node):
-        part = build(node)
-    base = optuna.samplers.BaseSampler if kind == "sampler" else optuna.pruners.BasePruner
-    if not isinstance(part, base):
-        raise ConfigError(
-            f"{key}.{TARGET}={node[TARGET]}: expected a class derived from {base.__name__}"
-        )
-    return part
 
 
 def database_of(hydra: Any) -> str | Path:

@@ -17,8 +17,7 @@ import numpy as np
 from jaxtyping import Float, Float64, Int64, Real
 from numpy.typing import DTypeLike
 
-from sshml.physics.hoppings import Floats
-from sshml.physics.numbers import Integers, Lists, Numbers
+from sshml.physics.numbers import Floats, Integers, Lists, Numbers
 from sshml.physics.profiles import Images, profiles_of_states, solve_blocks
 
 #: A number for each of n chains.

@@ -11,8 +11,7 @@ from sshml.physics.hamiltonians.base import (
     Strengths,
     Uniforms,
 )
-from sshml.physics.hoppings import Floats
-from sshml.physics.numbers import Integers, real
+from sshml.physics.numbers import Floats, Integers, real
 from sshml.physics.topology import ring_exponents
 
 # As that of the control.

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 from numpy.typing import DTypeLike
 
+from sshml.physics.disorder import DISORDER_CONVENTIONS
 from sshml.physics.hamiltonians.base import (
     Couplings,
     Hamiltonian,
@@ -12,7 +13,8 @@ from sshml.physics.hamiltonians.base import (
     Strengths,
     Uniforms,
 )
-from sshml.physics.hoppings import DISORDER_CONVENTIONS, Floats, disordered_hoppings
+from sshml.physics.hoppings import disordered_hoppings
+from sshml.physics.numbers import Floats
 from sshml.physics.profiles import Images, chiral_blocks, density_profiles
 from sshml.physics.topology import critical_ratio, lyapunov_exponent, sample_invariant, winding_number
 

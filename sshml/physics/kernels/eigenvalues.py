@@ -6,9 +6,9 @@ The singular values of a bidiagonal block h are the roots of the eigenvalues of 
 import numpy as np
 from numpy.typing import NDArray
 
-from sshml.physics.hoppings import Floats
 from sshml.physics.kernels.compiled import compiled
 from sshml.physics.kernels.lanes import LANES, broadcast, load, store, where
+from sshml.physics.numbers import Floats
 
 # Rows of the array that carries a transformation's numbers in and out, one column a matrix.
 _LAST, _SHIFT, _CORNER, _COUPLING = range(4)

@@ -18,10 +18,10 @@ chain alone, so the bits of an image depend neither on the machine nor on the ot
 import numpy as np
 from numpy.typing import NDArray
 
-from sshml.physics.hoppings import Floats
 from sshml.physics.kernels.compiled import compiled
 from sshml.physics.kernels.eigenvalues import singular_values
 from sshml.physics.kernels.lanes import LANES, absolute, broadcast, load, store, store_reversed, where
+from sshml.physics.numbers import Floats
 
 # Energies nearer than this, in units of the largest hopping, are a matter of rounding: a float64 SVD
 # of the block knows them to about 1e-15, and mixes their states by 1e-15 / distance.

@@ -8,10 +8,9 @@ from pytorch_lightning.callbacks import BatchSizeFinder, Callback, LearningRateF
 from sshml.config.build import TARGET, build
 from sshml.errors import ConfigError, named
 from sshml.training.checks.checkpoints import check_checkpoints, check_last
+from sshml.training.endings import ENDING
 from sshml.training.metrics import logged
 
-# Classes of Lightning's that end a run.
-_ENDING = (".EarlyStopping", ".Timer")
 # What a search for a learning rate tries at least, to say anything.
 _LEAST_RATES = 20
 
@@ -55,7 +54,7 @@ def check_end(trainer: Mapping[str, Any], nodes: Mapping[str, Mapping[str, Any]]
     """
     targets = [node[TARGET] for node in nodes.values()]
     ends = any(
-        target.endswith(_ENDING) or not target.startswith(("sshml.", "pytorch_lightning."))
+        target.endswith(ENDING) or not target.startswith(("sshml.", "pytorch_lightning."))
         for target in targets
     )
     if trainer["max_epochs"] == -1 and trainer.get("max_time") is None and not ends:
