@@ -6,9 +6,9 @@ its Fig. 1c shows +1, so the absolute value is what is returned here.
 
 import numpy as np
 from jaxtyping import Float64, Int64, Real
-from scipy.optimize import brentq
+from scipy.optimize.elementwise import find_root
 
-from sshml.physics.disorder import BondDisorder, bond_disorder
+from sshml.physics.disorder import bond_disorder
 from sshml.physics.numbers import Array, Floats, Integers, Lists, Numbers, real, reals, strengths
 
 # What a coupling of 0 counts as where its logarithm is needed, or something is divided by it.
@@ -160,23 +160,16 @@ def critical_ratio(
     if kind.relative:
         at_one = kind.mean_log_intracell(np.asarray(1.0), strength)
         return np.asarray(np.exp(kind.mean_log_intercell(strength) - at_one))
-    roots = [_critical_mean(kind, value) for value in strength.ravel().tolist()]
-    return np.reshape(np.array(roots, dtype=np.float64), strength.shape)
+    target = kind.mean_log_intercell(strength)
 
+    def excess(t1: Floats, W: Floats, target: Floats) -> Floats:  # grows with t1
+        return np.asarray(kind.mean_log_intracell(t1, W) - target)
 
-def _critical_mean(kind: BondDisorder, W: float) -> float:
-    """Root t1 >= 0 of E ln|intracell| = E ln|intercell|; the left side grows with t1."""
-    strength = np.asarray(W)
-    target = float(kind.mean_log_intercell(strength))
-
-    def excess(t1: float) -> float:
-        return float(kind.mean_log_intracell(np.asarray(t1), strength)) - target
-
-    if W == 0:
-        return float(np.exp(target))
-    if excess(0.0) > 0:
-        return np.nan
-    return float(brentq(excess, 0.0, 1 + 2 * W, xtol=1e-14))
+    with np.errstate(invalid="ignore"):  # of clean chains, whose bond t1 = 0 has no logarithm
+        found = find_root(
+            excess, (0 * strength, 1 + 2 * strength), args=(strength, target), tolerances={"xatol": 1e-14}
+        )
+    return np.where(strength == 0, 1.0, np.where(found.success, found.x, np.nan))
 
 
 def ring_exponents(

@@ -61,8 +61,8 @@ OTHERS: dict[str, tuple[Callable[[Path], None], str]] = {
     "seeds": (written("config.yaml", "paths: {run: a}\nseed: [1]\n"), "config.yaml: not the settings"),
     "keys": (written("config.yaml", "1: a\n"), "config.yaml: damaged, not valid YAML"),
     "tag": (written("config.yaml", "a: !!python/name:os.system\n"), "config.yaml: damaged"),
-    "folder": (lambda run: _become_a_folder(run / "metrics.json"), "metrics.json: no such file"),
-    "pipe": (lambda run: _become_a_pipe(run / "metrics.csv"), "metrics.csv: no such file"),
+    "folder": (lambda run: _become_a_folder(run / "metrics.json"), "metrics.json: not a file"),
+    "pipe": (lambda run: _become_a_pipe(run / "metrics.csv"), "metrics.csv: not a file"),
     "link": (lambda run: _become_a_loop(run / "config.yaml"), "config.yaml: no such file"),
 }  # fmt: skip
 
