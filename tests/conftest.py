@@ -25,6 +25,7 @@ CHECKED = (
     "sshml.data.streams",
     "sshml.networks",
     "sshml.physics.detectors",
+    "sshml.physics.disorder",
     "sshml.physics.hamiltonians",
     "sshml.physics.hoppings",
     "sshml.physics.numbers",
@@ -45,7 +46,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # Some systems have a module of this name of their own.
 collect_ignore = ["faults/hook/sitecustomize.py"]
 
-# The smallest run that still has right and wrong answers, several batches and a last partial one.
+# The smallest run that still has right and wrong answers, several batches and a last partial one. Tests
+# that look at pictures add figures=true: drawing them takes longer than all else.
 TINY = (
     "data.n_cells=8",
     "data.n_train=50",
@@ -59,6 +61,7 @@ TINY = (
     "callbacks.maps.examples=1",
     "trainer.accelerator=cpu",
     "logger=csv",
+    "figures=false",
 )
 TINY_TRANSFER = (*TINY, "data.W=[0,0.5]")
 

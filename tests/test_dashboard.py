@@ -171,7 +171,7 @@ def test_every_name_in_it_is_logged(
 
     monkeypatch.setattr(wandb.Run, "log", log)
     monkeypatch.delenv("WANDB_MODE", raising=False)
-    tiny = [override for override in TINY if override != "logger=csv"]
+    tiny = [*TINY, "logger=wandb", "figures=true"]
     tiny += ["callbacks.maps.every_n_epochs=1", "source.W=[0]", "data.W=0.5"]
     done = run_transfer(*tiny)  # trains a network, which is a run of its own, and tests it
     assert done.status == 0, done.err

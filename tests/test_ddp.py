@@ -27,6 +27,7 @@ ODD = (
     "trainer.max_epochs=2",
     "trainer.precision=32-true",
     "callbacks.maps.every_n_epochs=2",
+    "figures=true",
 )
 TWO = ("trainer=ddp", "trainer.accelerator=cpu")
 

@@ -307,7 +307,7 @@ def test_our_own_errors_keep_their_traceback(
 
     monkeypatch.setattr("sshml.training.train.draw_figures", broken)
     with pytest.raises(RuntimeError, match="a bug"):
-        run_train(*TINY)
+        run_train(*TINY, "figures=true")
 
 
 @pytest.mark.parametrize(

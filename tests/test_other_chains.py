@@ -16,7 +16,7 @@ from sshml.uncertainty.__main__ import main as uncertainty
 
 def test_three_phases_from_the_first_epoch_to_a_resumed_run(run_train: Command) -> None:
     chains = ("hamiltonian=extended_ssh", "data.hamiltonian.t3=0.8", "data.W=0.3")
-    run = run_train(*TINY, *chains, "callbacks.maps.every_n_epochs=1")
+    run = run_train(*TINY, *chains, "callbacks.maps.every_n_epochs=1", "figures=true")
     assert run.status == 0, run.err
     counts = [f"test/count_{true}_{said}" for true in range(3) for said in range(3)]
     assert sum(run.metrics[name] for name in counts) == 20
@@ -45,7 +45,7 @@ def test_three_phases_from_the_first_epoch_to_a_resumed_run(run_train: Command) 
 def test_a_study_of_them_has_every_table_and_picture(
     run_transfer: Command, chains: tuple[str, ...]
 ) -> None:
-    run = run_transfer(*TINY_TRANSFER, *chains, "phase_diagram=5")
+    run = run_transfer(*TINY_TRANSFER, *chains, "phase_diagram=5", "figures=true")
     assert run.status == 0, run.err
     found = rows(run)
     three, pair = "extended" in chains[0], "mid_gap" in chains[0]

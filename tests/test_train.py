@@ -23,7 +23,7 @@ FIGURES = {"learning_curves", "profiles", "confusion_matrix", "accuracy_by_ratio
 
 
 def test_a_run_leaves_everything_behind(run_train: Command) -> None:
-    done = run_train(*TINY, "seed=3", "trainer.max_epochs=2")
+    done = run_train(*TINY, "seed=3", "trainer.max_epochs=2", "figures=true")
     assert done.status == 0, done.err
     config = yaml.safe_load((done.folder / "config.yaml").read_text())
     assert config["data"]["n_cells"] == 8

@@ -24,7 +24,7 @@ def checkpoint(run_train: Command, tmp_path: Path) -> Path:
 
 
 def test_a_matrix_is_trained_tested_and_resumed(run_transfer: Command) -> None:
-    run = run_transfer(*TINY_TRANSFER, "source.W=[0,0.5]", "seed=1")
+    run = run_transfer(*TINY_TRANSFER, "source.W=[0,0.5]", "seed=1", "figures=true")
     assert (run.status, run.manifest["status"]) == (0, "finished")
     cells = {(row["train_W"], row["seed"], row["W"]) for row in networks(run)}
     assert cells == {(t, 1, W) for t in (0, 0.5) for W in (0, 0.5)}

@@ -374,7 +374,7 @@ def test_a_folder_named_as_a_checkpoint_is_not_emptied(run_train: Command, tmp_p
 
 @pytest.mark.parametrize("name", ["checkpoints", "figures", "figures/maps_test.png"])
 def test_a_link_in_a_folder_leads_nowhere(run_train: Command, tmp_path: Path, name: str) -> None:
-    run = run_train(*TINY)
+    run = run_train(*TINY, "figures=true")
     victim = tmp_path / "victim"
     (run.folder / name).rename(victim)
     (run.folder / name).symlink_to(victim)

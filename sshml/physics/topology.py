@@ -167,7 +167,10 @@ def critical_ratio(
 
     with np.errstate(invalid="ignore"):  # of clean chains, whose bond t1 = 0 has no logarithm
         found = find_root(
-            excess, (0 * strength, 1 + 2 * strength), args=(strength, target), tolerances={"xatol": 1e-14}
+            excess,
+            (0 * strength, 1 + 2 * strength),
+            args=(strength, target),
+            tolerances={"xatol": 1e-14},
         )
     return np.where(strength == 0, 1.0, np.where(found.success, found.x, np.nan))
 

@@ -19,7 +19,7 @@ from sshml.files.provenance import git_revision
 from sshml.tracking import WandbLogger
 from sshml.transfer.columns import COLUMNS
 
-WANDB = [override for override in TINY if override != "logger=csv"]
+WANDB = (*TINY, "logger=wandb", "figures=true")
 
 
 def pieces(folder: Path) -> list[Path]:

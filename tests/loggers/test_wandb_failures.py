@@ -15,7 +15,7 @@ from wandb_file import exit_codes, history
 
 from sshml.tracking import WandbLogger
 
-WANDB = [override for override in TINY if override != "logger=csv"]
+WANDB = (*TINY, "logger=wandb")
 SETTINGS = {
     "model": {"_target_": "sshml.networks.CNN"},
     "data": {"n_cells": 8, "W": 0, "disorder": "thesis"},
