@@ -38,6 +38,8 @@ from sshml.errors import ConfigError, named, reason_of, unknown_key
 logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)  # prints what it raises
 
 _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
+# Values that settings can have.
+_PLAIN = (type(None), bool, int, float, str, list, tuple, dict)
 # What the targets of some groups have to be derived from.
 _BASES = {
     "data": "sshml.data.datamodule.SSHDataModule",
@@ -247,7 +249,7 @@ def with_defaults(settings: Any) -> Any:
     left_out: dict[str, Any] = {}
     if isinstance(settings.get(TARGET), str):
         parameters = _signature("", settings[TARGET])[0].parameters.values()
-        left_out = {p.name: p.default for p in parameters if p.default is not p.empty}
+        left_out = {p.name: p.default for p in parameters if isinstance(p.default, _PLAIN)}
     whole = {key: with_defaults(value) for key, value in {**left_out, **settings}.items()}
     if FIRST_PARTS.keys() <= left_out.keys():
         for name, first in FIRST_PARTS.items():

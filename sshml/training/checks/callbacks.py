@@ -1,8 +1,10 @@
 """The callbacks of a run."""
 
+import io
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from pytorch_lightning.callbacks import BatchSizeFinder, Callback, LearningRateFinder, ModelCheckpoint
 
 from sshml.config.build import TARGET, build
@@ -79,6 +81,20 @@ def _check_finder(name: str, node: Mapping[str, Any]) -> None:
         )
 
 
+def _check_state(name: str, callback: Callback) -> None:
+    """A checkpoint is read without running code, so not every state of a callback comes back."""
+    file = io.BytesIO()
+    try:
+        torch.save(callback.state_dict(), file)
+        file.seek(0)
+        torch.load(file, weights_only=True)
+    except Exception as error:
+        raise ConfigError(
+            f"callbacks.{name}: its state_dict() could not be read again from a checkpoint; expected "
+            "numbers, text, tensors, and lists and mappings of them"
+        ) from error
+
+
 def _checked_callback(name: str, node: Mapping[str, Any], n_classes: int) -> Callback:
     measured = logged(n_classes)
     with named(f"callbacks.{name}", node):
@@ -93,6 +109,8 @@ def _checked_callback(name: str, node: Mapping[str, Any], n_classes: int) -> Cal
             f"callbacks.{name}._target_={node['_target_']}: the size of the batches decides what is "
             "learnt, and is not changed during a run; set data.batch_size"
         )
+    if not node[TARGET].startswith(("sshml.", "pytorch_lightning.")):
+        _check_state(name, callback)
     if isinstance(callback, ModelCheckpoint):
         check_checkpoints(name, callback, measured)
     if isinstance(callback, LearningRateFinder):

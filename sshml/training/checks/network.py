@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from sshml.config.limits import check_network
 from sshml.errors import ConfigError, reason_of
@@ -34,6 +35,17 @@ def meta_network(node: Mapping[str, Any]) -> nn.Module:
             f"model._target_={target}: its state has {other[0]}, which is no tensor; a checkpoint "
             "keeps tensors only, register it as a buffer"
         )
+    if lost := dict(network.named_parameters()).keys() - state.keys():
+        raise ConfigError(
+            f"model._target_={target}: its state_dict() lacks {min(lost)}; no checkpoint would keep it"
+        )
+    for name, value in state.items():
+        if is_lazy(value) or (value.is_floating_point() and value.dtype != torch.float32):
+            what = "has no shape yet" if is_lazy(value) else f"is {value.dtype}"
+            raise ConfigError(
+                f"model._target_={target}: its weight {name} {what}; expected float32 weights of a "
+                "fixed shape"
+            )
     return network
 
 
@@ -64,10 +76,11 @@ def check_forward(settings: Mapping[str, Any], network: nn.Module) -> None:
             "data.batch_size that leaves no single image over"
         ) from error
     expected = (batch, data["n_classes"])
-    if not isinstance(logits, torch.Tensor) or logits.shape != expected:
+    got = (tuple(logits.shape), logits.dtype) if isinstance(logits, torch.Tensor) else ((), None)
+    if got[0] != expected or got[1] is None or not got[1].is_floating_point:
         raise ConfigError(
-            f"model._target_={target}: expected logits of shape {expected} for {batch} images of "
-            f"{data['n_classes']} classes, got {tuple(getattr(logits, 'shape', ()))}"
+            f"model._target_={target}: expected real logits of shape {expected} for {batch} images of "
+            f"{data['n_classes']} classes, got {got[0]} {got[1] or type(logits).__name__}"
         )
     if not logits.requires_grad:
         raise ConfigError(

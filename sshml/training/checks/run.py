@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from sshml.augmentation import Augmentation
 from sshml.config.build import TARGET, build, hamiltonian, representation
@@ -16,23 +17,22 @@ from sshml.config.hardware import TRAINING
 from sshml.config.limits import check_process_count, check_sizes
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.representations import Representation
-from sshml.data.streams import Split
 from sshml.errors import ConfigError, named
 from sshml.files.stored import relocated
 from sshml.networks import build_network
 from sshml.physics.hamiltonians import Hamiltonian
 from sshml.tracking import check_loggers
 from sshml.training.checks.callbacks import check_callbacks, check_end
+from sshml.training.checks.chains import check_chains
 from sshml.training.checks.checkpoints import RUN
 from sshml.training.checks.network import check_forward, meta_network
 from sshml.training.checks.resumption import check_resumption
 from sshml.training.checks.trainer import check_processes, check_schedule, check_steps, check_trainer
 
-# Chains that are made to see that a Hamiltonian works.
-_TRIED = 4
 # Augmentations are tried on chains of at most this size.
 _TRIED_CELLS = 122
 # What a run is built from, beside its data and loggers.
+_OF_CHAINS = ("hamiltonian", "representation", "disorder", "n_cells", "ratio_range")
 _OF_DATA = ("hamiltonian", "representation", "disorder", "n_cells", "n_train", "batch_size")
 _PARTS = ("model", "augmentation", "optimizer", "scheduler", "trainer", "callbacks", "channels_last")
 
@@ -66,29 +66,24 @@ def check_run(settings: Mapping[str, Any]) -> SSHDataModule:
 
 
 def check_samples(data: Mapping[str, Any]) -> SSHDataModule:
-    """Build a data module; of its chains a few are made, but none is solved.
+    """Build a data module, and try what it makes.
 
     Raises:
         ConfigError: for settings that do not fit each other, the memory or the processor.
     """
     check_sizes(data)
+    _check_chains(json.dumps({key: data[key] for key in _OF_CHAINS}, sort_keys=True))
     workers = data.get("num_workers", 0)
     check_process_count(f"data.num_workers={workers}", workers)
     with named("data", data):
         module: SSHDataModule = build(data)
-    ensemble = module.ensemble
-    with named("data.hamiltonian", data["hamiltonian"]):
-        if missing := {"ratio", "sample"} - set(ensemble.hamiltonian.label_kinds):
-            raise ValueError(f"it has no labels {min(missing)}; expected ratio and sample at least")
-        chains = ensemble.chains(Split.TEST, range(min(_TRIED, ensemble.sizes[Split.TEST])))
-        for kind in ensemble.hamiltonian.label_kinds:
-            labels = chains.labels[kind]
-            if set(labels.tolist()) - set(range(len(ensemble.hamiltonian.classes))):
-                raise ValueError(
-                    f"the labels {kind} are {sorted(set(labels.tolist()))}; expected numbers of its "
-                    f"{len(ensemble.hamiltonian.classes)} classes, counted from 0"
-                )
     return module
+
+
+@functools.cache
+def _check_chains(data: str) -> None:
+    """Check, once, the chains of data settings that are given as JSON."""
+    check_chains(json.loads(data))
 
 
 @functools.cache
@@ -105,11 +100,15 @@ def _check_parts(parts: str) -> None:
         layout = torch.channels_last if settings["channels_last"] else torch.contiguous_format
         weight = nn.Parameter(torch.zeros(2, 2, 3, 3).to(memory_format=layout))
         optimizer = build(settings["optimizer"], [weight])
+        if "lr" not in optimizer.param_groups[0]:
+            raise ValueError("its parameter groups have no lr, which a run reports and schedulers set")
         optimizer.step(partial(_loss, weight))  # some find what they cannot do only now
     if settings["scheduler"]:
         check_schedule(settings["scheduler"])
         with named("scheduler", settings["scheduler"]):
             scheduler = build(settings["scheduler"], optimizer)
+            if not isinstance(scheduler, LRScheduler | ReduceLROnPlateau):
+                raise TypeError("expected a class derived from torch.optim.lr_scheduler.LRScheduler")
             optimizer.step(partial(_loss, weight))
             scheduler.step()  # some find a period of 0 only now
             optimizer.step(partial(_loss, weight))

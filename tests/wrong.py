@@ -1,0 +1,164 @@
+"""Classes of a user's own, each with one mistake. Their names say which."""
+
+# ruff: noqa: ARG002
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning.callbacks import Callback
+from torch import nn
+
+from sshml.data.representations import DensityProfile
+from sshml.networks import CNN
+from sshml.physics.hamiltonians import Kitaev
+
+
+class BlocksOfAnotherShape(Kitaev):
+    def blocks(self, couplings):
+        return super().blocks(couplings)[:, :-1]
+
+
+class BlocksOfNothing(Kitaev):
+    def blocks(self, couplings):
+        return None
+
+
+class ComplexBlocks(Kitaev):
+    def blocks(self, couplings):
+        return 1j * super().blocks(couplings)
+
+
+class CouplingsOfOneChain(Kitaev):
+    def couplings(self, *given):
+        return {name: of[:1] for name, of in super().couplings(*given).items()}
+
+
+class CouplingsOfNothing(Kitaev):
+    def n_random(self, n_cells):
+        return 0
+
+
+class InfiniteCouplings(Kitaev):
+    def couplings(self, *given):
+        return {name: np.inf * of for name, of in super().couplings(*given).items()}
+
+
+class LabelsOfFloats(Kitaev):
+    def labels(self, *given):
+        return {kind: of.astype(float) for kind, of in super().labels(*given).items()}
+
+
+class LabelsOfTorch(Kitaev):
+    def labels(self, *given):
+        return {kind: torch.tensor(of) for kind, of in super().labels(*given).items()}
+
+
+class LabelsFromFive(Kitaev):
+    def labels(self, *given):
+        return {kind: of + 5 for kind, of in super().labels(*given).items()}
+
+
+class NoTransitions(Kitaev):
+    def critical_ratios(self, W, disorder):
+        return None
+
+
+class ClassesAlike(Kitaev):
+    classes = ("phase", "phase")
+
+
+class OneName(Kitaev):
+    classes = "topological"  # type: ignore[assignment]
+
+
+class ImagesOfThreeSides(DensityProfile):
+    def shape(self, n_cells):
+        return 1, 2 * n_cells, 2 * n_cells
+
+
+class ImagesOfDoubles(DensityProfile):
+    def images(self, hamiltonian, couplings):
+        return super().images(hamiltonian, couplings).astype(np.float64)
+
+
+class ImagesOfTorch(DensityProfile):
+    def images(self, hamiltonian, couplings):
+        return torch.from_numpy(super().images(hamiltonian, couplings))
+
+
+class ImagesWithAChannel(DensityProfile):
+    def images(self, hamiltonian, couplings):
+        return super().images(hamiltonian, couplings)[:, None]
+
+
+class ImagesMirrored(DensityProfile):
+    def images(self, hamiltonian, couplings):
+        return super().images(hamiltonian, couplings)[:, ::-1]
+
+
+class ImagesOfNaN(DensityProfile):
+    def images(self, hamiltonian, couplings):
+        return np.nan * super().images(hamiltonian, couplings)
+
+
+class ImagesToReadOnly(DensityProfile):
+    def images(self, hamiltonian, couplings):
+        images = super().images(hamiltonian, couplings)
+        images.flags.writeable = False
+        return images
+
+
+class Lazy(nn.Module):
+    def __init__(self, n_classes: int = 2, **_: Any) -> None:
+        super().__init__()
+        self.convolution, self.head = nn.LazyConv2d(4, 3), nn.Linear(4, n_classes)
+
+    def features(self, images):
+        return self.convolution(images)
+
+    def forward(self, images):
+        return self.head(self.features(images).mean((-2, -1)))
+
+
+class InBfloat16(CNN):
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.to(torch.bfloat16)
+
+
+class ComplexLogits(CNN):
+    def forward(self, images):
+        return 1j * super().forward(images)
+
+
+class WithoutState(CNN):
+    def state_dict(self, *_: Any, **__: Any):
+        return {}
+
+
+class StateOfPaths(Callback):
+    def state_dict(self):
+        return {"path": Path("x")}
+
+
+class StateOfNumpy(Callback):
+    def state_dict(self):
+        return {"best": np.float64(0.3)}
+
+
+class NoRate(torch.optim.Optimizer):
+    def __init__(self, params: Any) -> None:
+        super().__init__(params, {})
+
+    def step(self, closure=None):
+        return None if closure is None else closure()
+
+
+class NoScheduler:
+    def __init__(self, optimizer: Any) -> None:
+        self.optimizer = optimizer
+
+    def step(self) -> None:
+        pass
