@@ -55,6 +55,7 @@ class TensorBoardLogger(PictureLogger):
         super().__init__()
         self._folder = folder
         self._writer: Any = None
+        self._hook: _Hook = threading.excepthook
 
     @staticmethod
     def check_installed() -> None:
@@ -70,9 +71,9 @@ class TensorBoardLogger(PictureLogger):
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  # an extra
         from torch.utils.tensorboard.summary import hparams  # noqa: PLC0415
 
-        self._writer = SummaryWriter(self._folder)
-        self._hook = threading.excepthook
+        # First: the thread of the writer may fail while it is made.
         threading.excepthook = _without_writer(self._hook)
+        self._writer = SummaryWriter(self._folder)
         self._steps_per_unit = _STEPS_PER_UNIT[job_type]
         values = dotted(settings) | {"git_revision": git_revision(), "job_type": job_type}
         plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in values.items()}
@@ -125,12 +126,11 @@ class TensorBoardLogger(PictureLogger):
         """Nothing: TensorBoard keeps no files."""
 
     def _finish(self, exit_code: int) -> None:
-        if self._writer is None:
-            return
         try:
-            if exit_code == 0:
-                self._writer.file_writer.add_summary(self._end)
-            self._writer.close()
+            if self._writer is not None:
+                if exit_code == 0:
+                    self._writer.file_writer.add_summary(self._end)
+                self._writer.close()
         finally:
             threading.excepthook = self._hook
 

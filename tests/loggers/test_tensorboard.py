@@ -2,11 +2,12 @@
 
 import csv
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import TINY, Command
+from conftest import ROOT, TINY, Command, environment
 
 from sshml.files.provenance import git_revision
 
@@ -86,3 +87,24 @@ def test_tensorboard_that_is_not_installed_is_told_before_any_work(
     (line,) = done.err.splitlines()
     assert 'pip install -e ".[tensorboard]"' in line
     assert not list(tmp_path.glob("runs/*/*"))
+
+
+FULL = """
+import resource, signal, sys
+from sshml.tracking.tensorboard import TensorBoardLogger
+logger = TensorBoardLogger(sys.argv[1])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+logger.start({}, "train")
+logger.finish(0)
+"""
+
+
+def test_a_writer_that_cannot_begin_is_one_warning(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, tmp_path / "tensorboard"],
+        check=False, capture_output=True, text=True, env=environment(ROOT),
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("warning: TensorBoard stopped (OSError: [Errno 27] File too large)")
+    assert done.stderr.count("\n") == 1
