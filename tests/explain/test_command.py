@@ -1,6 +1,8 @@
 """python -m sshml.explain as a user runs it."""
 
 import csv
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,19 @@ def test_other_explanations_and_groups(run_train: Command, tmp_path: Path) -> No
     assert {row["networks"] for row in correlations} == {"5"}
     for row in correlations:
         assert row["spearman"] == "nan" or -1 <= float(row["low"]) <= float(row["high"]) <= 1
+
+
+def test_measurements_are_written_wherever_the_log_goes(
+    run_train: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    best = run_train(*TINY).folder / "checkpoints" / "best.ckpt"
+    full = open("/dev/full", "w")  # noqa: PTH123, SIM115  # closing it fails too
+    monkeypatch.setattr(sys, "stdout", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        main([str(best), "--W", "0", "--chains", "10", "--out", str(tmp_path / "out")])
+    with suppress(OSError):
+        full.close()
+    assert read(tmp_path / "out" / "scores.csv")
 
 
 @pytest.mark.parametrize(
