@@ -1,9 +1,10 @@
 """Classes of a user's own that do not keep their contract cost one line, before any work."""
 
+import math
 from pathlib import Path
 
 import pytest
-from conftest import TINY, Command, one_error
+from conftest import TINY, TINY_TRANSFER, Command, one_error, rows
 
 CHAINS = {
     "BlocksOfAnotherShape": "blocks: got float64 of shape (4, 7, 8)",
@@ -33,6 +34,8 @@ NETWORKS = {
     "InBfloat16": "is torch.bfloat16; expected float32 weights",
     "ComplexLogits": "expected real logits of shape (10, 2)",
     "WithoutState": "its state_dict() lacks features.0.weight",
+    "GrowingBuffer": "its seen changes its shape as it sees images",
+    "TrainsAlone": "its train() has to return the network itself",
 }
 OTHERS = {
     "+callbacks.own._target_=wrong.StateOfPaths": "callbacks.own: its state_dict() could not be read",
@@ -40,6 +43,7 @@ OTHERS = {
     "optimizer._target_=wrong.NoRate ~optimizer.lr ~optimizer.momentum ~optimizer.weight_decay": (
         "optimizer: its parameter groups have no lr"
     ),
+    "+augmentation.own._target_=wrong.ChangesLabels": "augmentation.own: it changes the labels in",
     "+scheduler._target_=wrong.NoScheduler": "scheduler: expected a class derived from",
 }
 CASES = [
@@ -57,3 +61,20 @@ def test_a_mistake_in_a_class_of_ones_own_is_one_line(
 ) -> None:
     assert line in one_error(run_train(*TINY, *overrides.split()))
     assert not list(tmp_path.glob("runs/*/*/*"))
+
+
+def test_a_method_that_changes_its_network_leaves_the_others_alone(run_transfer: Command) -> None:
+    plain = run_transfer(*TINY_TRANSFER, "methods={plain:{}}")
+    assert plain.status == 0, plain.err
+    own = "{own:{transfer:{_target_:wrong.ChangesInPlace}},plain:{}}"
+    both = run_transfer(*TINY_TRANSFER, f"methods={own}")
+    assert both.status == 0, both.err
+    of_method = {
+        name: [row["loss"] for row in rows(run) if row["method"] == name]
+        for run, name in ((both, "own"), (both, "plain"))
+    }
+    assert of_method["plain"] == [row["loss"] for row in rows(plain) if row["method"] == "plain"]
+    # Of weights that are all 0 every answer is a guess.
+    assert of_method["own"] == pytest.approx([math.log(2)] * 2)
+    found = [row["accuracy_source"] for row in rows(both) if row["method"] == "own"]
+    assert set(found) == {0.5}

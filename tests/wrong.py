@@ -10,9 +10,11 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import nn
 
+from sshml.augmentation import Augmentation
 from sshml.data.representations import DensityProfile
 from sshml.networks import CNN
 from sshml.physics.hamiltonians import Kitaev
+from sshml.transfer.methods import TransferMethod
 
 
 class BlocksOfAnotherShape(Kitaev):
@@ -162,3 +164,32 @@ class NoScheduler:
 
     def step(self) -> None:
         pass
+
+
+class GrowingBuffer(CNN):
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.register_buffer("seen", torch.zeros(0))
+
+    def forward(self, images):
+        self.seen = torch.cat([self.seen, images.mean()[None]])
+        return super().forward(images)
+
+
+class TrainsAlone(CNN):
+    def train(self, mode: bool = True):
+        super().train(mode)
+
+
+class ChangesLabels(Augmentation):
+    def forward(self, profiles, labels):
+        labels.zero_()
+        return profiles
+
+
+class ChangesInPlace(TransferMethod):
+    def adapt(self, network, source, target, seed):
+        with torch.no_grad():
+            for weight in network.parameters():
+                weight.zero_()
+        return network.train()

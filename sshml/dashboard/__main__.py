@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import wandb
 
-from sshml.errors import ConfigError, fail
+from sshml.errors import ConfigError, fail, reason_of
 
 # What W&B allows in the name of a project; those of users and teams have fewer.
 _NAME = re.compile(r"[^/\\#?%:\s][^/\\#?%:]{0,127}")
@@ -120,7 +120,13 @@ def _send(workspace: Any, report: Any) -> str | None:
     from wandb_workspaces.workspaces.errors import SpecVersionError  # noqa: PLC0415
 
     try:
-        wandb.setup(wandb.Settings(silent=True))  # what there is to say is said here
+        settings = wandb.Settings(silent=True)  # what there is to say is said here
+    except ValueError as error:  # pydantic's, of a value in the environment
+        raise ConfigError(
+            f"W&B's settings: {reason_of(error)}; correct WANDB_… in the environment"
+        ) from error
+    try:
+        wandb.setup(settings)
         if not wandb.login(prompt=False):
             return "W&B has no account here, or is set to offline"
         _find_earlier(workspace, report)

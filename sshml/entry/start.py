@@ -112,6 +112,8 @@ def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType 
         os._exit(_fail(how_to_install(error)))
     if isinstance(error, ImportError):  # as without the memory for a library
         os._exit(_fail(f"{error.name}: {error}"))
+    if isinstance(error, BrokenPipeError):
+        os._exit(_BROKEN_PIPE)
     if isinstance(error, OSError) and error.filename is not None:
         os._exit(_fail(f"{error.filename}: {error.strerror}"))
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:

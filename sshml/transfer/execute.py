@@ -1,5 +1,6 @@
 """Doing what a plan says: training the networks that are missing, and testing them."""
 
+import copy
 import functools
 import logging
 import time
@@ -134,19 +135,22 @@ class _Network:
         """One cell: the network as a method carries it over, the detectors and the exact invariant."""
         planned, target = self._planned, self._test_set(W)
         start = time.monotonic()
-        network = method.transfer.adapt(self._network, self._training, target, planned.seed)
+        # A copy: a method may change what it is given, which other cells begin with too.
+        given = copy.deepcopy(self._network)
+        network = method.transfer.adapt(given, self._training, target, planned.seed)
         if not isinstance(network, nn.Module):
             raise ConfigError(
                 f"transfer: {type(method.transfer).__name__}.adapt returned {network!r}; expected the "
                 "network that is tested"
             )
         seconds = time.monotonic() - start
+        network.eval()
         answers = ask(network, target, self._thresholds)
         if not answers.logits.isfinite().all():
             raise DivergedError(
                 "the network's answers are not finite; start a study with a lower transfer.lr"
             )
-        is_carried_over = network is not self._network
+        is_carried_over = not _are_alike(network, self._network)
         cell = {"train_W": planned.train_W, "W": W, "seed": planned.seed}
         scores = functools.partial(score, labels=answers.labels, n_classes=self._n_classes)
         rows: list[Row] = [
@@ -170,6 +174,14 @@ class _Network:
         shown = [*_kinds(answers, self._n_classes)] if planned.shown else []
         drawn = examples(network, target.dataset(Split.TEST), shown) if shown else []
         return Tested(planned, method, W, answers, rows, drawn)
+
+
+def _are_alike(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two networks have the same weights."""
+    states = one.state_dict(), other.state_dict()
+    return states[0].keys() == states[1].keys() and all(
+        torch.equal(value, states[1][name]) for name, value in states[0].items()
+    )
 
 
 def _kinds(answers: Answers, n_classes: int) -> Iterator[int]:

@@ -35,6 +35,8 @@ def meta_network(node: Mapping[str, Any]) -> nn.Module:
             f"model._target_={target}: its state has {other[0]}, which is no tensor; a checkpoint "
             "keeps tensors only, register it as a buffer"
         )
+    if network.train() is not network:
+        raise ConfigError(f"model._target_={target}: its train() has to return the network itself")
     if lost := dict(network.named_parameters()).keys() - state.keys():
         raise ConfigError(
             f"model._target_={target}: its state_dict() lacks {min(lost)}; no checkpoint would keep it"
@@ -49,6 +51,10 @@ def meta_network(node: Mapping[str, Any]) -> nn.Module:
     return network
 
 
+def _shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in network.state_dict().items()}
+
+
 def check_forward(settings: Mapping[str, Any], network: nn.Module) -> None:
     """Let a network on the meta device answer the smallest batch of its run.
 
@@ -59,6 +65,7 @@ def check_forward(settings: Mapping[str, Any], network: nn.Module) -> None:
     height, width = data["shape"]
     # The smallest batch, the last of an epoch, is the one that a batch norm may refuse.
     batch = data["n_train"] % data["batch_size"] or min(data["n_train"], data["batch_size"])
+    shapes = _shapes(network)
     try:
         images = torch.empty(batch, 1, height, width, device="meta")
         logits = check_network(network, images, min(data["n_train"], data["batch_size"]))
@@ -75,6 +82,11 @@ def check_forward(settings: Mapping[str, Any], network: nn.Module) -> None:
             f"{height}x{width} ({reason_of(error)}); choose a larger data.n_cells, or a "
             "data.batch_size that leaves no single image over"
         ) from error
+    if changed := dict(_shapes(network).items() - shapes.items()):
+        raise ConfigError(
+            f"model._target_={target}: its {min(changed)} changes its shape as it sees images, so no "
+            "checkpoint would fit; expected buffers of a fixed shape"
+        )
     expected = (batch, data["n_classes"])
     got = (tuple(logits.shape), logits.dtype) if isinstance(logits, torch.Tensor) else ((), None)
     if got[0] != expected or got[1] is None or not got[1].is_floating_point:

@@ -136,6 +136,7 @@ def _check_augmentation(nodes: Mapping[str, Mapping[str, Any]], data: Mapping[st
     couplings = chain.couplings(ratio, clean, uniforms, disorder)
     images = torch.from_numpy(shown.images(chain, couplings)).unsqueeze(1)
     labels = torch.from_numpy(chain.labels(ratio, clean, couplings, disorder)["ratio"])
+    before = labels.clone()
     for name, node in nodes.items():
         with named(f"augmentation.{name}", node):
             augmentation: Augmentation = build(node)
@@ -143,6 +144,8 @@ def _check_augmentation(nodes: Mapping[str, Mapping[str, Any]], data: Mapping[st
         with named(f"augmentation.{name}", node), torch.random.fork_rng(devices=()):
             state = augmentation.state_dict().keys()
             changed = augmentation(images, labels)
+            if not labels.equal(before):
+                raise ValueError("it changes the labels in place; expected them to stay")
             alike = (
                 isinstance(changed, torch.Tensor)
                 and (changed.shape, changed.dtype) == (images.shape, images.dtype)
