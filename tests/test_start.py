@@ -1,5 +1,6 @@
 """Programs end quietly, from their first line to their last."""
 
+import json
 import os
 import random
 import shlex
@@ -199,6 +200,16 @@ def test_a_closed_pipe(tmp_path: Path, name: str) -> None:
         check=False,
     )
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("output", ["| true", ">/dev/full"])
+def test_a_training_whose_lines_nobody_reads_goes_on(tmp_path: Path, output: str) -> None:
+    subprocess.run(
+        f"{shlex.join([sys.executable, *COMMANDS['train.py']])} {output}",
+        shell=True, check=False, cwd=tmp_path, capture_output=True, env=environment(ROOT),
+    )  # fmt: skip
+    (manifest,) = tmp_path.glob("runs/*/*/manifest.json")
+    assert json.loads(manifest.read_text())["status"] == "finished"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import re
 import time
 from argparse import Namespace
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,9 @@ class MetricsFile(Logger):
             for stage in ("train", "val")
             if f"{stage}/loss" in row
         ]
-        print(f"epoch {epoch + 1}", *stages, f"{now - self._last_echo:.1f} s", sep="  ", flush=True)
+        line = "  ".join([f"epoch {epoch + 1}", *stages, f"{now - self._last_echo:.1f} s"])
+        with suppress(OSError):  # a training does not depend on who reads its lines
+            print(line, flush=True)
         self._last_echo = now
 
     def _write(self) -> None:
