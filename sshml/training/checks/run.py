@@ -72,11 +72,11 @@ def check_samples(data: Mapping[str, Any]) -> SSHDataModule:
         ConfigError: for settings that do not fit each other, the memory or the processor.
     """
     check_sizes(data)
-    _check_chains(json.dumps({key: data[key] for key in _OF_CHAINS}, sort_keys=True))
     workers = data.get("num_workers", 0)
     check_process_count(f"data.num_workers={workers}", workers)
     with named("data", data):
         module: SSHDataModule = build(data)
+    _check_chains(json.dumps({key: data[key] for key in _OF_CHAINS}, sort_keys=True))
     return module
 
 
