@@ -15,6 +15,7 @@ CHAINS = {
     "InfiniteCouplings": "couplings mu: not finite",
     "LabelsOfFloats": "labels ratio: got float64",
     "LabelsOfTorch": "labels ratio: got Tensor",
+    "LabelsOfOneKind": "labels sample: got NoneType",
     "LabelsFromFive": "the labels ratio are [5, 6]; expected numbers of its 2 classes",
     "NoTransitions": "critical_ratios of one W has to be an array",
     "ClassesAlike": "classes is ('phase', 'phase')",

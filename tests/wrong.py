@@ -57,6 +57,11 @@ class LabelsOfTorch(Kitaev):
         return {kind: torch.tensor(of) for kind, of in super().labels(*given).items()}
 
 
+class LabelsOfOneKind(Kitaev):
+    def labels(self, *given):
+        return {"ratio": super().labels(*given)["ratio"]}
+
+
 class LabelsFromFive(Kitaev):
     def labels(self, *given):
         return {kind: of + 5 for kind, of in super().labels(*given).items()}

@@ -120,7 +120,7 @@ def _send(workspace: Any, report: Any) -> str | None:
     from wandb_workspaces.workspaces.errors import SpecVersionError  # noqa: PLC0415
 
     try:
-        settings = wandb.Settings(silent=True)  # what there is to say is said here
+        settings = wandb.Settings(silent=True)  # this command reports what happens
     except ValueError as error:  # pydantic's, of a value in the environment
         raise ConfigError(
             f"W&B's settings: {reason_of(error)}; correct WANDB_… in the environment"

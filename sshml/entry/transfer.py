@@ -59,7 +59,7 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Tabl
         status = "finished" if not table.failed else "failed"
     except (KeyboardInterrupt, SystemExit):
         status = "interrupted"
-        if not is_sweep():  # which says how to resume all of its jobs
+        if not is_sweep():  # a sweep says how to resume all of its jobs
             print(f"interrupted; {way_on(run.path)}", file=sys.stderr)
         raise KeyboardInterrupt from None
     finally:

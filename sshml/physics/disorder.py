@@ -47,8 +47,8 @@ class BondDisorder:
         Args:
             t1: clean intracell hopping; all shapes are to broadcast together.
             W: disorder strength.
-            omega: on [-1/2, 1/2), of the intracell bonds.
-            omega_: likewise, of the intercell bonds.
+            omega: random numbers on [-1/2, 1/2) for the intracell bonds.
+            omega_: random numbers on [-1/2, 1/2) for the intercell bonds.
         """
         noise = self.intracell * W * omega
         intracell = t1 * (1 + noise) if self.relative else t1 + noise

@@ -72,7 +72,7 @@ def train(
         status = "finished"
     except (KeyboardInterrupt, SystemExit):  # Lightning turns Ctrl-C into the latter
         status, stopped_by = "interrupted", "signal"
-        if by_itself and not is_sweep():  # which says how to resume all of its jobs
+        if by_itself and not is_sweep():  # a sweep says how to resume all of its jobs
             print(f"interrupted; {way_on(run.path)}", file=sys.stderr)
         raise KeyboardInterrupt from None
     except DivergedError:

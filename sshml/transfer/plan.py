@@ -32,7 +32,7 @@ from sshml.transfer.table import DIAGRAMS, ROWS, read_lines, read_rows
 _SEEDS = 2**32
 # Settings of a checkpoint that may leave a training without any.
 _RARELY = ("save_top_k", "every_n_epochs")
-# Groups that a training alone takes anything from.
+# Groups that only a training uses.
 _TRAINS = ("augmentation", "optimizer", "scheduler")
 # Of a folder; file systems have 255 bytes, and pictures have the name and more.
 _LONGEST_NAME = 200

@@ -143,11 +143,10 @@ def score(
         n_classes: C.
 
     Returns:
-        The columns from ``n`` to ``ece``, and those of
-        :func:`sshml.transfer.columns.columns` for more than two classes. The
-        interval of the accuracy is Wilson's, 95 %. ``ceiling`` is the accuracy that the exact
-        invariant of each chain would have. Loss and calibration error are None without logits, the
-        accuracy against a kind of label that the Hamiltonian does not have likewise.
+        The columns from ``n`` to ``ece``, and those of :func:`sshml.transfer.columns.columns` for more
+        than two classes. The interval of the accuracy is Wilson's, 95 %. ``ceiling`` is the accuracy
+        that the exact invariant of each chain would have. Loss and calibration error are None without
+        logits, and so is the accuracy against a kind of label that the Hamiltonian does not have.
     """
     ratio = labels["ratio"]
     n, right = len(ratio), int((predictions == ratio).sum())

@@ -15,7 +15,7 @@ from wandb_file import exit_codes, history
 
 from sshml.tracking import WandbLogger
 
-WANDB = (*TINY, "logger=wandb")
+WANDB = (*TINY, "logger=wandb", "figures=true")
 SETTINGS = {
     "model": {"_target_": "sshml.networks.CNN"},
     "data": {"n_cells": 8, "W": 0, "disorder": "thesis"},

@@ -67,9 +67,8 @@ class SearchSweeper(ResumableSweeper):
         directions = ("maximize", "minimize")
         expect(f"{named}.n_trials", self.n_trials, is_positive(self.n_trials), whole)
         expect(f"{named}.n_jobs", self.n_jobs, is_positive(self.n_jobs), whole)
-        for key, text in (("storage", self.storage), ("study_name", self.study_name)):
-            if key == "storage" and text is None:
-                continue
+        storage = "null" if self.storage is None else self.storage
+        for key, text in (("storage", storage), ("study_name", self.study_name)):
             expect(f"{named}.{key}", text, isinstance(text, str) and text != "", "text")
         expect(
             f"{named}.direction", self.direction, self.direction in directions, " or ".join(directions)

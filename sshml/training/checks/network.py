@@ -22,6 +22,7 @@ def meta_network(node: Mapping[str, Any]) -> nn.Module:
         with torch.device("meta"):
             network = build_network(node, download=False)
             state = network.state_dict()
+            trains = network.train()
     except Exception as error:  # a custom class may raise anything
         raise ConfigError(f"model: {reason_of(error)}") from error
     target = node["_target_"]
@@ -35,7 +36,7 @@ def meta_network(node: Mapping[str, Any]) -> nn.Module:
             f"model._target_={target}: its state has {other[0]}, which is no tensor; a checkpoint "
             "keeps tensors only, register it as a buffer"
         )
-    if network.train() is not network:
+    if trains is not network:
         raise ConfigError(f"model._target_={target}: its train() has to return the network itself")
     if lost := dict(network.named_parameters()).keys() - state.keys():
         raise ConfigError(
@@ -88,11 +89,12 @@ def check_forward(settings: Mapping[str, Any], network: nn.Module) -> None:
             "checkpoint would fit; expected buffers of a fixed shape"
         )
     expected = (batch, data["n_classes"])
-    got = (tuple(logits.shape), logits.dtype) if isinstance(logits, torch.Tensor) else ((), None)
-    if got[0] != expected or got[1] is None or not got[1].is_floating_point:
+    is_tensor = isinstance(logits, torch.Tensor)
+    if not is_tensor or logits.shape != expected or not logits.is_floating_point():
+        got = f"{tuple(logits.shape)} of {logits.dtype}" if is_tensor else type(logits).__name__
         raise ConfigError(
             f"model._target_={target}: expected real logits of shape {expected} for {batch} images of "
-            f"{data['n_classes']} classes, got {got[0]} {got[1] or type(logits).__name__}"
+            f"{data['n_classes']} classes, got {got}"
         )
     if not logits.requires_grad:
         raise ConfigError(

@@ -23,16 +23,15 @@ from sshml.networks import build_network
 from sshml.physics.hamiltonians import Hamiltonian
 from sshml.tracking import check_loggers
 from sshml.training.checks.callbacks import check_callbacks, check_end
-from sshml.training.checks.chains import check_chains
+from sshml.training.checks.chains import TRIED_CELLS, check_chains
 from sshml.training.checks.checkpoints import RUN
 from sshml.training.checks.network import check_forward, meta_network
 from sshml.training.checks.resumption import check_resumption
 from sshml.training.checks.trainer import check_processes, check_schedule, check_steps, check_trainer
 
-# Augmentations are tried on chains of at most this size.
-_TRIED_CELLS = 122
-# What a run is built from, beside its data and loggers.
+# What decides which chains a run has, and what is seen of them.
 _OF_CHAINS = ("hamiltonian", "representation", "disorder", "n_cells", "ratio_range")
+# What a run is built from, beside its data and loggers.
 _OF_DATA = ("hamiltonian", "representation", "disorder", "n_cells", "n_train", "batch_size")
 _PARTS = ("model", "augmentation", "optimizer", "scheduler", "trainer", "callbacks", "channels_last")
 
@@ -132,7 +131,7 @@ def _check_augmentation(nodes: Mapping[str, Mapping[str, Any]], data: Mapping[st
     chain, shown = hamiltonian(data), representation(data)
     disorder = data["disorder"] or chain.disorders[0]
     ratio, clean = np.linspace(0.2, 1.8, 8), np.zeros(8)
-    uniforms = np.full((8, chain.n_random(min(data["n_cells"], _TRIED_CELLS))), 0.5)
+    uniforms = np.full((8, chain.n_random(min(data["n_cells"], TRIED_CELLS))), 0.5)
     couplings = chain.couplings(ratio, clean, uniforms, disorder)
     images = torch.from_numpy(shown.images(chain, couplings)).unsqueeze(1)
     labels = torch.from_numpy(chain.labels(ratio, clean, couplings, disorder)["ratio"])
