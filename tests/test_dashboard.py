@@ -229,6 +229,17 @@ def test_without_a_network_or_an_account_it_is_written_to_a_file(
     assert without_ids(content["report"]["spec"]) == without_ids(written["report"]["spec"])
 
 
+def test_a_process_of_wandb_that_does_not_start_is_not_waited_for(tmp_path: Path) -> None:
+    short = "import sshml.dashboard.__main__ as m; m._SEND_S = 5; m.main(['--entity', 'me'])"
+    variables = environment(WANDB__SERVICE_WAIT="0", **ACCOUNT)
+    done = subprocess.run(
+        [sys.executable, "-c", short],
+        cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "hangs (no answer within 5 s): the specification" in done.stdout
+
+
 def test_earlier_files_are_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = run_dashboard(tmp_path, "http://127.0.0.1:9", ["--entity", "me"], ["--entity", "you"])
     assert "is in dashboard.json; " in done.stdout

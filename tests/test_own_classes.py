@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from conftest import TINY, TINY_TRANSFER, Command, one_error, rows
 
+from sshml.transfer.baselines import BASELINES, Baseline
+
 CHAINS = {
     "BlocksOfAnotherShape": "blocks: got float64 of shape (4, 7, 8)",
     "BlocksOfNothing": "blocks: got NoneType",
@@ -62,6 +64,19 @@ def test_a_mistake_in_a_class_of_ones_own_is_one_line(
 ) -> None:
     assert line in one_error(run_train(*TINY, *overrides.split()))
     assert not list(tmp_path.glob("runs/*/*/*"))
+
+
+def test_a_detector_of_ones_own_stands_beside_the_networks(
+    run_transfer: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = (*TINY_TRANSFER, "data.representation._target_=wrong.DetectorNotShown")
+    line = one_error(run_transfer(*own))
+    assert "DetectorNotShown.detectors: mean_pixel has no label and line in figures" in line
+    assert not list(tmp_path.glob("runs/*/*/*"))
+    monkeypatch.setitem(BASELINES, "mean_pixel", Baseline("mean pixel", "0.5", "--"))
+    done = run_transfer(*own, "figures=true")
+    assert done.status == 0, done.err
+    assert {row["method"] for row in rows(done)} == {"network", "mean_pixel", "exact_invariant"}
 
 
 def test_a_method_that_changes_its_network_leaves_the_others_alone(run_transfer: Command) -> None:

@@ -80,6 +80,10 @@ class OneName(Kitaev):
     classes = "topological"  # type: ignore[assignment]
 
 
+class DetectorNotShown(DensityProfile):
+    detectors = {"mean_pixel": lambda images: images.mean(axis=(-2, -1))}  # noqa: RUF012
+
+
 class ImagesOfThreeSides(DensityProfile):
     def shape(self, n_cells):
         return 1, 2 * n_cells, 2 * n_cells

@@ -16,10 +16,13 @@ from typing import Any, NoReturn
 import wandb
 
 from sshml.errors import ConfigError, fail, reason_of
+from sshml.tracking.wandb import HangError, within
 
 # What W&B allows in the name of a project; those of users and teams have fewer.
 _NAME = re.compile(r"[^/\\#?%:\s][^/\\#?%:]{0,127}")
 _DEFAULT_FILE = Path("dashboard.json")
+# Longer than W&B takes to try again when it is busy.
+_SEND_S = 120.0
 
 
 class _Parser(argparse.ArgumentParser):
@@ -125,16 +128,22 @@ def _send(workspace: Any, report: Any) -> str | None:
         raise ConfigError(
             f"W&B's settings: {reason_of(error)}; correct WANDB_… in the environment"
         ) from error
-    try:
+
+    def save() -> str | None:
         wandb.setup(settings)
         if not wandb.login(prompt=False):
             return "W&B has no account here, or is set to offline"
         _find_earlier(workspace, report)
         workspace.save()
         report.save()
+        return None
+
+    try:
+        return within(_SEND_S, save)
+    except HangError as error:
+        return f"W&B's process does not start, or hangs ({error})"
     except (wandb.Error, WandbApiFailedError, SpecVersionError) as error:
         return f"W&B cannot be reached, or refuses ({' '.join(str(error).split())})"
-    return None
 
 
 def _find_earlier(workspace: Any, report: Any) -> None:

@@ -48,7 +48,8 @@ def detectors_of(hamiltonian: Hamiltonian, representation: Representation) -> Ma
         return {}
     if unknown := representation.detectors.keys() - BASELINES.keys():
         raise ConfigError(
-            f"{type(representation).__name__}.detectors: {min(unknown)} is not in "
-            "sshml.transfer.baselines.BASELINES, which says how it is shown; add it there"
+            f"{type(representation).__name__}.detectors: {min(unknown)} has no label and line in "
+            f"figures; beside your class, set sshml.transfer.baselines.BASELINES[{min(unknown)!r}] = "
+            'Baseline("its label", "0.5", "--")'
         )
     return representation.detectors

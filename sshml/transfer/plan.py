@@ -97,6 +97,7 @@ class Plan:
         several: whether the study is one of several methods side by side.
         trust: what checkpoints may name, beside what :mod:`sshml.config.trust` lets pass.
         plane: where phase diagrams are drawn; None for a study without.
+        baselines: what stands beside the networks.
     """
 
     networks: Sequence[PlannedNetwork]
@@ -104,17 +105,12 @@ class Plan:
     several: bool
     trust: Sequence[str]
     plane: Plane | None
+    baselines: tuple[str, ...]
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The phases."""
         return hamiltonian(self.networks[0].tested_on).classes
-
-    @property
-    def baselines(self) -> tuple[str, ...]:
-        """What stands beside the networks."""
-        data = self.networks[0].tested_on
-        return (*detectors_of(hamiltonian(data), representation(data)), EXACT)
 
 
 def planned(settings: Mapping[str, Any], overrides: Sequence[str]) -> Plan:
@@ -150,6 +146,7 @@ def planned(settings: Mapping[str, Any], overrides: Sequence[str]) -> Plan:
         several=settings["methods"] is not None,
         trust=trusted(settings),
         plane=plane,
+        baselines=(*detectors_of(hamiltonian(data), representation(data)), EXACT),
     )
     if settings["resume"] is not None:
         _check_results(Path(settings["resume"]), plan)
