@@ -365,6 +365,7 @@ def test_what_the_environment_sets_behind_the_run_is_a_mistake(
             "filename=a/b: expected a name without",
         ),
         ("callbacks.checkpoint.dirpath=null", "callbacks.checkpoint.dirpath=null: expected a folder"),
+        ("callbacks.checkpoint.dirpath=", "callbacks.checkpoint.dirpath=: expected a folder"),
         (
             "+trainer.accumulate_grad_batches=0",
             "batches=0: expected at least 1",

@@ -140,7 +140,7 @@ def _scatter(
         }
         axes.plot([score[n] for n in score], [accuracy[n] for n in score], "o", color=colour, alpha=0.8)
     axes.set(
-        xlabel=f"share of the map in the edge pair at W = {strengths[0]:g}",
+        xlabel=f"share in the edge pair at W = {strengths[0]:g}",
         ylabel=f"accuracy at W = {strengths[1]:g}",
         title="does the map tell\nhow a network carries over?",
         ylim=(min(0.45, axes.get_ylim()[0]), 1.02),

@@ -58,8 +58,11 @@ def check_checkpoints(name: str, callback: ModelCheckpoint, measured: Sequence[s
             checkpoint, or under a name that cannot be made.
     """
     key = f"callbacks.{name}"
-    if callback.dirpath is None:
-        raise ConfigError(f"{key}.dirpath=null: expected a folder, such as ${{paths.run}}/checkpoints")
+    if not callback.dirpath:  # Lightning keeps "" as it is
+        given = "null" if callback.dirpath is None else ""
+        raise ConfigError(
+            f"{key}.dirpath={given}: expected a folder, such as ${{paths.run}}/checkpoints"
+        )
     if not Path(callback.dirpath).is_relative_to(Path(RUN).resolve()):
         raise ConfigError(
             f"{key}.dirpath={os.path.relpath(callback.dirpath)}: is outside the run's folder, where "
