@@ -131,6 +131,7 @@ OTHER_MISTAKES = {
     "+model.n_classes=3": ["the Hamiltonian has 2 classes"],
     "~callbacks.last": ["the run is resumed from what callbacks.last keeps"],
     "hydra.job_logging=5": ["hydra.job_logging"],
+    "hydra.job.env_set=${now:%Y}": ["hydra.job.env_set=${now:%Y}: expected {NAME:VALUE}"],
     "model.widths=[8,8,8,8,99999999]": ["GB of memory here"],
     "+transfer=fine_tune": ["a setting of transfer.py"],
     "logger=csv +logger.x._target_=pytorch_lightning.loggers.MLFlowLogger": ["mlflow"],

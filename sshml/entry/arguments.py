@@ -142,6 +142,8 @@ def check_hydra_settings(arguments: Sequence[str]) -> None:
         key, _, value = argument.partition("=")
         if argument.startswith("~") and key_of(argument).split(".")[0] == "hydra":
             raise ConfigError(f"{argument}: Hydra's own settings cannot be left out; set them")
+        if key_of(key) == "hydra.job.env_set" and not value.startswith("{"):
+            raise ConfigError(f"{argument}: expected {{NAME:VALUE}}, or {key}.NAME=VALUE")
         expected = _WRITES_FILES.get(key_of(key), (value,))
         if value not in expected:
             raise ConfigError(
