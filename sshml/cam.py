@@ -84,7 +84,9 @@ def positive_share(maps: Float[Tensor, "n h w"], region: Float[Tensor, "h w"]) -
 
 @torch.no_grad()
 @float32()
-def network_maps(network: nn.Module, images: Float[Tensor, "n 1 H W"]) -> Float32[Tensor, "n C h w"]:
+def network_maps(
+    network: nn.Module, images: Float[Tensor, "n channels H W"]
+) -> Float32[Tensor, "n C h w"]:
     """Raw class activation maps of a network for images, in eval mode and float32.
 
     Args:

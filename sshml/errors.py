@@ -109,6 +109,8 @@ def named(path: str, node: Mapping[str, Any]) -> Iterator[None]:
     """
     try:
         yield
+    except ConfigError:
+        raise
     except (Exception, SystemExit) as error:  # a custom class may raise anything
         what = reason_of(error)
         # What the reason does not name may be any of them, or the class itself.

@@ -12,12 +12,9 @@ from numpy.typing import NDArray
 
 from sshml import intervals
 from sshml.data.representations import DensityProfile, Representation
+from sshml.data.samples import Parameter
 from sshml.physics import profile_maxima
-from sshml.physics.hamiltonians import Hamiltonian
 
-# Profiles are shown saturated, as in the thesis (0.03 to 0.1); a network sees them as they are.
-_SATURATED_AT = 0.1
-_PROFILE_STYLE = {"cmap": "afmhot", "vmin": 0.0, "interpolation": "nearest"}
 # A picture has no more points than this a side; of a larger profile it shows the brightest in each.
 _POINTS = 130
 _COLOURS_OF_SHARES = ("tab:green", "tab:purple", "tab:orange", "tab:blue", "tab:brown", "tab:pink")
@@ -31,21 +28,19 @@ class Example:
     Attributes:
         image: what the network sees, shape (H, W).
         maps: raw class activation maps, shape (C, h, w).
-        ratio: the Hamiltonian's control, such as t1/t2.
-        W: disorder strength.
         label: its class.
         probabilities: of the C classes, by the network.
-        hamiltonian: of the chain, which names the classes.
+        classes: their names.
+        parameters: what is known of the sample beside its label, such as t1/t2.
         representation: what the image is.
     """
 
     image: NDArray[np.float32]
     maps: NDArray[np.float32]
-    ratio: float
-    W: float
     label: int
     probabilities: Sequence[float]
-    hamiltonian: Hamiltonian
+    classes: Sequence[str]
+    parameters: Mapping[Parameter, float]
     representation: Representation
 
     @property
@@ -56,12 +51,12 @@ class Example:
     @property
     def true(self) -> str:
         """Name of its class."""
-        return self.hamiltonian.classes[self.label]
+        return self.classes[self.label]
 
     @property
     def predicted(self) -> str:
         """Name of the predicted class."""
-        return self.hamiltonian.classes[self.prediction]
+        return self.classes[self.prediction]
 
 
 def image_axes(
@@ -74,17 +69,16 @@ def image_axes(
     """Show what a network sees, or a map stretched over an image of a shape."""
     height, width = shape or image.shape
     axes.set(xticks=_ticks(width), yticks=_ticks(height))
-    style = {**image_style(representation, height), **style}
+    style = {**image_style(representation, image), **style}
     aspect = "equal" if height == width else "auto"
     axes.imshow(_strongest(image), extent=(0, width, height, 0), aspect=aspect, **style)  # type: ignore[arg-type]
 
 
-def image_style(representation: Representation, height: int) -> dict[str, Any]:
-    """Colours of images: profiles are saturated, what has a sign is centred at 0."""
-    if representation.is_signed:
-        return {"cmap": "RdBu_r", "vmin": -0.5, "vmax": 0.5, "interpolation": "nearest"}
-    # Some times the 2/height of a clean bulk.
-    return {**_PROFILE_STYLE, "vmax": min(_SATURATED_AT, 8 / height)}
+def image_style(representation: Representation, images: NDArray[np.floating]) -> dict[str, Any]:
+    """Colours of images of shape (..., H, W): what has a sign is centred at 0."""
+    low, high = representation.scale(images)
+    colours = "RdBu_r" if representation.is_signed else "afmhot"
+    return {"cmap": colours, "vmin": low, "vmax": high, "interpolation": "nearest"}
 
 
 def _ticks(size: int) -> list[int]:
@@ -105,20 +99,18 @@ def _strongest(image: NDArray[np.floating]) -> NDArray[np.floating]:
 
 def sample_images(
     images: NDArray[np.float32],
-    ratios: Sequence[float],
-    W: Sequence[float],
     labels: Sequence[int],
-    hamiltonian: Hamiltonian,
+    parameters: Mapping[Parameter, Sequence[float]],
+    classes: Sequence[str],
     representation: Representation,
 ) -> Figure:
-    """What a network sees of some chains, side by side.
+    """What a network sees of some samples, side by side.
 
     Args:
         images: shape (n, H, W).
-        ratios: of each, the Hamiltonian's control.
-        W: of each.
         labels: of each.
-        hamiltonian: of the chains.
+        parameters: of each.
+        classes: names of the phases.
         representation: of the images.
     """
     columns = min(4, len(images))
@@ -137,20 +129,24 @@ def sample_images(
     )
     for axes in grid.flat[len(images) :]:
         axes.remove()
-    samples = zip(grid.flat, images, ratios, W, labels, strict=False)
-    for axes, shown, ratio, strength, label in samples:
-        image_axes(axes, shown, representation)
-        title = f"{hamiltonian.symbol} = {ratio:.2f}, W = {strength:.3g}"
-        axes.set_title(f"{title}\n{hamiltonian.classes[label]}", fontsize=9)
+    style = image_style(representation, images)
+    for number, (axes, shown, label) in enumerate(zip(grid.flat, images, labels, strict=False)):
+        image_axes(axes, shown, representation, **style)
+        known = (f"{p.symbol} = {of[number]:.3g}" for p, of in parameters.items())
+        axes.set_title("\n".join(filter(None, [", ".join(known), classes[label]])), fontsize=9)
     for axes in grid[:, 0]:
         axes.set_ylabel(representation.rows)
     for axes in grid[-1]:
         axes.set_xlabel(representation.columns)
     image = grid[0, 0].images[0]
     bar = figure.add_axes((1 - 0.95 / width, 0.2, 0.15 / width, 0.6))
-    extend = "neither" if representation.is_signed else "max"
-    figure.colorbar(image, cax=bar, label=representation.quantity, extend=extend)
+    figure.colorbar(image, cax=bar, label=representation.quantity, extend=_extend(images, style))
     return figure
+
+
+def _extend(images: NDArray[np.floating], style: Mapping[str, Any]) -> str:
+    """The end of a colour bar beyond which there are values of images."""
+    return "max" if images.max() > style["vmax"] else "neither"
 
 
 def learning_curves(rows: Sequence[Mapping[str, float]], best_epoch: int) -> Figure:
@@ -216,38 +212,40 @@ def confusion_matrix(counts: NDArray[np.integer], classes: Sequence[str]) -> Fig
     return figure
 
 
-def accuracy_by_ratio(
-    ratios: NDArray[np.floating],
+def accuracy_by_parameter(
+    values: NDArray[np.floating],
+    symbol: str,
     labels: NDArray[np.integer],
     predictions: NDArray[np.integer],
-    critical: Sequence[float],
-    hamiltonian: Hamiltonian,
+    classes: Sequence[str],
+    critical: Sequence[float] = (),
 ) -> Figure:
-    """Accuracy, and the share called by each class but the first, against the control.
+    """Accuracy, and the share called by each class but the first, against a parameter.
 
     Args:
-        ratios: of each test sample, shape (n,).
+        values: of each test sample, shape (n,).
+        symbol: of the parameter, as TeX.
         labels: shape (n,).
         predictions: shape (n,).
-        critical: the ratios in the thermodynamic limit where the phase changes, as far as known.
-        hamiltonian: of the chains.
+        classes: their names.
+        critical: the values in the thermodynamic limit where the phase changes, as far as known.
     """
     # Enough samples in each bin for a share to mean something.
-    n_bins = int(np.clip(len(ratios) / 25, 1, 20))
-    edges = np.linspace(ratios.min(), ratios.max(), n_bins + 1)
-    bins = np.clip(np.digitize(ratios, edges) - 1, 0, n_bins - 1)
+    n_bins = int(np.clip(len(values) / 25, 1, 20))
+    edges = np.linspace(values.min(), values.max(), n_bins + 1)
+    bins = np.clip(np.digitize(values, edges) - 1, 0, n_bins - 1)
     figure = Figure(figsize=(7, 3.8), layout="constrained")
     axes = figure.subplots()
     shares = {"accuracy": predictions == labels}
     shares |= {
         f"share called {name}": predictions == number
-        for number, name in enumerate(hamiltonian.classes)
+        for number, name in enumerate(classes)
         if number > 0
     }
-    for (title, values), colour in zip(shares.items(), _COLOURS_OF_SHARES, strict=False):
+    for (title, of_samples), colour in zip(shares.items(), _COLOURS_OF_SHARES, strict=False):
         points = []
         for b in np.unique(bins):
-            inside = values[bins == b]
+            inside = of_samples[bins == b]
             interval = intervals.of_share(int(inside.sum()), len(inside))
             centre = (edges[b] + edges[b + 1]) / 2
             points.append(100 * np.array([centre / 100, inside.mean(), *interval]))
@@ -255,11 +253,9 @@ def accuracy_by_ratio(
         axes.plot(x, y, "o-", ms=3, color=colour, label=title)
         axes.fill_between(x, low, high, color=colour, alpha=0.2, lw=0)
     for value in critical:
-        label = f"critical {hamiltonian.symbol} = {value:.4f}"
+        label = f"critical {symbol} = {value:.4f}"
         axes.axvline(value, color="0.5", ls="--", label=label)
-    axes.set(
-        xlabel=hamiltonian.symbol, ylabel="share of the test samples in the bin (%)", ylim=(-4, 104)
-    )
+    axes.set(xlabel=symbol, ylabel="share of the test samples in the bin (%)", ylim=(-4, 104))
     axes.grid(alpha=0.3)
     axes.legend(title="bands: 95 % interval", fontsize=9)
     return figure
@@ -273,7 +269,7 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
         title: of the figure.
     """
     rows = sorted(examples, key=lambda e: (e.prediction != e.label, e.label))
-    representation, classes = examples[0].representation, examples[0].hamiltonian.classes
+    representation, classes = examples[0].representation, examples[0].classes
     heads = [representation.title, *(["maxima of states"] * isinstance(representation, DensityProfile))]
     n_images, height, width = len(heads), 1.75 * len(rows) + 1.2, 3.3 + 1.8 + 2.7 * len(classes)
     figure = Figure(figsize=(width, height))
@@ -303,8 +299,9 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
         for axes in row[n_images - 1 :]:
             bar = axes.inset_axes((1.05, 0.0, 0.05, 1.0))
             of_images = axes is row[n_images - 1]
-            saturated = of_images and not representation.is_signed
-            figure.colorbar(axes.images[0], cax=bar, extend="max" if saturated else "neither")
+            style = image_style(representation, example.image)
+            extend = _extend(example.image, style) if of_images else "neither"
+            figure.colorbar(axes.images[0], cax=bar, extend=extend)
             bar.set_title(representation.quantity if of_images else "$M_c$", fontsize=9)
             bar.tick_params(labelsize=8)
             bar.yaxis.set_major_locator(MaxNLocator(4))
@@ -318,7 +315,7 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
 
 def image_picture(example: Example) -> Figure:
     """What the network sees alone, for a table."""
-    return _picture(_strongest(example.image), image_style(example.representation, len(example.image)))
+    return _picture(_strongest(example.image), image_style(example.representation, example.image))
 
 
 def map_picture(example: Example) -> Figure:
@@ -337,16 +334,14 @@ def _picture(image: NDArray[np.floating], style: Mapping[str, Any]) -> Figure:
 def describe(axes: Axes, example: Example) -> None:
     """Write beside the first picture of a row what it is and what the network says of it."""
     right = example.prediction == example.label
-    named = zip(example.hamiltonian.classes, example.probabilities, strict=True)
+    named = zip(example.classes, example.probabilities, strict=True)
     probabilities = "".join(f"p({name}) = {p:.3f}\n" for name, p in list(named)[1:])
     text = (
         f"{'right' if right else 'WRONG'}\n"
         f"true: {example.true}\n"
         f"predicted: {example.predicted}\n"
         f"{probabilities}"
-        f"{example.hamiltonian.symbol} = {example.ratio:.3f}\n"
-        f"W = {example.W:.3g}"
-    )
+    ) + "\n".join(f"{known.symbol} = {value:.4g}" for known, value in example.parameters.items())
     axes.annotate(
         text,
         xy=(0, 0.5),

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from sshml.cam import network_maps
 from sshml.config.build import build
-from sshml.data.datamodule import Batch, ProfileDataset, SSHDataModule
+from sshml.data.base import PhaseDataModule
+from sshml.data.datamodule import SSHDataModule
+from sshml.data.samples import Batch
 from sshml.data.streams import Split
 from sshml.errors import ConfigError
 from sshml.figures import Example
@@ -96,24 +98,22 @@ class TrainedNetwork:
 
     def nearest(self, W: float, ratios: Sequence[float]) -> list[Example]:
         """The test chains of a strength whose control is nearest to given values, as examples."""
-        dataset = self.data_module(W=W).dataset(Split.TEST)
-        known = dataset.ensemble.chains(Split.TEST, np.arange(len(dataset))).ratio
-        return examples(
-            self.network, dataset, [int(np.abs(known - ratio).argmin()) for ratio in ratios]
-        )
+        data = self.data_module(W=W)
+        known = data.dataset(Split.TEST).parameters()["ratio"]
+        return examples(self.network, data, [int(np.abs(known - ratio).argmin()) for ratio in ratios])
 
 
 @torch.inference_mode()
 @float32()
-def examples(network: nn.Module, dataset: ProfileDataset, index: Sequence[int]) -> list[Example]:
-    """Samples of a data set with what a network says of them, and where it looks.
+def examples(network: nn.Module, data: PhaseDataModule, index: Sequence[int]) -> list[Example]:
+    """Test samples with what a network says of them, and where it looks.
 
     Args:
         network: in eval mode, on any device.
-        dataset: whose samples.
+        data: whose test samples.
         index: their numbers.
     """
-    batch = dataset.__getitems__(index)
+    batch = data.dataset(Split.TEST).__getitems__(index)
     maps = network_maps(network, batch["input"])
     device = next(network.parameters()).device
     probabilities = network(batch["input"].to(device)).float().softmax(dim=1).cpu()
@@ -121,12 +121,14 @@ def examples(network: nn.Module, dataset: ProfileDataset, index: Sequence[int]) 
         Example(
             image=batch["input"][k, 0].numpy(),
             maps=maps[k].numpy(),
-            ratio=float(batch["parameters"]["ratio"][k]),
-            W=float(batch["parameters"]["W"][k]),
-            label=int(batch["labels"]["ratio"][k]),
+            label=int(batch["labels"][data.label_kinds[0]][k]),
             probabilities=probabilities[k].tolist(),
-            hamiltonian=dataset.ensemble.hamiltonian,
-            representation=dataset.representation,
+            classes=data.classes,
+            parameters={
+                data.known_parameters[name]: float(values[k])
+                for name, values in batch["parameters"].items()
+            },
+            representation=data.representation,
         )
         for k in range(len(index))
     ]

@@ -395,7 +395,9 @@ def test_optimizers_that_ask_for_the_loss_again_work(run_train: Command) -> None
     assert done.status == 0, done.err
 
 
-@pytest.mark.parametrize("key", ["data.batch_size", "data.W", "data.seed", "trainer.precision"])
+@pytest.mark.parametrize(
+    "key", ["data.batch_size", "data.W", "data.seed", "trainer.precision", "trainer.devices"]
+)
 def test_a_setting_that_is_left_out_has_its_default(run_train: Command, key: str) -> None:
     small = [override for override in TINY if not override.startswith(key)]
     done = run_train(*small, f"~{key}")

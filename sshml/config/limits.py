@@ -1,7 +1,8 @@
 """What a machine holds, so that a number with too many digits costs a line and not the machine."""
 
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psutil
@@ -29,23 +30,24 @@ def check_sizes(data: Mapping[str, Any]) -> None:
     for name in ("n_train", "n_val", "n_test"):
         _check(f"data.{name}={data[name]}", "its samples take", _OF_SAMPLE * data[name])
     n_cells, batch = data["n_cells"], data["batch_size"]
-    check_images(f"data.n_cells={n_cells}", "one image takes", 1, n_cells)
-    check_images(f"data.batch_size={batch}", "a batch of images takes", batch, n_cells)
+    profile = (2 * n_cells, 2 * n_cells)
+    check_images(f"data.n_cells={n_cells}", "one image takes", 1, profile)
+    check_images(f"data.batch_size={batch}", "a batch of images takes", batch, profile)
 
 
-def check_images(given: str, what: str, number: int, n_cells: int) -> None:
+def check_images(given: str, what: str, number: int, shape: Sequence[int]) -> None:
     """Check that so many images fit in memory.
 
     Args:
         given: the setting, as ``data.batch_size=100``.
         what: takes the memory, as ``a batch of images takes``.
         number: of images.
-        n_cells: unit cells of a chain.
+        shape: of an image.
 
     Raises:
         ConfigError: naming the setting.
     """
-    _check(given, what, _FLOAT * number * (2 * n_cells) ** 2)
+    _check(given, what, _FLOAT * number * math.prod(shape))
 
 
 def check_network(
@@ -55,7 +57,7 @@ def check_network(
 
     Args:
         network: on the meta device, where it needs none.
-        images: likewise, shape (n, 1, 2M, 2M).
+        images: likewise, shape (n, C, H, W).
         batch_size: images in the largest batch.
         given: the setting that decides about it; None for ``data.batch_size``.
 

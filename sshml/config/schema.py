@@ -13,7 +13,7 @@ import re
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_object
@@ -29,11 +29,14 @@ from pydantic import (
 )
 from pydantic.errors import PydanticSchemaGenerationError
 
-from sshml.config.build import TARGET, build, hamiltonian
+from sshml.config.build import TARGET, build
 from sshml.config.moved import FIRST_PARTS, of_this_version
 from sshml.config.programs import of_other_program
 from sshml.data.grid import strength_grid
 from sshml.errors import ConfigError, named, reason_of, unknown_key
+
+if TYPE_CHECKING:
+    from sshml.data.base import PhaseDataModule
 
 logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)  # prints what it raises
 
@@ -42,7 +45,7 @@ _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
 _PLAIN = (type(None), bool, int, float, str, list, tuple, dict)
 # What the targets of some groups have to be derived from.
 _BASES = {
-    "data": "sshml.data.datamodule.SSHDataModule",
+    "data": "sshml.data.base.PhaseDataModule",
     "data.hamiltonian": "sshml.physics.hamiltonians.Hamiltonian",
     "data.representation": "sshml.data.representations.Representation",
     "model": "torch.nn.Module",
@@ -157,13 +160,11 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
         raise _as_config_error(error, schema) from error
     if isinstance(checked, TransferConfig):
         settings["source"] = {"W": checked.source.W}
-        try:
-            settings["data"]["W"] = strength_grid(settings["data"].get("W"))
-        except ValueError as error:
-            raise ConfigError(f"data.W={_as_typed(settings['data'].get('W'))}: {error}") from error
+        _make_grid(settings["data"])
         _check_node("transfer", settings["transfer"])
         for name, method in (settings["methods"] or {}).items():
             _check_method(f"methods.{name}", method, settings["data"])
+    _leave_out_size(settings["data"])
     for group in ("data", "model", "optimizer", "scheduler", "trainer"):
         if settings[group] is not None:
             _check_node(group, settings[group])
@@ -172,28 +173,45 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
             _check_node(f"{group}.{name}", node)
     # Defaults for what `~KEY` has removed.
     settings["data"] = with_defaults(settings["data"])
-    settings["trainer"].setdefault("precision", "32-true")
-    _follow_classes(settings)
+    settings["trainer"] = {"precision": "32-true", "devices": "auto", **settings["trainer"]}
+    with named("data", settings["data"]):
+        data: PhaseDataModule = build(settings["data"])
+        settings["data"] |= data.recorded()
+    _follow("n_classes", len(data.classes), 2, settings)
+    _follow("in_channels", data.shape[0], 1, settings)
     return settings
 
 
-def _follow_classes(settings: dict[str, Any]) -> None:
-    """Let a network tell apart as many classes as the Hamiltonian has; two are a network's default."""
-    with named("data.hamiltonian", settings["data"]["hamiltonian"]):
-        n_classes = len(hamiltonian(settings["data"]).classes)
+def _follow(argument: str, number: int, usual: int, settings: Mapping[str, Any]) -> None:
+    """Let a network have as many classes, or channels, as the data; it need not take a usual number."""
     model = settings["model"]
-    given = model.get("n_classes", n_classes)
-    if given != n_classes:
-        raise ConfigError(
-            f"model.n_classes={given}: the Hamiltonian has {n_classes} classes; leave it out"
-        )
-    if n_classes != 2:
-        if "n_classes" not in _signature("model", model[TARGET])[0].parameters:
+    given = model.get(argument, number)
+    what = argument.rpartition("_")[2]
+    if given != number:
+        raise ConfigError(f"model.{argument}={given}: the data have {number} {what}; leave it out")
+    if number != usual:
+        if argument not in _signature("model", model[TARGET])[0].parameters:
             raise ConfigError(
-                f"model._target_={model[TARGET]}: takes no n_classes; expected a network for the "
-                f"{n_classes} classes of {settings['data']['hamiltonian'][TARGET]}"
+                f"model._target_={model[TARGET]}: takes no {argument}; expected a network for the "
+                f"{number} {what} of the data"
             )
-        model["n_classes"] = n_classes
+        model[argument] = number
+
+
+def _leave_out_size(data: dict[str, Any]) -> None:
+    """An option of `model` sets the size that it is made for, which images from elsewhere have."""
+    parameters = _signature("data", data[TARGET])[0].parameters if TARGET in data else ("n_cells",)
+    if "n_cells" not in parameters and "data.n_cells" not in _typed():
+        data.pop("n_cells", None)
+
+
+def _make_grid(data: dict[str, Any]) -> None:
+    """Of W, a list of the strengths to test at."""
+    if "W" in data:
+        try:
+            data["W"] = strength_grid(data["W"])
+        except ValueError as error:
+            raise ConfigError(f"data.W={_as_typed(data['W'])}: {error}") from error
 
 
 def _check_keys(path: str, value: Any) -> None:

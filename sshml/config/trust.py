@@ -21,7 +21,7 @@ PACKAGES = (
 )  # fmt: skip
 # What the class of a node is derived from; * is a name that the configuration chooses.
 _KINDS = {
-    "data": "sshml.data.datamodule.SSHDataModule",
+    "data": "sshml.data.base.PhaseDataModule",
     "data.hamiltonian": "sshml.physics.hamiltonians.Hamiltonian",
     "data.representation": "sshml.data.representations.Representation",
     "augmentation.*": "sshml.augmentation.Augmentation",

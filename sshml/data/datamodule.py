@@ -1,41 +1,23 @@
-"""Density profiles made on the fly, as a Lightning data module."""
+"""Images of chains made on the fly, as a Lightning data module."""
 
-import atexit
-from collections.abc import Iterator, Sequence
-from queue import SimpleQueue
-from threading import Thread, current_thread
-from typing import Annotated, Any, SupportsIndex, TypedDict, cast
+from collections.abc import Sequence
+from typing import Annotated, SupportsIndex
 
-import pytorch_lightning as pl
+import numpy as np
 import torch
 from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt
-from torch import Tensor
-from torch.utils._pytree import tree_map
-from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler
 
+from sshml.data.base import PhaseDataModule
 from sshml.data.ensemble import Ensemble, Label, RatioGrid, Realisations, Resample
 from sshml.data.representations import DensityProfile, Representation
+from sshml.data.samples import Batch, Parameter, Samples
 from sshml.data.streams import Split
 from sshml.data.strength import LARGEST, DisorderStrength
 from sshml.physics.hamiltonians import SSH, Hamiltonian
+from sshml.physics.numbers import Floats, Integers
 
 
-class Batch(TypedDict):
-    """One batch of n samples.
-
-    ``input`` float32 (n, 1, H, W), 2M×2M for density profiles; ``label`` int64 (n,), the kind that is
-    trained on; ``labels`` int64 (n,) by kind; ``parameters`` float32 (n,) by name: ``ratio``, the
-    Hamiltonian's control, and ``W``; ``index`` int64 (n,), the sample's number in its split.
-    """
-
-    input: Tensor
-    label: Tensor
-    labels: dict[str, Tensor]
-    parameters: dict[str, Tensor]
-    index: Tensor
-
-
-class ProfileDataset(Dataset[Batch]):
+class ProfileDataset(Samples):
     """The samples of one split, computed when asked for, a batch at a time.
 
     Args:
@@ -67,7 +49,7 @@ class ProfileDataset(Dataset[Batch]):
         return self.ensemble.sizes[self.split]
 
     def __getitems__(self, index: Sequence[SupportsIndex]) -> Batch:
-        """The samples with these numbers as one batch; a DataLoader's way to ask for it."""
+        """The samples with these numbers as one batch."""
         chains = self.ensemble.chains(self.split, index)
         labels = {kind: torch.from_numpy(values) for kind, values in chains.labels.items()}
         images = self.representation.images(self.ensemble.hamiltonian, chains.couplings)
@@ -80,112 +62,10 @@ class ProfileDataset(Dataset[Batch]):
             index=torch.as_tensor(index),
         )
 
-    def __getitem__(self, index: int) -> Batch:
-        """Sample ``index`` without the batch dimension."""
-        return cast("Batch", tree_map(lambda values: values[0], self.__getitems__([index])))
-
-
-class EpochSampler(Sampler[int]):
-    """Visits the training set in a seeded order that depends on the epoch alone.
-
-    So a resumed run goes on exactly as an uninterrupted one. Lightning calls :meth:`set_epoch`.
-
-    Args:
-        ensemble: whose training split to visit.
-    """
-
-    def __init__(self, ensemble: Ensemble) -> None:
-        self._ensemble = ensemble
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of the next iteration."""
-        self._epoch = epoch
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._ensemble.order(self._epoch).tolist())
-
-    def __len__(self) -> int:
-        return self._ensemble.sizes[Split.TRAIN]
-
-
-class BatchShares(BatchSampler):
-    """One process's share of every batch: every P-th of its samples, where there are P processes.
-
-    Nothing is left out or seen twice, so shares of a batch may differ in size by one.
-
-    Args:
-        sampler: visits the samples, in the same order in all processes.
-        batch_size: samples a batch, those of all processes together.
-        rank: number of the process, counted from 0.
-        n_processes: P.
-    """
-
-    def __init__(self, sampler: Sampler[int], batch_size: int, rank: int, n_processes: int) -> None:
-        super().__init__(sampler, batch_size, drop_last=False)
-        self._share = slice(rank, None, n_processes)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        return (batch[self._share] for batch in super().__iter__())
-
-
-def _as_is(batch: Any) -> Any:
-    """Collate nothing: a dataset with ``__getitems__`` hands over whole batches."""
-    return batch
-
-
-class PrefetchingLoader(DataLoader[Batch]):
-    """A DataLoader whose next batches are made by a thread while the last one is trained on.
-
-    Making profiles releases the GIL, so a thread overlaps with training as well as a process would,
-    and has nothing to copy. With ``num_workers > 0`` this is an ordinary DataLoader.
-    """
-
-    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # an iterator is all that is used
-        batches = super().__iter__()
-        return batches if self.num_workers else _made_ahead(batches)
-
-
-# Threads that make batches, and what tells each of them to end.
-_makers: dict[Thread, "SimpleQueue[bool]"] = {}
-
-
-@atexit.register
-def _end_makers() -> None:
-    """Let no thread make a batch while Python ends, which would abort the process."""
-    for thread, wanted in list(_makers.items()):
-        wanted.put(False)
-        thread.join()
-
-
-def _made_ahead(batches: Iterator[Batch], ahead: int = 2) -> Iterator[Batch]:
-    """The same batches, each begun when the one ``ahead`` places before it is handed out."""
-    # Queues in C and a thread that nobody waits for: Ctrl-C inside the locks of a ThreadPoolExecutor,
-    # which are Python, can leave one locked for ever.
-    wanted: SimpleQueue[bool] = SimpleQueue()
-    made: SimpleQueue[Batch | BaseException | None] = SimpleQueue()
-
-    def make() -> None:
-        while wanted.get():
-            try:
-                made.put(next(batches, None))
-            except BaseException as error:  # is raised where the batch is asked for
-                made.put(error)
-        _makers.pop(current_thread(), None)
-
-    thread = Thread(target=make, name="profiles", daemon=True)
-    _makers[thread] = wanted
-    try:
-        thread.start()
-        for _ in range(ahead):
-            wanted.put(True)
-        while (batch := made.get()) is not None:
-            if isinstance(batch, BaseException):
-                raise batch
-            wanted.put(True)
-            yield batch
-    finally:
-        wanted.put(False)
+    def parameters(self) -> dict[str, Floats]:
+        """The control and the disorder strength of all chains."""
+        chains = self.ensemble.chains(self.split, np.arange(len(self)))
+        return {"ratio": chains.ratio, "W": chains.W}
 
 
 def _checked_strength(W: object) -> object:
@@ -208,7 +88,7 @@ def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
         raise ValueError(f"{name}={value}: expected {expected}")
 
 
-class SSHDataModule(pl.LightningDataModule):
+class SSHDataModule(PhaseDataModule):
     """Training, validation and test sets of density profiles of chains.
 
     Nothing is stored: every batch is computed when it is needed, so memory does not grow with the
@@ -257,7 +137,7 @@ class SSHDataModule(pl.LightningDataModule):
         num_workers: NonNegativeInt = 0,
         seed: Annotated[int, Field(ge=0, lt=2**64)] = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(batch_size, num_workers)
         chain = hamiltonian or SSH()
         _check_choice("disorder", disorder or chain.disorders[0], chain.disorders)
         _check_choice("label", label, chain.label_kinds)
@@ -279,34 +159,25 @@ class SSHDataModule(pl.LightningDataModule):
         )
         self.representation = representation or DensityProfile()
         self.label = label
-        self.batch_size = batch_size
-        self.num_workers = num_workers
+        self._W, self._disorder = W, disorder or chain.disorders[0]
+        self.classes = chain.classes
+        self.label_kinds = chain.label_kinds
+        self.known_parameters = {
+            "ratio": Parameter(chain.control, chain.symbol), "W": Parameter("W", "W")
+        }  # fmt: skip
+        self.shape = (1, *self.representation.shape(n_cells))
+
+    def critical(self, name: str) -> Sequence[float]:
+        """Ratios where the phase of infinite chains changes, of a single disorder strength."""
+        if name != "ratio" or not isinstance(self._W, int | float):
+            return ()
+        found = self.ensemble.hamiltonian.critical_ratios(self._W, self._disorder)
+        return [float(ratio) for ratio in found if np.isfinite(ratio)]
 
     def dataset(self, split: Split) -> ProfileDataset:
         """The samples of one split."""
         return ProfileDataset(self.ensemble, split, self.label, self.representation)
 
-    def _loader(self, split: Split) -> DataLoader[Batch]:
-        dataset = self.dataset(split)
-        in_order = SequentialSampler(dataset)
-        sampler = EpochSampler(self.ensemble) if split is Split.TRAIN else in_order
-        process = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        return PrefetchingLoader(
-            dataset,
-            batch_sampler=BatchShares(sampler, self.batch_size, *process),
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            collate_fn=_as_is,
-        )
-
-    def train_dataloader(self) -> DataLoader[Batch]:
-        """Batches of the training set, in a new order each epoch."""
-        return self._loader(Split.TRAIN)
-
-    def val_dataloader(self) -> DataLoader[Batch]:
-        """Batches of the validation set, in order."""
-        return self._loader(Split.VAL)
-
-    def test_dataloader(self) -> DataLoader[Batch]:
-        """Batches of the test set, in order."""
-        return self._loader(Split.TEST)
+    def order(self, epoch: int) -> Integers:
+        """Training chains in the order in which an epoch visits them, new ones or not."""
+        return self.ensemble.order(epoch)

@@ -24,6 +24,7 @@ class Purpose(IntEnum):
     GRID = 1  # the offset and order of the t1 values of a split
     ORDER = 2  # the order in which an epoch visits the training set
     FROZEN = 3  # the one disorder realisation of a data set of frozen disorder
+    SPLIT = 4  # which images of a file belong to which split
 
 
 class Streams:

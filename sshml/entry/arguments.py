@@ -15,7 +15,7 @@ from sshml.errors import ConfigError
 from sshml.files.stored import MANIFEST, StoredError, read_settings, run_folder_of
 
 # Keys whose value is the path of a file or folder, as typed.
-PATH_KEYS = ("checkpoint", "ckpt_path", "compare", "paths.runs", "rerun", "resume")
+PATH_KEYS = ("checkpoint", "ckpt_path", "compare", "data.path", "paths.runs", "rerun", "resume")
 # Likewise, where Hydra writes.
 _FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
 _MULTIRUN = {"-m", "--multirun", "hydra.mode=MULTIRUN"}

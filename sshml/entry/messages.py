@@ -81,12 +81,8 @@ def _of_plugin(message: str, arguments: list[str]) -> str | None:
 def one_line(error: Exception, arguments: list[str], name: str = "train") -> str:
     """What a user needs to know of a mistake in a command line or a configuration file."""
     message = str(error) or reason_of(error.__cause__ or error)
-    kept = re.fullmatch(r"Error merging override (~.*)", message)
-    if kept:
-        return f"{kept[1]}: its value depends on other keys, so Hydra cannot remove it; omit {kept[1]}"
-    if merged := re.fullmatch(r"(?s)Error merging override (.+)", message):
-        reason = str(error.__cause__ or error).partition("\n")[0]
-        return f"{merged[1]}: {reason}"
+    if of_value := _of_value(error, message):
+        return of_value
     unknown = re.match(r"Could not (override|delete from config\.) '(?P<key>[^']+)'", message)
     if unknown:
         return _unknown_override(unknown["key"], arguments, name)
@@ -106,6 +102,20 @@ def one_line(error: Exception, arguments: list[str], name: str = "train") -> str
             f"characters needs two pairs of quotes: \"{key}='VALUE'\""
         )
     return text
+
+
+def _of_value(error: Exception, message: str) -> str | None:
+    """The line for a value that is missing, or that cannot be set or removed."""
+    if kept := re.fullmatch(r"Error merging override (~.*)", message):
+        return f"{kept[1]}: its value depends on other keys, so Hydra cannot remove it; omit {kept[1]}"
+    if merged := re.fullmatch(r"(?s)Error merging override (.+)", message):
+        reason = str(error.__cause__ or error).partition("\n")[0]
+        return f"{merged[1]}: {reason}"
+    lacking = re.match(r"Missing mandatory value|Interpolation key '(.+)' not found", message)
+    if lacking and (key := getattr(error, "full_key", None)):
+        why = f"follows from {lacking[1]}, which these settings lack" if lacking[1] else "missing"
+        return f"{key}: {why}; set {key}=VALUE"
+    return None
 
 
 def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:

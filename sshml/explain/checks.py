@@ -53,7 +53,7 @@ def check_together(networks: Sequence[TrainedNetwork], chains: int) -> None:
     first_path, first = networks[0].checkpoint, networks[0].data
     if chains < 2:
         raise ConfigError(f"--chains={chains}: expected at least 2")
-    check_images(f"--chains={chains}", "their images take", chains, first["n_cells"])
+    check_images(f"--chains={chains}", "their images take", chains, networks[0].data_module().shape)
     for network in networks:
         data = network.data
         for key in ("hamiltonian", "representation", "n_cells", "disorder"):

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from sshml import intervals
-from sshml.data.datamodule import Batch
 from sshml.data.representations import Representation
+from sshml.data.samples import Batch
 from sshml.explain.counterfactuals import (
     erased_edge_pair,
     erased_localised_pair,

@@ -246,7 +246,7 @@ def _checked_data(
         ConfigError: if there are none, no data can be made by them, or the network takes no such.
     """
     # These import Lightning and Hydra, which a notebook that loads a network need not wait for.
-    from sshml.config.build import build, hamiltonian, representation  # noqa: PLC0415
+    from sshml.config.build import build  # noqa: PLC0415
     from sshml.config.limits import check_sizes  # noqa: PLC0415
     from sshml.config.moved import of_this_version  # noqa: PLC0415
     from sshml.config.schema import check_data, with_defaults  # noqa: PLC0415
@@ -262,17 +262,17 @@ def _checked_data(
         check_class(f"data.{part}", nodes[part], trust)
     check_data(node)
     data: dict[str, Any] = with_defaults(of_this_version(node))
-    check_sizes(data)
+    if "hamiltonian" in data:
+        check_sizes(data)
     try:
-        build(data)
-        shape = representation(data).shape(data["n_cells"])
-        logits = network.eval()(torch.empty(2, 1, *shape, device="meta"))
+        module = build(data)
+        logits = network.eval()(torch.empty(2, *module.shape, device="meta"))
         shape = tuple(logits.shape)
     except Exception as error:
         raise ConfigError(
             f"damaged, its data and network do not fit ({printable(reason_of(error))}); restore it"
         ) from error
-    classes = hamiltonian(data).classes
+    classes = module.classes
     if shape != (2, len(classes)) or not isinstance(getattr(network, "head", None), nn.Linear):
         raise ConfigError(
             f"its network {type(network).__name__} is no classifier of {', '.join(classes)}"

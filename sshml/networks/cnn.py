@@ -28,6 +28,7 @@ class CNN(GlobalAveragePoolingNetwork):
         dropout: probability of zeroing a whole channel after each block; 0 for none (the code behind
             the thesis used 0.2).
         n_classes: number of classes.
+        in_channels: channels of an image.
 
     Raises:
         ValueError: for an even kernel size, a block number that does not exist, no blocks, a width
@@ -46,6 +47,7 @@ class CNN(GlobalAveragePoolingNetwork):
         pool_after: Sequence[int] = (1, 3, 5),
         dropout: float = 0.0,
         n_classes: int = 2,
+        in_channels: int = 1,
     ) -> None:
         if not widths or min(widths) < 1:
             raise ValueError(f"widths must be one positive number a block, got {list(widths)}")
@@ -56,7 +58,7 @@ class CNN(GlobalAveragePoolingNetwork):
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {dropout}")
         layers: list[nn.Module] = []
-        inputs = (1, *widths[:-1])
+        inputs = (in_channels, *widths[:-1])
         for number, (n_in, n_out) in enumerate(zip(inputs, widths, strict=True), start=1):
             # The batch norm's shift takes the place of the convolution's bias.
             layers += [

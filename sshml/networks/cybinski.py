@@ -15,6 +15,7 @@ class Cybinski(GlobalAveragePoolingNetwork):
     Args:
         dropout: probability of zeroing a value after each convolution.
         n_classes: number of classes.
+        in_channels: channels of an image.
 
     Raises:
         ValueError: for a dropout outside [0, 1).
@@ -24,11 +25,11 @@ class Cybinski(GlobalAveragePoolingNetwork):
         1024
     """
 
-    def __init__(self, dropout: float = 0.5, n_classes: int = 2) -> None:
+    def __init__(self, dropout: float = 0.5, n_classes: int = 2, in_channels: int = 1) -> None:
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {dropout}")
         convolutions = (
-            nn.Conv2d(1, _WIDTHS[0], kernel_size=4, stride=2, padding=2, bias=False),
+            nn.Conv2d(in_channels, _WIDTHS[0], kernel_size=4, stride=2, padding=2, bias=False),
             nn.Conv2d(_WIDTHS[0], _WIDTHS[1], kernel_size=3, padding=1, bias=False),
             nn.Conv2d(_WIDTHS[1], _WIDTHS[2], kernel_size=3, padding=1, bias=False),
         )

@@ -12,7 +12,7 @@ class GlobalAveragePoolingNetwork(nn.Module):
     any trunk can be given it: ``GlobalAveragePoolingNetwork(my_trunk, n_features=64)``.
 
     Args:
-        features: trunk, images (n, 1, H, W) to features (n, K, h, w).
+        features: trunk, images (n, 1, H, W), or of more channels, to features (n, K, h, w).
         n_features: K.
         n_classes: number of classes C.
 
@@ -32,7 +32,7 @@ class GlobalAveragePoolingNetwork(nn.Module):
         self.features = features
         self.head = nn.Linear(n_features, n_classes)
 
-    def forward(self, images: Float[Tensor, "n 1 H W"]) -> Float[Tensor, "n C"]:
+    def forward(self, images: Float[Tensor, "n channels H W"]) -> Float[Tensor, "n C"]:
         """Images to logits."""
         features: Tensor = self.features(images)
         logits: Tensor = self.head(features.mean(dim=(-2, -1)))

@@ -50,8 +50,7 @@ class Precision:
 def precision(shown: TrainedNetwork) -> Precision:
     """Precision of the maps of topological clean test chains."""
     dataset = shown.data_module(W=0.0).dataset(Split.TEST)
-    t1 = dataset.ensemble.chains(Split.TEST, np.arange(len(dataset))).ratio
-    topological = np.flatnonzero(t1 < 1)[:_MEASURED_ON]
+    topological = np.flatnonzero(dataset.parameters()["ratio"] < 1)[:_MEASURED_ON]
     shares = [torch.empty(0, dtype=torch.float64)]
     region = torch.full((1, 1), torch.nan)
     for part in np.array_split(topological, max(1, -(-len(topological) // 50))):

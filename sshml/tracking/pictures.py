@@ -145,16 +145,15 @@ def one_line(error: Exception) -> str:
 
 def example_columns(example: Example) -> tuple[str, ...]:
     """Names of what :func:`example_values` says of a sample."""
-    chain = example.hamiltonian
-    probabilities = (f"p({name})" for name in chain.classes[1:])
-    return chain.control, "W", "true", "predicted", "right", *probabilities
+    known = (parameter.title for parameter in example.parameters)
+    probabilities = (f"p({name})" for name in example.classes[1:])
+    return *known, "true", "predicted", "right", *probabilities
 
 
 def example_values(example: Example) -> tuple[Any, ...]:
     """What to say of a sample, in the columns of :func:`example_columns`."""
     return (
-        example.ratio,
-        example.W,
+        *example.parameters.values(),
         example.true,
         example.predicted,
         example.prediction == example.label,

@@ -283,10 +283,11 @@ def settings_tags(settings: Mapping[str, Any]) -> list[str]:
     tags = []
     if settings.get("checkpoint") is None:
         network = settings["model"]["_target_"].rsplit(".")[-1]
-        tags += [network, f"M={data['n_cells']}", data.get("disorder", "")]
+        size = f"M={data['n_cells']}" if "n_cells" in data else ""
+        tags += [network, size, data.get("disorder", "")]
     if "transfer" in settings:
         tags.append(settings["transfer"]["_target_"].rsplit(".")[-1])
-    else:
+    elif "W" in data:
         W = data["W"]
         tags.append(f"W={'+'.join(map(str, W)) if isinstance(W, list) else W}")
     return [tag for tag in tags if 0 < len(tag) <= _MAX_TAG]

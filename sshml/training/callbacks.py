@@ -15,11 +15,15 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from sshml.cam import network_maps
-from sshml.data.datamodule import Batch, SSHDataModule
+from sshml.data.base import PhaseDataModule
+from sshml.data.samples import Batch
 from sshml.figures import Example, map_panel
 from sshml.files.run_folder import write_atomically
 from sshml.tracking import pictured
 from sshml.training.distributed import gather_objects
+
+# Before the names of parameters, which may be any.
+_OF_SAMPLE = "parameter "
 
 
 class ExampleSet:
@@ -46,12 +50,12 @@ class ExampleSet:
                     {
                         "input": batch["input"][i].cpu(),
                         **{name: batch[name][i].item() for name in ("label", "index")},
-                        **{name: of[i].item() for name, of in batch["parameters"].items()},
+                        "parameters": {name: of[i].item() for name, of in batch["parameters"].items()},
                         "probabilities": probabilities[i].tolist(),
                     }
                 )
 
-    def explain(self, network: torch.nn.Module, data: SSHDataModule) -> list[Example]:
+    def explain(self, network: torch.nn.Module, data: PhaseDataModule) -> list[Example]:
         """The examples of all processes with the maps of a network; empties the set."""
         shares = gather_objects(self._found)
         kept = []
@@ -67,11 +71,12 @@ class ExampleSet:
             Example(
                 image=sample["input"][0].numpy(),
                 maps=activation.numpy(),
-                ratio=sample["ratio"],
-                W=sample["W"],
                 label=sample["label"],
                 probabilities=sample["probabilities"],
-                hamiltonian=data.ensemble.hamiltonian,
+                classes=data.classes,
+                parameters={
+                    data.known_parameters[name]: value for name, value in sample["parameters"].items()
+                },
                 representation=data.representation,
             )
             for sample, activation in zip(kept, maps, strict=True)
@@ -179,7 +184,7 @@ class MapPanels(Callback):
     def _draw(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, name: str, title: str
     ) -> list[Example]:
-        data: SSHDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        data: PhaseDataModule = trainer.datamodule  # type: ignore[attr-defined]
         examples = self._set.explain(pl_module.network, data)  # type: ignore[arg-type]
         if examples and trainer.is_global_zero:
             figure = map_panel(examples, f"Class activation maps, {title}")
@@ -195,14 +200,14 @@ class TestPredictions(Callback):
     """Keeps the prediction for each test sample, in their order.
 
     Attributes:
-        ratio: the Hamiltonian's control, shape (n,).
+        parameters: of each sample, shape (n,) by name.
         labels: shape (n,).
         predictions: shape (n,).
     """
 
     def on_test_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Forget an earlier test."""
-        self._parts: list[np.ndarray] = []
+        self._parts: list[dict[str, np.ndarray]] = []
 
     def on_test_batch_end(
         self,
@@ -214,16 +219,20 @@ class TestPredictions(Callback):
         dataloader_idx: int = 0,  # noqa: ARG002
     ) -> None:
         """Keep a batch's answers."""
-        columns = (
-            batch["index"],
-            batch["parameters"]["ratio"],
-            batch["label"],
-            outputs["logits"].argmax(dim=1),
-        )
-        self._parts.append(np.stack([column.cpu().double().numpy() for column in columns]))
+        columns = {
+            "index": batch["index"],
+            "label": batch["label"],
+            "prediction": outputs["logits"].argmax(dim=1),
+            **{_OF_SAMPLE + name: values for name, values in batch["parameters"].items()},
+        }
+        self._parts.append({name: values.cpu().numpy() for name, values in columns.items()})
 
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Put the batches of all processes together."""
-        answers = np.concatenate([part for own in gather_objects(self._parts) for part in own], axis=1)
-        _, self.ratio, labels, predictions = answers[:, answers[0].argsort()]
-        self.labels, self.predictions = labels.astype(int), predictions.astype(int)
+        parts = [part for own in gather_objects(self._parts) for part in own]
+        whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        order = whole.pop("index").argsort()
+        self.labels, self.predictions = (whole.pop(name)[order] for name in ("label", "prediction"))
+        self.parameters = {
+            name.removeprefix(_OF_SAMPLE): values[order].astype(float) for name, values in whole.items()
+        }

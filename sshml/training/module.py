@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import OneCycleLR
 
 from sshml.config.build import build
-from sshml.data.datamodule import Batch
+from sshml.data.samples import Batch
 from sshml.files.checkpoint import CHECKPOINT_KEY, checkpoint_origin
 from sshml.networks import build_network
 from sshml.networks.precision import float32

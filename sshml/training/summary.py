@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from sshml import figures
-from sshml.config.build import hamiltonian
 from sshml.config.programs import is_sweep
-from sshml.data.datamodule import SSHDataModule
+from sshml.data.base import PhaseDataModule
 from sshml.data.streams import Split
 from sshml.files.run_folder import RunFolder
 from sshml.networks.precision import EVALUATION
@@ -26,34 +25,28 @@ from sshml.training.metrics import count_names
 _RATIOS_SHOWN = (0.2, 0.6, 0.9, 0.98, 1.02, 1.1, 1.4, 1.8)
 
 
-def profiles_figure(datamodule: SSHDataModule) -> Figure:
-    """Training samples whose ratio is closest to a few values."""
+def profiles_figure(datamodule: PhaseDataModule) -> Figure:
+    """Training samples whose ratio is closest to a few values; of data without one, some of them."""
     dataset = datamodule.dataset(Split.TRAIN)
-    ratios = dataset.ensemble.chains(Split.TRAIN, np.arange(len(dataset))).ratio
-    nearest = dict.fromkeys(int(np.abs(ratios - ratio).argmin()) for ratio in _RATIOS_SHOWN)
-    batch = dataset.__getitems__(list(nearest))
+    ratios = dataset.parameters().get("ratio")
+    some = np.linspace(0, len(dataset) - 1, min(len(_RATIOS_SHOWN), len(dataset)))
+    shown = some.astype(int).tolist()
+    if ratios is not None:
+        nearest = (int(np.abs(ratios - ratio).argmin()) for ratio in _RATIOS_SHOWN)
+        shown = list(dict.fromkeys(nearest))
+    batch = dataset.__getitems__(shown)
     return figures.sample_images(
         batch["input"][:, 0].numpy(),
-        batch["parameters"]["ratio"].tolist(),
-        batch["parameters"]["W"].tolist(),
         batch["label"].tolist(),
-        dataset.ensemble.hamiltonian,
-        dataset.representation,
+        {datamodule.known_parameters[name]: of.tolist() for name, of in batch["parameters"].items()},
+        datamodule.classes,
+        datamodule.representation,
     )
-
-
-def critical_ratios(data: Mapping[str, Any]) -> list[float]:
-    """Where the phase of infinite chains changes, if the data have a single disorder strength."""
-    if not isinstance(data["W"], int | float):
-        return []
-    found = hamiltonian(data).critical_ratios(data["W"], data["disorder"])
-    return [float(ratio) for ratio in found if np.isfinite(ratio)]
 
 
 def draw_figures(
     run: RunFolder,
-    settings: Mapping[str, Any],
-    datamodule: SSHDataModule,
+    datamodule: PhaseDataModule,
     history: MetricsFile,
     predictions: TestPredictions,
     best_epoch: int,
@@ -62,7 +55,6 @@ def draw_figures(
 
     Args:
         run: the folder.
-        settings: of the run.
         datamodule: its data.
         history: the values of all epochs and of the test.
         predictions: of the test.
@@ -71,21 +63,24 @@ def draw_figures(
     Returns:
         The figures by name.
     """
-    chain = datamodule.ensemble.hamiltonian
-    n = len(chain.classes)
+    classes = datamodule.classes
+    n = len(classes)
     counts = np.reshape([int(history.test[f"test/{name}"]) for name in count_names(n)], (n, n))
     drawn = {
         "profiles": profiles_figure(datamodule),
         "learning_curves": figures.learning_curves(list(history.rows.values()), best_epoch),
-        "confusion_matrix": figures.confusion_matrix(counts, chain.classes),
-        "accuracy_by_ratio": figures.accuracy_by_ratio(
-            predictions.ratio,
-            predictions.labels,
-            predictions.predictions,
-            critical_ratios(settings["data"]),
-            chain,
-        ),
+        "confusion_matrix": figures.confusion_matrix(counts, classes),
     }
+    for name, values in predictions.parameters.items():
+        if values.min() < values.max():
+            drawn[f"accuracy_by_{name}"] = figures.accuracy_by_parameter(
+                values,
+                datamodule.known_parameters[name].symbol,
+                predictions.labels,
+                predictions.predictions,
+                classes,
+                datamodule.critical(name),
+            )
     run.figures.mkdir(exist_ok=True)
     for name, figure in drawn.items():
         figure.savefig(run.figures / f"{name}.png", dpi=120)

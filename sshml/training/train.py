@@ -14,7 +14,7 @@ from pytorch_lightning.callbacks import ProgressBar
 
 from sshml.config.build import build
 from sshml.config.programs import is_sweep
-from sshml.data.datamodule import SSHDataModule
+from sshml.data.base import PhaseDataModule
 from sshml.errors import DivergedError, PrunedError, UnfinishedError, errors_of_parts
 from sshml.files.run_folder import RunFolder, check_unused, is_resumed
 from sshml.files.stored import EPOCHS, check_own, read_epochs
@@ -139,7 +139,7 @@ def _callbacks(settings: Mapping[str, Any]) -> dict[str, pl.Callback]:
 def _train(
     settings: Mapping[str, Any],
     run: RunFolder,
-    datamodule: SSHDataModule,
+    datamodule: PhaseDataModule,
     is_pruned: Callable[[int, float], bool] | None,
 ) -> tuple[dict[str, float], str]:
     _seed(settings)
@@ -187,8 +187,8 @@ def _train(
             epoch = module.epoch_loaded if best else max(history.rows)
             metrics = {**history.rows[epoch], **history.test}
             if trainer.is_global_zero and settings["figures"]:
-                drawn = draw_figures(run, settings, datamodule, history, predictions, epoch)
-                log_results(loggers, drawn, predictions, datamodule.ensemble.hamiltonian.classes, epoch)
+                drawn = draw_figures(run, datamodule, history, predictions, epoch)
+                log_results(loggers, drawn, predictions, datamodule.classes, epoch)
             run.write_metrics(metrics)  # last: a run that has them is whole
             if trainer.is_global_zero:
                 for logger in pictured(loggers):

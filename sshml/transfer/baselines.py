@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sshml.data.representations import Representation
+from sshml.data.base import PhaseDataModule
 from sshml.data.representations.base import Detector
 from sshml.errors import ConfigError
-from sshml.physics.hamiltonians import Hamiltonian
 
 #: Name of the method of a study that has one only.
 ONLY_METHOD = "network"
@@ -28,6 +27,8 @@ class Baseline:
 
 
 EXACT = "exact_invariant"
+#: The kind of label that is the exact invariant.
+EXACT_LABEL = "sample"
 #: By their names in tables and files, in the order of columns: detectors of :mod:`sshml.physics`, and
 #: the exact invariant of each chain.
 BASELINES = {
@@ -38,18 +39,24 @@ BASELINES = {
 }
 
 
-def detectors_of(hamiltonian: Hamiltonian, representation: Representation) -> Mapping[str, Detector]:
+def detectors_of(data: PhaseDataModule) -> Mapping[str, Detector]:
     """The baselines that read a number off an image: of two phases, those the representation has.
 
     Raises:
         ConfigError: for one that :data:`BASELINES` does not know how to show.
     """
-    if len(hamiltonian.classes) != 2:
+    shown = data.representation
+    if len(data.classes) != 2:
         return {}
-    if unknown := representation.detectors.keys() - BASELINES.keys():
+    if unknown := shown.detectors.keys() - BASELINES.keys():
         raise ConfigError(
-            f"{type(representation).__name__}.detectors: {min(unknown)} has no label and line in "
-            f"figures; beside your class, set sshml.transfer.baselines.BASELINES[{min(unknown)!r}] = "
+            f"{type(shown).__name__}.detectors: {min(unknown)} has no label and line in figures; "
+            f"beside your class, set sshml.transfer.baselines.BASELINES[{min(unknown)!r}] = "
             'Baseline("its label", "0.5", "--")'
         )
-    return representation.detectors
+    return shown.detectors
+
+
+def baselines_of(data: PhaseDataModule) -> tuple[str, ...]:
+    """Names of what stands beside a network that is tested on some data."""
+    return *detectors_of(data), *((EXACT,) if EXACT_LABEL in data.label_kinds else ())

@@ -37,9 +37,9 @@ class Columns(OfCell):
     accuracy: Share
     accuracy_low: Share
     accuracy_high: Share
-    accuracy_sample: Share
+    accuracy_sample: Share | None
     accuracy_thermodynamic: Share | None
-    ceiling: Share
+    ceiling: Share | None
     loss: float | None = None
     tp: _Count | None
     fp: _Count | None

@@ -17,8 +17,7 @@ from torch import nn
 from sshml.config.build import build
 from sshml.config.schema import dotted, with_defaults
 from sshml.config.trust import trusted
-from sshml.data.datamodule import SSHDataModule
-from sshml.data.streams import Split
+from sshml.data.base import PhaseDataModule
 from sshml.errors import CheckpointError, ConfigError, DivergedError
 from sshml.figures import Example
 from sshml.files.checkpoint import read_checkpoint
@@ -118,8 +117,8 @@ class _Network:
         self._trained_at = trained.data["W"]
         self._thresholds = fitted_thresholds(self._training)
 
-    def _test_set(self, W: float | str | Sequence[float]) -> SSHDataModule:
-        module: SSHDataModule = build({**self._planned.tested_on, "W": W})
+    def _test_set(self, W: float | str | Sequence[float]) -> PhaseDataModule:
+        module: PhaseDataModule = build({**self._planned.tested_on, "W": W})
         return module
 
     @functools.cached_property
@@ -129,7 +128,7 @@ class _Network:
 
     def _on_source(self, network: nn.Module) -> float:
         answers = ask(network, self._test_set(self._trained_at))
-        return float((answers.predictions == answers.labels["ratio"]).mean())
+        return float((answers.predictions == answers.label).mean())
 
     def test(self, method: Method, W: float) -> Tested:
         """One cell: the network as a method carries it over, the detectors and the exact invariant."""
@@ -172,7 +171,7 @@ class _Network:
             for name, predictions in answers.baselines.items()
         ]
         shown = [*_kinds(answers, self._n_classes)] if planned.shown else []
-        drawn = examples(network, target.dataset(Split.TEST), shown) if shown else []
+        drawn = examples(network, target, shown) if shown else []
         return Tested(planned, method, W, answers, rows, drawn)
 
 
@@ -186,10 +185,9 @@ def _are_alike(one: nn.Module, other: nn.Module) -> bool:
 
 def _kinds(answers: Answers, n_classes: int) -> Iterator[int]:
     """The first test samples of each kind, right and wrong, of each phase."""
-    ratio = answers.labels["ratio"]
     for label in range(n_classes):
         for predicted in range(n_classes):
-            of_kind = (ratio == label) & (answers.predictions == predicted)
+            of_kind = (answers.label == label) & (answers.predictions == predicted)
             yield from np.flatnonzero(of_kind)[:_EXAMPLES].tolist()
 
 

@@ -95,7 +95,7 @@ class Plane:
             answers: on a test set over the range; it says which chains these are.
             predictions: of a network or a baseline on them, shape (n,).
         """
-        place = (answers.ratio - self.low) / (self.high - self.low) * self.bins
+        place = (answers.parameters["ratio"] - self.low) / (self.high - self.low) * self.bins
         bins = np.minimum(place, self.bins - 1).astype(int)
         exact = answers.labels["sample"]
         counts = np.bincount(bins, minlength=self.bins)

@@ -11,17 +11,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from sshml.config.build import TARGET, build, hamiltonian, representation
+from sshml.config.build import TARGET, build, hamiltonian
 from sshml.config.limits import check_network
 from sshml.config.moved import FIRST_PARTS
 from sshml.config.schema import dotted
 from sshml.config.trust import trusted
+from sshml.data.base import PhaseDataModule
 from sshml.errors import CheckpointError, ConfigError, named, printable, reason_of
 from sshml.files.checkpoint import network_state, read_checkpoint
 from sshml.files.stored import relocated
 from sshml.training.checks.run import check_run, check_samples
 from sshml.training.checks.trainer import n_processes
-from sshml.transfer.baselines import BASELINES, EXACT, ONLY_METHOD, detectors_of
+from sshml.transfer.baselines import BASELINES, ONLY_METHOD, baselines_of
 from sshml.transfer.checks import check_diagram, check_resumed, empty_network
 from sshml.transfer.columns import cell_of
 from sshml.transfer.methods import TransferMethod
@@ -146,7 +147,7 @@ def planned(settings: Mapping[str, Any], overrides: Sequence[str]) -> Plan:
         several=settings["methods"] is not None,
         trust=trusted(settings),
         plane=plane,
-        baselines=(*detectors_of(hamiltonian(data), representation(data)), EXACT),
+        baselines=baselines_of(build(data)),
     )
     if settings["resume"] is not None:
         _check_results(Path(settings["resume"]), plan)
@@ -233,7 +234,7 @@ def _to_train(
             f"seeds={settings['seeds']}: the last seed would be {last}; expected at most {_SEEDS - 1}"
         )
     check_diagram(settings, settings["data"])
-    _check_methods(methods, empty_network(settings["model"]), settings["data"])
+    _check_methods(methods, empty_network(settings["model"]), build(settings["data"]))
     alike: dict[str, list[Method]] = {}
     for method in methods:
         alike.setdefault(json.dumps(method.training, sort_keys=True), []).append(method)
@@ -321,11 +322,11 @@ def _check_kept(run: Mapping[str, Any]) -> None:
         )
 
 
-def _check_methods(methods: Sequence[Method], network: nn.Module, data: Mapping[str, Any]) -> None:
+def _check_methods(methods: Sequence[Method], network: nn.Module, target: PhaseDataModule) -> None:
     """Every method must go with the network and the data of the targets."""
     for method in methods:
         with _mistakes_of(method):
-            method.transfer.check(network, data)
+            method.transfer.check(network, target)
 
 
 @contextmanager
@@ -372,13 +373,12 @@ def _of_checkpoint(
     trained = content["hyper_parameters"]["data"]
     _check_parts(settings, typed, trained)
     data = _tested_on(settings, typed, trained)
-    check_samples(data)
+    target = check_samples(data)
     check_diagram(settings, data)
     network = empty_network(content["hyper_parameters"]["network"])
-    _check_methods(methods, network, data)
-    shape = representation(data).shape(data["n_cells"])
+    _check_methods(methods, network, target)
     try:
-        check_network(network, torch.empty(2, 1, *shape, device="meta"), data["batch_size"])
+        check_network(network, torch.empty(2, *target.shape, device="meta"), data["batch_size"])
     except RuntimeError as error:
         raise ConfigError(
             f"data.n_cells={data['n_cells']}: too small for the network of checkpoint={path} "

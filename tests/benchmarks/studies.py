@@ -67,7 +67,7 @@ def table() -> list[dict[str, object]]:
     ratio = np.linspace(0, 2, 100, endpoint=False) + 0.01
     exact = (ratio < 1).astype(np.int64)
     logits = torch.nn.functional.one_hot(torch.from_numpy(exact), 2).float()
-    answers = Answers(ratio, {"ratio": exact, "sample": exact}, logits, {})
+    answers = Answers({"ratio": ratio}, {"ratio": exact, "sample": exact}, logits, {})
     said = {"network": exact, **answers.baselines}
     scores = {name: score(of, answers.labels) for name, of in said.items()}
     rows, start, begun = [], time.perf_counter(), time.process_time()

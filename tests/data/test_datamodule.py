@@ -12,7 +12,9 @@ import torch
 from torch.utils._pytree import tree_leaves
 from torch.utils.data import DataLoader
 
-from sshml.data.datamodule import Batch, SSHDataModule, _made_ahead
+from sshml.data.datamodule import SSHDataModule
+from sshml.data.loading import _made_ahead
+from sshml.data.samples import Batch
 from sshml.data.streams import Split
 from sshml.physics import density_profiles
 

@@ -30,7 +30,7 @@ def answers(W, said):
     logits = torch.nn.functional.one_hot(torch.from_numpy(predictions), 2).float()
     labels = {"ratio": winding_number(t1, 1.0), "sample": exact, "thermodynamic": exact}
     detectors = {name: -t1 for name in BASELINES if name != "exact_invariant"}
-    return Answers(t1, labels, logits, detectors, dict.fromkeys(detectors, -1.5))
+    return Answers({"ratio": t1}, labels, logits, detectors, dict.fromkeys(detectors, -1.5))
 
 
 def knows_all(t1, exact):  # noqa: ARG001
@@ -169,7 +169,7 @@ def test_three_phases_have_two_boundaries():
     exact = three_phases(ratio)
     labels = {"ratio": exact, "sample": exact}
     logits = torch.nn.functional.one_hot(torch.from_numpy(exact), 3).float()
-    found = Answers(ratio, labels, logits, {})
+    found = Answers({"ratio": ratio}, labels, logits, {})
     line = THREE.line(found, found.predictions)
     np.testing.assert_allclose(THREE.boundaries(line.predicted[None]), [[0.3], [0.7]], atol=0.011)
     # One that takes ν = 1 for ν = 2 does not see the first transition, and sees the second.
@@ -198,7 +198,7 @@ def test_diagrams_of_three_phases_are_kept_and_drawn(tmp_path):
     ratio = (np.arange(2000) + 0.5) / 1000
     exact = three_phases(ratio)
     logits = torch.nn.functional.one_hot(torch.from_numpy(exact), 3).float()
-    found = Answers(ratio, {"ratio": exact, "sample": exact}, logits, {})
+    found = Answers({"ratio": ratio}, {"ratio": exact, "sample": exact}, logits, {})
     for W in (0.0, 0.1, 0.2):
         cell = {"train_W": 0.0, "seed": 0, "W": W}
         own = {"a": found.predictions, **found.baselines}

@@ -25,7 +25,7 @@ def add(table: Table, W: float, seed: int = 0) -> None:
     """The rows of a network that is right and of the exact invariant."""
     exact = np.array([1, 1, 0, 0])
     answers = Answers(
-        np.array([0.2, 0.7, 1.2, 1.7]),
+        {"ratio": np.array([0.2, 0.7, 1.2, 1.7])},
         {"ratio": exact, "sample": exact},
         torch.nn.functional.one_hot(torch.from_numpy(exact), 2).float(),
         {},

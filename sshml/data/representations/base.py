@@ -26,6 +26,7 @@ class Representation(ABC):
         columns: what its columns are.
         quantity: what a pixel is, as TeX.
         is_signed: whether pixels may be negative.
+        is_density: whether pixels are probabilities, which are not negative.
         rows_are_sites: whether row i is site i, in the order of the chain.
         columns_are_states: whether column k is state k by energy, alike with its mirror state 2M-1-k.
         detectors: baselines that read such images, by name; see :mod:`sshml.physics.detectors`.
@@ -36,6 +37,7 @@ class Representation(ABC):
     columns: ClassVar[str]
     quantity: ClassVar[str]
     is_signed: ClassVar[bool] = False
+    is_density: ClassVar[bool] = False
     rows_are_sites: ClassVar[bool] = False
     columns_are_states: ClassVar[bool] = False
     detectors: ClassVar[Mapping[str, Detector]] = {}
@@ -49,6 +51,11 @@ class Representation(ABC):
         self, hamiltonian: Hamiltonian, couplings: Couplings
     ) -> Float32[Images, "n height width"]:
         """Images of open chains."""
+
+    def scale(self, images: NDArray[np.floating]) -> tuple[float, float]:
+        """The values that pictures of images (..., H, W) show as the darkest and the brightest."""
+        low, high = float(images.min()), float(images.max())
+        return (-max(-low, high), max(-low, high)) if self.is_signed else (low, high)
 
     def regions(self, images: Float32[Tensor, "n H W"]) -> dict[str, Bool[Tensor, "n H W"]]:  # noqa: ARG002
         """Where something is known to be in images, by name; "edge pair" is what maps should show.

@@ -2,6 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float32
+from numpy.typing import NDArray
 
 from sshml.data.representations.base import Representation
 from sshml.physics.hamiltonians import Couplings, Hamiltonian
@@ -29,6 +30,10 @@ class CorrelationMatrix(Representation):
     columns = "site j"
     quantity = r"$\langle a_i^\dagger a_j \rangle$"
     is_signed = True
+
+    def scale(self, images: NDArray[np.floating]) -> tuple[float, float]:  # noqa: ARG002
+        """That of all eigenvalues of a projector."""
+        return -0.5, 0.5
 
     def shape(self, n_cells: int) -> tuple[int, int]:
         """(2M, 2M)."""

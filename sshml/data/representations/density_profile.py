@@ -1,10 +1,12 @@
 """Density profiles of all states, as in the thesis."""
 
+import numpy as np
 from jaxtyping import Bool, Float32
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sshml.data.representations.base import Representation
-from sshml.data.representations.states import edge_pair, localised_states
+from sshml.data.representations.states import edge_pair, localised_states, saturated
 from sshml.physics.detectors import PROFILE_DETECTORS
 from sshml.physics.hamiltonians import Couplings, Hamiltonian
 from sshml.physics.profiles import Images
@@ -25,9 +27,14 @@ class DensityProfile(Representation):
     rows = "site"
     columns = "state, by energy"
     quantity = r"$|\psi|^2$"
+    is_density = True
     rows_are_sites = True
     columns_are_states = True
     detectors = PROFILE_DETECTORS
+
+    def scale(self, images: NDArray[np.floating]) -> tuple[float, float]:
+        """Saturated, as in the thesis."""
+        return saturated(images.shape[-2])
 
     def shape(self, n_cells: int) -> tuple[int, int]:
         """(2M, 2M)."""

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sshml.data.representations.base import Detector, Representation
-from sshml.data.representations.states import occupied
+from sshml.data.representations.states import occupied, saturated
 from sshml.physics import edge_weight, sublattice_separation
 from sshml.physics.hamiltonians import Couplings, Hamiltonian
 from sshml.physics.numbers import Floats
@@ -40,10 +40,15 @@ class MidGapPair(Representation):
     rows = "site"
     columns = "mid-gap pair"
     quantity = r"$|\psi|^2$"
+    is_density = True
     rows_are_sites = True
     detectors = {  # noqa: RUF012  # annotated in the base class
         detector.__name__: _of_pair(detector) for detector in (edge_weight, sublattice_separation)
     }
+
+    def scale(self, images: NDArray[np.floating]) -> tuple[float, float]:
+        """Saturated, as in the thesis."""
+        return saturated(images.shape[-2])
 
     def shape(self, n_cells: int) -> tuple[int, int]:
         """(2M, 1)."""

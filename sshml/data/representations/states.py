@@ -8,8 +8,18 @@ Profiles = Float[Tensor, "n sites states"]
 Pixels = Bool[Tensor, "n sites states"]
 # Share of a state's largest density from which on a site belongs to it.
 _OF_PEAK = 0.1
+_SATURATED_AT = 0.1
 # Mirror pairs of the most localised states that are looked for.
 LOCALISED_PAIRS = 3
+
+
+def saturated(sites: int) -> tuple[float, float]:
+    """Lowest and highest density that pictures of profiles show.
+
+    They are saturated as those of the thesis (at 0.03 to 0.1), at some times the 2/sites of a clean
+    bulk; a network sees densities as they are.
+    """
+    return 0.0, min(_SATURATED_AT, 8 / sites)
 
 
 def edge_pair(profiles: Profiles) -> Pixels:

@@ -63,12 +63,12 @@ def check_forward(settings: Mapping[str, Any], network: nn.Module) -> None:
         ConfigError: if it fails, takes too much memory, or gives no logits that can be trained.
     """
     data, target = settings["data"], settings["model"]["_target_"]
-    height, width = data["shape"]
+    channels, height, width = data["shape"]
     # The smallest batch, the last of an epoch, is the one that a batch norm may refuse.
     batch = data["n_train"] % data["batch_size"] or min(data["n_train"], data["batch_size"])
     shapes = _shapes(network)
     try:
-        images = torch.empty(batch, 1, height, width, device="meta")
+        images = torch.empty(batch, channels, height, width, device="meta")
         logits = check_network(network, images, min(data["n_train"], data["batch_size"]))
     except ConfigError:
         raise
@@ -78,10 +78,12 @@ def check_forward(settings: Mapping[str, Any], network: nn.Module) -> None:
                 f"model._target_={target}: fails on {batch} image(s) of {height}x{width} "
                 f"({type(error).__name__}: {reason_of(error)})"
             ) from error
+        n_cells = data["n_cells"]
+        given = f"model._target_={target}" if n_cells is None else f"data.n_cells={n_cells}: {target}"
+        larger = "another model" if n_cells is None else "a larger data.n_cells"
         raise ConfigError(
-            f"data.n_cells={data['n_cells']}: {target} cannot train on {batch} image(s) of "
-            f"{height}x{width} ({reason_of(error)}); choose a larger data.n_cells, or a "
-            "data.batch_size that leaves no single image over"
+            f"{given} cannot train on {batch} image(s) of {height}x{width} ({reason_of(error)}); "
+            f"choose {larger}, or a data.batch_size that leaves no single image over"
         ) from error
     if changed := dict(_shapes(network).items() - shapes.items()):
         raise ConfigError(

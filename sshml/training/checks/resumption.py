@@ -6,7 +6,9 @@ from typing import Any
 
 from torch import nn
 
+from sshml.config.build import build
 from sshml.config.trust import trusted
+from sshml.data.base import PhaseDataModule
 from sshml.errors import CheckpointError, ConfigError
 from sshml.files.checkpoint import network_state, read_checkpoint
 from sshml.files.run_folder import is_resumed
@@ -15,11 +17,12 @@ from sshml.training.metrics import logged
 from sshml.training.state import check_training_state
 
 
-def check_resumption(settings: Mapping[str, Any], network: nn.Module) -> None:
+def check_resumption(settings: Mapping[str, Any], data: PhaseDataModule, network: nn.Module) -> None:
     """Check that a run can be resumed from its ``ckpt_path``.
 
     Args:
         settings: of the run.
+        data: of the run.
         network: of the run, on the meta device.
 
     Raises:
@@ -39,11 +42,14 @@ def check_resumption(settings: Mapping[str, Any], network: nn.Module) -> None:
             f"ckpt_path={path}: does not fit the network ({error}); choose the model it was "
             f"trained with{lost}"
         ) from error
-    trained, wanted = checkpoint["hyper_parameters"]["data"]["n_cells"], settings["data"]["n_cells"]
-    if trained != wanted:
+    trained: PhaseDataModule = build(checkpoint["hyper_parameters"]["data"])
+    if trained.shape != data.shape:
+        sizes = [checkpoint["hyper_parameters"]["data"], settings["data"]]
+        before, now = (of.get("n_cells", "x".join(map(str, of.get("shape", ())))) for of in sizes)
+        key = "n_cells" if "n_cells" in settings["data"] else "path"
         raise ConfigError(
-            f"data.n_cells={wanted}: expected {trained}, the size that ckpt_path={path} was "
-            f"trained at; leave it out, or set data.n_cells={trained}"
+            f"data.{key}={settings['data'][key]}: has images of {now}; expected {before}, the size "
+            f"that ckpt_path={path} was trained at; leave it out"
         )
     for group in ("optimizer", "scheduler"):
         _check_unchanged(group, checkpoint["hyper_parameters"][group], settings[group])

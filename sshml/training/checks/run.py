@@ -6,24 +6,23 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from sshml.augmentation import Augmentation
-from sshml.config.build import TARGET, build, hamiltonian, representation
+from sshml.config.build import TARGET, build, hamiltonian
 from sshml.config.hardware import TRAINING
-from sshml.config.limits import check_process_count, check_sizes
-from sshml.data.datamodule import SSHDataModule
-from sshml.data.representations import Representation
+from sshml.config.limits import check_images, check_process_count, check_sizes
+from sshml.data.base import PhaseDataModule
+from sshml.data.streams import Split
 from sshml.errors import ConfigError, named
 from sshml.files.stored import relocated
 from sshml.networks import build_network
 from sshml.physics.hamiltonians import Hamiltonian
 from sshml.tracking import check_loggers
 from sshml.training.checks.callbacks import check_callbacks, check_end
-from sshml.training.checks.chains import TRIED_CELLS, check_chains
+from sshml.training.checks.chains import check_chains
 from sshml.training.checks.checkpoints import RUN
 from sshml.training.checks.network import check_forward, meta_network
 from sshml.training.checks.resumption import check_resumption
@@ -32,11 +31,13 @@ from sshml.training.checks.trainer import check_processes, check_schedule, check
 # What decides which chains a run has, and what is seen of them.
 _OF_CHAINS = ("hamiltonian", "representation", "disorder", "n_cells", "ratio_range")
 # What a run is built from, beside its data and loggers.
-_OF_DATA = ("hamiltonian", "representation", "disorder", "n_cells", "n_train", "batch_size")
-_PARTS = ("model", "augmentation", "optimizer", "scheduler", "trainer", "callbacks", "channels_last")
+_PARTS = ("model", "optimizer", "scheduler", "trainer", "callbacks", "channels_last")
+_STAGES = {"n_train": "training", "n_val": "validation", "n_test": "the test"}
+# Images that augmentations are tried on.
+_TRIED = 8
 
 
-def check_run(settings: Mapping[str, Any]) -> SSHDataModule:
+def check_run(settings: Mapping[str, Any]) -> PhaseDataModule:
     """Build every part of a run once and throw it away, but for its data.
 
     Args:
@@ -50,32 +51,51 @@ def check_run(settings: Mapping[str, Any]) -> SSHDataModule:
         CheckpointError: if ``ckpt_path`` is not there, is not ours or does not fit the network.
     """
     module = check_samples(settings["data"])
+    sizes = {f"n_{split.name.lower()}": len(module.dataset(split)) for split in Split}
+    for name, size in sizes.items():
+        if not size:
+            raise ConfigError(
+                f"data: has no samples for {_STAGES[name]}; a training needs all three sets "
+                "(data.split or data.shares of data=arrays)"
+            )
     # Runs of a sweep often differ in their seed and folder only.
-    data = {key: settings["data"][key] for key in _OF_DATA}
-    data["n_classes"] = len(module.ensemble.hamiltonian.classes)
-    data["shape"] = module.representation.shape(data["n_cells"])
+    data = {
+        **sizes,
+        "batch_size": settings["data"]["batch_size"],
+        "n_cells": settings["data"].get("n_cells"),
+        "n_classes": len(module.classes),
+        "shape": module.shape,
+    }
     parts = {key: settings[key] for key in _PARTS}
     placeless = relocated({"data": data, **parts}, settings["paths"]["run"], RUN)
     _check_parts(json.dumps(placeless, sort_keys=True))
+    _check_augmentation(settings["augmentation"], module, settings["data"])
     if settings["ckpt_path"] is not None:
-        check_resumption(settings, meta_network(settings["model"]))
-    check_processes(settings)
+        check_resumption(settings, module, meta_network(settings["model"]))
+    check_processes({**settings, "data": {**settings["data"], **sizes}})
     check_loggers(settings)
     return module
 
 
-def check_samples(data: Mapping[str, Any]) -> SSHDataModule:
-    """Build a data module, and try what it makes.
+def check_samples(data: Mapping[str, Any]) -> PhaseDataModule:
+    """Build a data module, and try what it makes, or look at what it has.
 
     Raises:
         ConfigError: for settings that do not fit each other, the memory or the processor.
     """
-    check_sizes(data)
+    of_chains = "hamiltonian" in data
+    if of_chains:
+        check_sizes(data)
     workers = data.get("num_workers", 0)
     check_process_count(f"data.num_workers={workers}", workers)
     with named("data", data):
-        module: SSHDataModule = build(data)
-    _check_chains(json.dumps({key: data[key] for key in _OF_CHAINS}, sort_keys=True))
+        module: PhaseDataModule = build(data)
+    if of_chains:
+        _check_chains(json.dumps({key: data[key] for key in _OF_CHAINS}, sort_keys=True))
+    else:
+        batch = data["batch_size"]
+        check_images(f"data.batch_size={batch}", "a batch of images takes", batch, module.shape)
+        module.check()
     return module
 
 
@@ -93,7 +113,6 @@ def _check_parts(parts: str) -> None:
     if settings["model"].get("pretrained"):  # downloaded once, and kept by torch
         with named("model", settings["model"]):
             build_network(settings["model"])
-    _check_augmentation(settings["augmentation"], settings["data"])
     with named("optimizer", settings["optimizer"]):
         # As those of a convolution, whose layout some cannot take.
         layout = torch.channels_last if settings["channels_last"] else torch.contiguous_format
@@ -124,22 +143,20 @@ def _check_parts(parts: str) -> None:
     check_end(settings["trainer"], settings["callbacks"])
 
 
-def _check_augmentation(nodes: Mapping[str, Mapping[str, Any]], data: Mapping[str, Any]) -> None:
-    """Try the augmentations, if they are for such chains and images, on clean chains of all phases."""
+def _check_augmentation(
+    nodes: Mapping[str, Mapping[str, Any]], module: PhaseDataModule, data: Mapping[str, Any]
+) -> None:
+    """Try the augmentations, if they are for such chains and images, on the first of the training."""
     if not nodes:
         return
-    chain, shown = hamiltonian(data), representation(data)
-    disorder = data["disorder"] or chain.disorders[0]
-    ratio, clean = np.linspace(0.2, 1.8, 8), np.zeros(8)
-    uniforms = np.full((8, chain.n_random(min(data["n_cells"], TRIED_CELLS))), 0.5)
-    couplings = chain.couplings(ratio, clean, uniforms, disorder)
-    images = torch.from_numpy(shown.images(chain, couplings)).unsqueeze(1)
-    labels = torch.from_numpy(chain.labels(ratio, clean, couplings, disorder)["ratio"])
+    samples = module.dataset(Split.TRAIN)
+    batch = samples.__getitems__(range(min(_TRIED, len(samples))))
+    images, labels = batch["input"], batch["label"]
     before = labels.clone()
     for name, node in nodes.items():
         with named(f"augmentation.{name}", node):
             augmentation: Augmentation = build(node)
-        _check_for(name, augmentation, data, chain, shown)
+        _check_for(name, augmentation, data, module)
         with named(f"augmentation.{name}", node), torch.random.fork_rng(devices=()):
             state = augmentation.state_dict().keys()
             changed = augmentation(images, labels)
@@ -157,17 +174,15 @@ def _check_augmentation(nodes: Mapping[str, Mapping[str, Any]], data: Mapping[st
         images = changed
 
 
-def _check_for(
-    name: str,
-    made: Augmentation,
-    data: Mapping[str, Any],
-    chain: Hamiltonian,
-    shown: Representation,
-) -> None:
+def _check_for(name: str, made: Augmentation, data: Mapping[str, Any], module: PhaseDataModule) -> None:
     """An augmentation must be made for the chains and images of a run."""
+    shown = module.representation
+    of_chains = made.chains is Hamiltonian or (
+        "hamiltonian" in data and isinstance(hamiltonian(data), made.chains)
+    )
     for part, needs, has in (
-        ("hamiltonian", f"chains of {made.chains.__name__}", isinstance(chain, made.chains)),
-        ("hamiltonian", "chains of two phases", len(chain.classes) == 2 or not made.of_two_phases),
+        ("hamiltonian", f"chains of {made.chains.__name__}", of_chains),
+        ("hamiltonian", "chains of two phases", len(module.classes) == 2 or not made.of_two_phases),
         ("representation", "images whose rows are sites", shown.rows_are_sites or not made.of_sites),
         (
             "representation",
@@ -177,9 +192,15 @@ def _check_for(
     ):
         if not has:
             raise ConfigError(
-                f"augmentation.{name}: is for {needs}, not for data.{part}._target_="
-                f"{data[part][TARGET]}; leave it out"
+                f"augmentation.{name}: is for {needs}, not for {_given(data, part)}; leave it out"
             )
+
+
+def _given(data: Mapping[str, Any], part: str) -> str:
+    """A part of the data, or the data themselves, as set."""
+    if part in data:
+        return f"data.{part}._target_={data[part][TARGET]}"
+    return f"data._target_={data[TARGET]}"
 
 
 def _loss(weight: nn.Parameter) -> torch.Tensor:

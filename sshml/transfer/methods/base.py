@@ -1,15 +1,15 @@
 """What a transfer method is, and how it gets profiles of its target."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from sshml.config.limits import check_images
-from sshml.data.datamodule import SSHDataModule
+from sshml.data.base import PhaseDataModule
 from sshml.data.streams import Split
 from sshml.errors import ConfigError
 
@@ -28,12 +28,12 @@ class TransferMethod(ABC):
     labelled = 0
     unlabelled = 0
 
-    def check(self, network: nn.Module, data: Mapping[str, Any]) -> None:  # noqa: B027  # most fit
+    def check(self, network: nn.Module, target: PhaseDataModule) -> None:  # noqa: B027  # most fit
         """Raise ``ConfigError`` if the method cannot be used with a network, or the target's data."""
 
     @abstractmethod
     def adapt(
-        self, network: nn.Module, source: SSHDataModule, target: SSHDataModule, seed: int
+        self, network: nn.Module, source: PhaseDataModule, target: PhaseDataModule, seed: int
     ) -> nn.Module:
         """Make a network for the target.
 
@@ -48,19 +48,19 @@ class TransferMethod(ABC):
         """
 
 
-def check_enough(n_samples: int, data: Mapping[str, Any]) -> None:
+def check_enough(n_samples: int, target: PhaseDataModule) -> None:
     """The target has so many profiles, and they fit in memory."""
-    if n_samples > data["n_train"]:
+    n_train = len(target.dataset(Split.TRAIN))
+    if n_samples > n_train:
         raise ConfigError(
-            f"transfer.n_samples={n_samples}: the target's training set has only "
-            f"data.n_train={data['n_train']} chains; set data.n_train={n_samples}, "
-            "or a smaller n_samples of the method"
+            f"transfer.n_samples={n_samples}: the target's training set has only {n_train} samples; "
+            "set a smaller n_samples of the method, or a larger training set (data.n_train of chains)"
         )
-    check_images(f"transfer.n_samples={n_samples}", "its profiles take", n_samples, data["n_cells"])
+    check_images(f"transfer.n_samples={n_samples}", "its profiles take", n_samples, target.shape)
 
 
 def labelled_profiles(
-    data: SSHDataModule, index: Sequence[int], device: torch.device
+    data: PhaseDataModule, index: Sequence[int], device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """Profiles of a training split, shape (n, 1, 2M, 2M), and their labels, shape (n,)."""
     batch = data.dataset(Split.TRAIN).__getitems__(index)

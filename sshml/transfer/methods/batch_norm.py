@@ -2,14 +2,13 @@
 
 import copy
 import math
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from pydantic import Field
 from torch import nn
 
-from sshml.data.datamodule import SSHDataModule
+from sshml.data.base import PhaseDataModule
 from sshml.errors import ConfigError
 from sshml.transfer.methods.base import TransferMethod, check_enough, labelled_profiles
 
@@ -32,9 +31,9 @@ class BatchNormStatistics(TransferMethod):
         self.n_samples = self.unlabelled = n_samples
         self.batch_size = batch_size
 
-    def check(self, network: nn.Module, data: Mapping[str, Any]) -> None:
+    def check(self, network: nn.Module, target: PhaseDataModule) -> None:
         """There are enough samples, and the network has a batch norm."""
-        check_enough(self.n_samples, data)
+        check_enough(self.n_samples, target)
         if not _batch_norms(network):
             raise ConfigError(
                 "transfer=batch_norm: the network has no batch norm; choose another method"
@@ -44,8 +43,8 @@ class BatchNormStatistics(TransferMethod):
     def adapt(
         self,
         network: nn.Module,
-        source: SSHDataModule,  # noqa: ARG002
-        target: SSHDataModule,
+        source: PhaseDataModule,  # noqa: ARG002
+        target: PhaseDataModule,
         seed: int,  # noqa: ARG002
     ) -> nn.Module:
         """A copy of the network with other statistics."""

@@ -2,7 +2,6 @@
 
 import copy
 import math
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 import torch
@@ -10,7 +9,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from sshml.data.datamodule import SSHDataModule
+from sshml.data.base import PhaseDataModule
 from sshml.data.streams import Split
 from sshml.transfer.methods.base import Rate, TransferMethod, check_enough, labelled_profiles
 from sshml.transfer.methods.batch_norm import BatchNormStatistics
@@ -65,14 +64,14 @@ class DomainAdversarial(TransferMethod):
         self.weight = weight
         self.batch_norm = batch_norm
 
-    def check(self, network: nn.Module, data: Mapping[str, Any]) -> None:
+    def check(self, network: nn.Module, target: PhaseDataModule) -> None:
         """There are enough samples, and batch norms where their statistics are wanted."""
-        check_enough(self.n_samples, data)
+        check_enough(self.n_samples, target)
         if self.batch_norm:
-            BatchNormStatistics(self.n_samples).check(network, data)
+            BatchNormStatistics(self.n_samples).check(network, target)
 
     def adapt(
-        self, network: nn.Module, source: SSHDataModule, target: SSHDataModule, seed: int
+        self, network: nn.Module, source: PhaseDataModule, target: PhaseDataModule, seed: int
     ) -> nn.Module:
         """A copy of the network, trained on labels of the source and profiles of the target."""
         adapted: Any = copy.deepcopy(network).train()

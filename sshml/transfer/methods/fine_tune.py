@@ -1,17 +1,16 @@
 """A few labelled samples of the target."""
 
 import copy
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from sshml.config.build import representation
 from sshml.config.limits import check_images, check_network
-from sshml.data.datamodule import SSHDataModule
+from sshml.data.base import PhaseDataModule
 from sshml.data.streams import Split
 from sshml.errors import ConfigError
 from sshml.transfer.methods.base import Rate, TransferMethod, check_enough, labelled_profiles
@@ -51,16 +50,15 @@ class FineTune(TransferMethod):
     def _is_frozen(self, name: str) -> bool:
         return any(name == part or name.startswith(f"{part}.") for part in self.freeze)
 
-    def check(self, network: nn.Module, data: Mapping[str, Any]) -> None:
+    def check(self, network: nn.Module, target: PhaseDataModule) -> None:
         """There are enough samples; each part to be frozen is there, and something is left to train."""
-        check_enough(self.n_samples, data)
+        check_enough(self.n_samples, target)
         images = self.batch_size * (1 + self.replay)
         given = f"transfer.replay={self.replay} of transfer.batch_size={self.batch_size}"
-        check_images(given, "a batch of images takes", images, data["n_cells"])
+        check_images(given, "a batch of images takes", images, target.shape)
         device = next(network.parameters()).device
         if device.type == "meta":  # where nothing is computed
-            shape = representation(data).shape(data["n_cells"])
-            check_network(network, torch.empty(2, 1, *shape, device=device), images, given)
+            check_network(network, torch.empty(2, *target.shape, device=device), images, given)
         names = [name for name, _ in network.named_parameters()]
         parts = {name.rsplit(".", depth)[0] for name in names for depth in range(name.count(".") + 1)}
         for part in self.freeze:
@@ -78,8 +76,8 @@ class FineTune(TransferMethod):
     def adapt(
         self,
         network: nn.Module,
-        source: SSHDataModule,
-        target: SSHDataModule,
+        source: PhaseDataModule,
+        target: PhaseDataModule,
         seed: int,
     ) -> nn.Module:
         """A copy of the network, trained on the target's samples."""

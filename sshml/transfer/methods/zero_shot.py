@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from sshml.data.datamodule import SSHDataModule
+from sshml.data.base import PhaseDataModule
 from sshml.transfer.methods.base import TransferMethod
 
 
@@ -12,8 +12,8 @@ class ZeroShot(TransferMethod):
     def adapt(
         self,
         network: nn.Module,
-        source: SSHDataModule,  # noqa: ARG002
-        target: SSHDataModule,  # noqa: ARG002
+        source: PhaseDataModule,  # noqa: ARG002
+        target: PhaseDataModule,  # noqa: ARG002
         seed: int,  # noqa: ARG002
     ) -> nn.Module:
         """The network itself."""

@@ -1,0 +1,25 @@
+"""Images of which no more is known than their values."""
+
+from typing import NoReturn
+
+from sshml.data.representations.base import Representation
+from sshml.physics.hamiltonians import Couplings, Hamiltonian
+
+_OF_FILES = "images that data=arrays reads from a file, not of chains that are made"
+
+
+class Image(Representation):
+    """Any image, such as a measurement."""
+
+    title = "image"
+    rows = "row"
+    columns = "column"
+    quantity = "value"
+
+    def shape(self, n_cells: int) -> NoReturn:  # noqa: ARG002
+        """Not known."""
+        raise ValueError(f"Image: is for {_OF_FILES}")
+
+    def images(self, hamiltonian: Hamiltonian, couplings: Couplings) -> NoReturn:  # noqa: ARG002
+        """Not known."""
+        raise ValueError(f"Image: is for {_OF_FILES}")
