@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, TINY, Command
+from conftest import ROOT, TINY, Command, one_error
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -99,6 +99,21 @@ def test_an_experiment_of_transfer_may_lie_in_a_folder_of_ones_own(
     done = run_transfer("--config-dir", str(folder.parent), "experiment=grid", *TINY)
     assert done.status == 0, done.err
     assert {row["W"] for row in json.loads((done.folder / "transfer.json").read_text())} == {0, 0.5, 1}
+
+
+def test_an_experiment_of_ones_own_without_its_first_line_is_told_so(
+    run_train: Command, tmp_path: Path
+) -> None:
+    folder = tmp_path / "own" / "experiment"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text("data:\n  W: 0.5\n")
+    line = one_error(run_train("--config-dir", str(folder.parent), "experiment=mine", *TINY))
+    assert "experiment: a configuration file of this group is to begin with # @package _global_" in line
+
+
+def test_a_key_that_only_some_options_of_a_sweep_have(run_train: Command) -> None:
+    line = one_error(run_train(*TINY, "-m", "model=resnet18,cnn", "hydra.sweep.dir=s"))
+    assert ": no key of all options of model=resnet18,cnn" in line
 
 
 @pytest.mark.parametrize(

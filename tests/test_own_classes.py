@@ -94,3 +94,11 @@ def test_a_method_that_changes_its_network_leaves_the_others_alone(run_transfer:
     assert of_method["own"] == pytest.approx([math.log(2)] * 2)
     found = [row["accuracy_source"] for row in rows(both) if row["method"] == "own"]
     assert set(found) == {0.5}
+
+
+def test_several_processes_need_a_gradient_of_every_weight(run_train: Command, tmp_path: Path) -> None:
+    own = (*TINY, "model._target_=wrong.UnusedWeight")
+    line = one_error(run_train(*own, "trainer=ddp", "trainer.accelerator=cpu"))
+    assert "model._target_=wrong.UnusedWeight: its logits do not depend on extra.weight" in line
+    assert not list(tmp_path.glob("runs/*/*/*"))
+    assert run_train(*own).status == 0

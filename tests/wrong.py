@@ -202,3 +202,9 @@ class ChangesInPlace(TransferMethod):
             for weight in network.parameters():
                 weight.zero_()
         return network.train()
+
+
+class UnusedWeight(CNN):
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.extra = nn.Linear(3, 3)

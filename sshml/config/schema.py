@@ -55,6 +55,8 @@ _BASES = {
 }
 # Likewise, of groups of several parts with names of their own.
 _BASES_OF_PARTS = {"augmentation": "sshml.augmentation.Augmentation"}
+# Groups whose files set keys of all others.
+_GLOBAL = ("experiment", "sweep", "debug")
 # Arguments that the program itself passes, and a configuration therefore need not.
 _PASSED = {"optimizer": {"params"}, "scheduler": {"optimizer"}}
 
@@ -406,6 +408,11 @@ def _as_config_error(error: ValidationError, schema: type[_Config]) -> ConfigErr
             raise ConfigError(
                 f"{key}: a configuration file of this group is to begin with # @package data, as those "
                 f"in conf/{key}"
+            ) from error
+        if key in _GLOBAL:
+            raise ConfigError(
+                f"{key}: a configuration file of this group is to begin with # @package _global_, as "
+                f"those in conf/{key}"
             ) from error
         other = of_other_program(key, Path(schema.FILE).stem)
         if other:

@@ -35,18 +35,21 @@ class ArraySamples(Samples):
     Args:
         data: whose samples.
         rows: of the file, shape (n,).
+
+    Attributes:
+        rows: of the file, shape (n,).
     """
 
     def __init__(self, data: "ArraysDataModule", rows: Integers) -> None:
         self._data = data
-        self._rows = rows
+        self.rows = rows
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.rows)
 
     def __getitems__(self, index: Sequence[SupportsIndex]) -> Batch:
         """The samples with these numbers as one batch."""
-        data, rows = self._data, self._rows[np.asarray(index, dtype=np.int64)]
+        data, rows = self._data, self.rows[np.asarray(index, dtype=np.int64)]
         with data.file() as file:
             images = _rows_of(file[data.names.images], rows).astype(np.float32)
         labels = torch.from_numpy(data.content.labels[rows])
@@ -62,7 +65,7 @@ class ArraySamples(Samples):
 
     def parameters(self) -> dict[str, Floats]:
         """Those of all samples."""
-        return {name: of[self._rows] for name, of in self._data.content.parameters.items()}
+        return {name: of[self.rows] for name, of in self._data.content.parameters.items()}
 
 
 class ArraysDataModule(PhaseDataModule):
@@ -213,7 +216,7 @@ class ArraysDataModule(PhaseDataModule):
 
     def draw(self, n: int) -> list[Integers]:
         """Rows of training, validation and test out of n, at random."""
-        order = self._streams.generator(Split.TRAIN, Purpose.SPLIT, 0).permutation(n)
+        order = self._streams.generator(Split.TRAIN, Purpose.GRID).permutation(n)
         ends = np.rint(np.cumsum(self.shares) * n).astype(int)
         return [np.sort(part) for part in np.split(order, ends[:2])]
 

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, SupportsIndex
+from typing import Literal, SupportsIndex, get_args
 
 import numpy as np
 from jaxtyping import Float64, Int, Int64
@@ -60,6 +60,9 @@ class Ensemble:
             split is sample i of epoch e, a new chain.
         seed: integer >= 0.
 
+    Raises:
+        ValueError: for a choice that there is not, or an empty range.
+
     Example:
         >>> ensemble = Ensemble({Split.TRAIN: 4, Split.VAL: 4, Split.TEST: 4}, n_cells=6, W=0.5)
         >>> chains = ensemble.chains(Split.TEST, range(4))
@@ -84,6 +87,15 @@ class Ensemble:
         resample: Resample = "never",
         seed: int = 0,
     ) -> None:
+        for name, value, kind in (
+            ("ratio_grid", ratio_grid, RatioGrid),
+            ("realisations", realisations, Realisations),
+            ("resample", resample, Resample),
+        ):
+            if value not in get_args(kind):
+                raise ValueError(f"{name}={value}: expected one of {', '.join(get_args(kind))}")
+        if not 0 <= ratio_range[0] < ratio_range[1]:
+            raise ValueError(f"ratio_range={ratio_range}: expected 0 <= low < high")
         self.sizes = sizes
         self.n_cells = n_cells
         self.hamiltonian = hamiltonian or SSH()

@@ -18,13 +18,12 @@ class Split(IntEnum):
 
 
 class Purpose(IntEnum):
-    """What a stream is for; the numbers are part of every sample's seed."""
+    """What a stream is for; the numbers, and how many there are, are part of every sample's seed."""
 
     SAMPLE = 0  # the random numbers of one chain
-    GRID = 1  # the offset and order of the t1 values of a split
+    GRID = 1  # the offset and order of the ratios of a split; which images of a file are of which split
     ORDER = 2  # the order in which an epoch visits the training set
     FROZEN = 3  # the one disorder realisation of a data set of frozen disorder
-    SPLIT = 4  # which images of a file belong to which split
 
 
 class Streams:

@@ -17,7 +17,7 @@ from sshml.files.stored import MANIFEST, StoredError, read_settings, run_folder_
 # Keys whose value is the path of a file or folder, as typed.
 PATH_KEYS = ("checkpoint", "ckpt_path", "compare", "data.path", "paths.runs", "rerun", "resume")
 # Likewise, where Hydra writes.
-_FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
+FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
 _MULTIRUN = {"-m", "--multirun", "hydra.mode=MULTIRUN"}
 _TAKE_A_VALUE = {
     "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--cfg", "-c", "--package",
@@ -94,7 +94,7 @@ def with_quoted_paths(arguments: Sequence[str]) -> list[str]:
     In a sweep commas still separate jobs.
     """
     several = is_multirun(arguments)
-    paths = (*PATH_KEYS, *_FOLDERS)
+    paths = (*PATH_KEYS, *FOLDERS)
     return [_quoted(a, several) if is_override(a) and key_of(a) in paths else a for a in arguments]
 
 
@@ -105,7 +105,7 @@ def _at_home(path: str) -> str:
 
 def _quoted(override: str, several: bool) -> str:
     key, _, value = override.partition("=")
-    if key in _FOLDERS and not value.startswith("~/"):  # may be made of other keys
+    if key in FOLDERS and not value.startswith("~/"):  # may be made of other keys
         return override
     value = _at_home(value)
     if several and not re.search(r"['\"()\[\]{}]", value):

@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sshml.config.moved import FIRST_PARTS
 from sshml.config.programs import CONF_DIR, of_other_program, top_level
-from sshml.entry.arguments import is_override, key_of
+from sshml.entry.arguments import FOLDERS, is_override, key_of
 from sshml.errors import CheckpointError, ConfigError, how_to_install, printable, reason_of, unknown_key
 
 # Where Hydra reads the command line and the configuration files, and what these say of itself.
@@ -49,7 +49,7 @@ def line_of(error: Exception, arguments: list[str], name: str) -> str | None:
         error, InstantiationException
     ):
         return one_line(error, arguments, name)
-    if isinstance(error, OSError) and (line := _of_file(error)):
+    if isinstance(error, OSError) and (line := _of_file(error, arguments)):
         return line
     return _of_plugin(str(error), arguments) or _of_composing(error, arguments)
 
@@ -63,10 +63,12 @@ def _of_composing(error: Exception, arguments: list[str]) -> str | None:
     return _no_option(arguments) or f"{printable(' '.join(arguments))}: {error}"
 
 
-def _of_file(error: OSError) -> str | None:
+def _of_file(error: OSError, arguments: list[str]) -> str | None:
     if error.filename is None or error.strerror is None:
         return None
-    return f"{error.filename}: {error.strerror}; set paths.runs=FOLDER to one that can be written to"
+    given = {key_of(argument) for argument in arguments}
+    key = next((key for key in FOLDERS if key in given), "paths.runs")
+    return f"{error.filename}: {error.strerror}; set {key}=FOLDER to one that can be written to"
 
 
 def _of_plugin(message: str, arguments: list[str]) -> str | None:
@@ -81,7 +83,7 @@ def _of_plugin(message: str, arguments: list[str]) -> str | None:
 def one_line(error: Exception, arguments: list[str], name: str = "train") -> str:
     """What a user needs to know of a mistake in a command line or a configuration file."""
     message = str(error) or reason_of(error.__cause__ or error)
-    if of_value := _of_value(error, message):
+    if of_value := _of_value(error, message, arguments):
         return of_value
     unknown = re.match(r"Could not (override|delete from config\.) '(?P<key>[^']+)'", message)
     if unknown:
@@ -96,6 +98,9 @@ def one_line(error: Exception, arguments: list[str], name: str = "train") -> str
     text = re.sub(r"([:,]);", r"\1", "; ".join(lines))
     text = re.sub(r"^.*: ConfigError raised while resolving interpolation: ", "", text)
     if isinstance(error, OverrideParseException):
+        if error.override.endswith(".ckpt") and "=" not in error.override:
+            key = {"train": "ckpt_path", "transfer": "checkpoint"}.get(name, "checkpoint")
+            return f"{error.override}: expected KEY=VALUE; did you mean {key}={error.override}?"
         key = str(error.override).partition("=")[0]
         return (
             f"{error.override}: expected KEY=VALUE in Hydra's grammar ({text}); a value with special "
@@ -104,8 +109,11 @@ def one_line(error: Exception, arguments: list[str], name: str = "train") -> str
     return text
 
 
-def _of_value(error: Exception, message: str) -> str | None:
+def _of_value(error: Exception, message: str, arguments: list[str]) -> str | None:
     """The line for a value that is missing, or that cannot be set or removed."""
+    if again := re.match(r"Multiple values for ([\w/]+)", message):
+        added = next((a for a in arguments if a.startswith(f"+{again[1]}=")), None)
+        return f"{added}: the group {again[1]} has an option already; omit the +" if added else None
     if kept := re.fullmatch(r"Error merging override (~.*)", message):
         return f"{kept[1]}: its value depends on other keys, so Hydra cannot remove it; omit {kept[1]}"
     if merged := re.fullmatch(r"(?s)Error merging override (.+)", message):
@@ -141,6 +149,8 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
     if name in known and override.startswith("~"):
         return f"{override}: is null already, which leaves it out; omit {override}"
     if name in known and key in (name, f"{parent}.{name}"):
+        if several := next((a for a in groups if "," in a.partition("=")[2]), None):
+            return f"{override}: no key of all options of {several}; do them in commands of their own"
         return f"{override}: other options set parts of {key} already; add to them by +{key}.NAME=VALUE"
     if not parent:
         known |= top_level(config_name)

@@ -26,7 +26,7 @@ _NOT_OF_A_RUN = {*_RESUME_KEYS, "paths", "trust"}
 # A ready sweep records that each of its jobs is one run.
 _ONE_RUN = "hydra.mode=RUN"
 # These are only read.
-_FILES = ("checkpoint", "compare")
+_FILES = ("checkpoint", "compare", "data.path")
 # Of all recorded overrides, in characters; a run has some hundred, and Hydra parses them slowly.
 _LONGEST = 20_000
 _FOLDER = re.compile(r"(dir|dirpath|folder|directory|path|uri)$")
@@ -163,7 +163,7 @@ def _values(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, A
 
 
 def _check_value(name: str, value: Any, *, is_read: bool) -> None:
-    if _FOLDER.search(name):
+    if _FOLDER.search(name) and not is_read:
         raise ConfigError("it decides where files are written")
     if not isinstance(value, str):
         return

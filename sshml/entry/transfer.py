@@ -18,8 +18,9 @@ from sshml.thesis.report import check_report, report_of_study
 from sshml.tracking import PictureLogger, check_loggers, opened, pictured, upload_command
 from sshml.training.train import quieten_libraries
 from sshml.transfer.baselines import ONLY_METHOD
+from sshml.transfer.columns import tested_at
 from sshml.transfer.execute import Tested, execute
-from sshml.transfer.figures import drawn_figures, transfer_panel
+from sshml.transfer.figures import drawn_figures, sample_figures, transfer_panel
 from sshml.transfer.phase_diagram import diagrams_of, write_scores
 from sshml.transfer.plan import Plan, planned
 from sshml.transfer.summary import (
@@ -29,7 +30,7 @@ from sshml.transfer.summary import (
     strength,
     write_summary,
 )
-from sshml.transfer.table import Table, network_scores
+from sshml.transfer.table import Table, network_scores, write_predictions
 
 
 def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Table:
@@ -111,6 +112,8 @@ def _work(
         for tested in execute(plan, table):
             if tested.examples:
                 _draw_maps(tested, run, loggers)
+            if tested.W is None:
+                _show_samples(tested, run, loggers)
             # Last: a cell that has its rows is not done again.
             table.add(tested.rows, tested.answers)
     finally:
@@ -133,18 +136,30 @@ def _work(
             logger.figure(name, figure, 0)
 
 
+def _show_samples(tested: Tested, run: RunFolder, loggers: Sequence[PictureLogger]) -> None:
+    """Of data without strengths: what was said of each sample, and the accuracy by its parameters."""
+    method = tested.method.name
+    of_method = "" if method == ONLY_METHOD else f"_{method}"
+    write_predictions(run.path / f"predictions{of_method}.csv", tested.answers, tested.tested_on)
+    for name, figure in sample_figures(tested.answers, tested.tested_on).items():
+        figure.savefig(run.figures / f"{name}{of_method}.png", dpi=120)
+        for logger in loggers:
+            logger.figure(f"{name}{of_method}", figure, 0)
+
+
 def _draw_maps(tested: Tested, run: RunFolder, loggers: Sequence[PictureLogger]) -> None:
     name, W = tested.method.name, tested.W
     of_method = "" if name == ONLY_METHOD else f"{name}_"
     figure = transfer_panel(
         tested.examples,
         of_method.replace("_", " ")
-        + f"trained at W = {strength(tested.network.train_W)}, tested at W = {W:g}",
+        + f"trained at W = {strength(tested.network.train_W)}, {tested_at(W)}",
     )
     of_network = f"maps_{of_method}{tested.network.name}"
-    figure.savefig(run.figures / f"{of_network}_at_W{W:g}.png", dpi=90)
+    place = "" if W is None else f"_at_W{W:g}"
+    figure.savefig(run.figures / f"{of_network}{place}.png", dpi=90)
     for logger in loggers:
-        logger.figure(of_network, figure, W)
+        logger.figure(of_network, figure, W or 0.0)
 
 
 def _print_places(run: RunFolder) -> None:
@@ -154,6 +169,7 @@ def _print_places(run: RunFolder) -> None:
         "run folder": run.path,
         "rows": run.path / "transfer.csv",
         "table": run.path / "methods.csv",
+        "predictions": run.path / "predictions.csv",
         "diagrams": run.path / "phase_diagram.csv",
         "figures": run.figures,
         "page": run.path / "report.html",

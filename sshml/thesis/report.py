@@ -296,7 +296,11 @@ def check_report(names: Sequence[str], data: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: if not.
     """
-    alike = isinstance(hamiltonian(data), SSH) and isinstance(representation(data), DensityProfile)
+    alike = (
+        "hamiltonian" in data
+        and isinstance(hamiltonian(data), SSH)
+        and isinstance(representation(data), DensityProfile)
+    )
     if names and not alike:
         raise ConfigError(
             f"report={names[0]}: the thesis has density profiles of SSH chains, and this study, or the "

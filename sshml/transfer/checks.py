@@ -24,7 +24,7 @@ _MAY_CHANGE = (
 
 class _Strengths(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
-    W: list[float] | None
+    W: list[float] | None = None
 
 
 class _Study(BaseModel):
@@ -42,6 +42,11 @@ def check_diagram(settings: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     bins = settings["phase_diagram"]
     if bins is None:
         return
+    if "hamiltonian" not in data:
+        raise ConfigError(
+            f"phase_diagram={bins}: is of chains that are made, in the plane of their control and W; "
+            "leave it out"
+        )
     if data["n_test"] < bins:
         raise ConfigError(
             f"phase_diagram={bins}: has more bins than there are test chains, "
@@ -102,7 +107,7 @@ def _check_grown(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     def of(settings: Mapping[str, Any]) -> dict[str, set[Any]]:
         return {
             "methods": set(settings.get("methods") or ()),
-            "data.W": set(settings["data"]["W"] or ()),
+            "data.W": set(settings["data"].get("W") or ()),
             "source.W": set(settings["source"]["W"] or ()),
             "seeds": set(range(settings["seeds"])),
         }

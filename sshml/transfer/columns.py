@@ -9,8 +9,9 @@ from sshml.training.metrics import count_names
 
 #: A row by its columns.
 Row = dict[str, Any]
-#: A method or baseline, what its network was trained at, the seed, and what it is tested at.
-Cell = tuple[str, float | str, int, float]
+#: A method or baseline, what its network was trained at, the seed, and the strength that it is tested
+#: at; None for data without strengths, such as those of a file.
+Cell = tuple[str, float | str, int, float | None]
 Share = Annotated[float, Field(ge=0, le=1)]
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
 
@@ -22,7 +23,7 @@ class OfCell(BaseModel):
     # As in sshml.transfer.plan: a method's name is part of the names of files.
     method: Annotated[str, Field(pattern=r"^[\w-]+$")]
     train_W: float | Annotated[str, Field(pattern=r"^[\w.+-]+$")]  # noqa: N815
-    W: float
+    W: float | None
     seed: _Count
 
 
@@ -63,6 +64,11 @@ CURVES = ("accuracy", "topological_share", "ceiling", "loss", "ece")
 def columns(n_classes: int) -> tuple[str, ...]:
     """Columns of a study: :data:`COLUMNS`, for more than two classes macro accuracy and counts too."""
     return COLUMNS if n_classes == 2 else (*COLUMNS, "macro_accuracy", *count_names(n_classes))
+
+
+def tested_at(W: float | None) -> str:
+    """A strength that a network is tested at, as one reads it."""
+    return "tested on the file" if W is None else f"tested at W = {W:g}"
 
 
 def cell_of(row: Mapping[str, Any]) -> Cell:

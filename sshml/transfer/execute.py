@@ -18,6 +18,7 @@ from sshml.config.build import build
 from sshml.config.schema import dotted, with_defaults
 from sshml.config.trust import trusted
 from sshml.data.base import PhaseDataModule
+from sshml.data.streams import Split
 from sshml.errors import CheckpointError, ConfigError, DivergedError
 from sshml.figures import Example
 from sshml.files.checkpoint import read_checkpoint
@@ -27,7 +28,7 @@ from sshml.signals import end_if_interrupted
 from sshml.trained import TrainedNetwork, examples
 from sshml.training.train import train
 from sshml.transfer.baselines import ONLY_METHOD
-from sshml.transfer.columns import Cell, Row
+from sshml.transfer.columns import Cell, Row, tested_at
 from sshml.transfer.commands import command_of, training_overrides
 from sshml.transfer.plan import Method, Plan, PlannedNetwork, strength_name
 from sshml.transfer.scores import Answers, ask, fitted_thresholds, score
@@ -50,7 +51,8 @@ class Tested:
     Attributes:
         network: that the method began with.
         method: what was done to it.
-        W: strength of the test.
+        W: strength of the test; None for data without strengths.
+        tested_on: the data of the test.
         answers: of the network and the detectors.
         rows: of the network and the baselines, for the table.
         examples: test chains with their maps, where they are to be drawn.
@@ -58,7 +60,8 @@ class Tested:
 
     network: PlannedNetwork
     method: Method
-    W: float
+    W: float | None
+    tested_on: PhaseDataModule
     answers: Answers
     rows: list[Row]
     examples: list[Example]
@@ -114,23 +117,37 @@ class _Network:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self._network = trained.network.to(device).to(memory_format=torch.channels_last)
         self._training = trained.data_module()
-        self._trained_at = trained.data["W"]
-        self._thresholds = fitted_thresholds(self._training)
+        self._of_training = self._source(trained.data)
+        self._thresholds = fitted_thresholds(self._training) if self._of_training else {}
 
-    def _test_set(self, W: float | str | Sequence[float]) -> PhaseDataModule:
-        module: PhaseDataModule = build({**self._planned.tested_on, "W": W})
+    def _source(self, trained: Mapping[str, Any]) -> PhaseDataModule | None:
+        """Test data as those of the training; None where its file is not here."""
+        if "W" in trained and "W" in self._planned.tested_on:
+            return self._test_set(trained["W"])
+        try:
+            self._training.dataset(Split.TEST)
+        except ConfigError as error:
+            print(f"{error}; nothing is known of the network on the data of its training", flush=True)
+            return None
+        return self._training
+
+    def _test_set(self, W: float | str | Sequence[float] | None) -> PhaseDataModule:
+        strength = {} if W is None else {"W": W}
+        module: PhaseDataModule = build({**self._planned.tested_on, **strength})
         return module
 
     @functools.cached_property
-    def _accuracy_on_source(self) -> float:
-        """Accuracy of the network itself on test chains as it was trained on."""
+    def _accuracy_on_source(self) -> float | None:
+        """Accuracy of the network itself on test samples as it was trained on."""
         return self._on_source(self._network)
 
-    def _on_source(self, network: nn.Module) -> float:
-        answers = ask(network, self._test_set(self._trained_at))
+    def _on_source(self, network: nn.Module) -> float | None:
+        if self._of_training is None:
+            return None
+        answers = ask(network, self._of_training)
         return float((answers.predictions == answers.label).mean())
 
-    def test(self, method: Method, W: float) -> Tested:
+    def test(self, method: Method, W: float | None) -> Tested:
         """One cell: the network as a method carries it over, the detectors and the exact invariant."""
         planned, target = self._planned, self._test_set(W)
         start = time.monotonic()
@@ -172,7 +189,7 @@ class _Network:
         ]
         shown = [*_kinds(answers, self._n_classes)] if planned.shown else []
         drawn = examples(network, target, shown) if shown else []
-        return Tested(planned, method, W, answers, rows, drawn)
+        return Tested(planned, method, W, target, answers, rows, drawn)
 
 
 def _are_alike(one: nn.Module, other: nn.Module) -> bool:
@@ -239,18 +256,18 @@ def _note(table: Table, cell: Cell | NetworkCell, error: Exception) -> None:
     table.failed[cell] = reason
     _LOG.debug("%s", traceback.format_exc())
     method, train_W, seed, W = cell
-    where = "" if W is None else f", tested at W={W:g}"
+    where = "" if W is None else f", {tested_at(W)}"
     print(f"failed: {_named(method)}trained at W={train_W}, seed {seed}{where}: {reason}", flush=True)
 
 
 def _say(row: Row) -> None:
-    share = row["topological_share"]
-    called = "" if share is None else f"called topological {share:.2%}  "
+    found = {"called topological": row["topological_share"], "ceiling": row["ceiling"]}
+    known = "  ".join(f"{name} {share:.2%}" for name, share in found.items() if share is not None)
     print(
-        f"{_named(row['method'])}trained at W={row['train_W']}, seed {row['seed']}, tested at "
-        f"W={row['W']:g}:  "
+        f"{_named(row['method'])}trained at W={row['train_W']}, seed {row['seed']}, "
+        f"{tested_at(row['W'])}:  "
         f"accuracy {row['accuracy']:.2%} [{row['accuracy_low']:.2%}, {row['accuracy_high']:.2%}]  "
-        f"{called}ceiling {row['ceiling']:.2%}",
+        f"{known}",
         flush=True,
     )
 

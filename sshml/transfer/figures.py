@@ -10,13 +10,22 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from sshml.figures import Example, describe, image_axes, map_panel
+from sshml.data.base import PhaseDataModule
+from sshml.figures import (
+    Example,
+    accuracy_by_parameter,
+    confusion_matrix,
+    describe,
+    image_axes,
+    map_panel,
+)
 from sshml.physics import inverse_participation_ratio, profile_maxima
 from sshml.physics.numbers import Floats
 from sshml.transfer.baselines import BASELINES, EXACT
 from sshml.transfer.columns import Row
 from sshml.transfer.phase_diagram import Diagram, Plane, diagrams_of, of_methods
 from sshml.transfer.plan import Plan
+from sshml.transfer.scores import Answers
 from sshml.transfer.summary import of_method, strength, summary, train_strengths
 from sshml.transfer.table import Table
 
@@ -53,6 +62,8 @@ def by_strength(rows: Sequence[Row], key: str = "accuracy") -> tuple[NDArray[np.
 def drawn_figures(table: Table, plan: Plan) -> dict[str, Figure]:
     """The pictures of a study of one method, or of several, by name."""
     rows = table.rows
+    if plan.strengths == [None]:  # nothing to draw against
+        return {}
     if plan.several:
         drawn = {"methods": methods_curve(summary(rows))}
     else:
@@ -64,6 +75,27 @@ def drawn_figures(table: Table, plan: Plan) -> dict[str, Figure]:
     if plan.plane:
         drawn["phase_diagram"] = phase_diagrams(diagrams_of(table.lines, plan.plane))
     return drawn
+
+
+def sample_figures(answers: Answers, data: PhaseDataModule) -> dict[str, Figure]:
+    """The confusion matrix of a network, and its accuracy by each parameter that varies, by name."""
+    n = len(data.classes)
+    counts = np.bincount(answers.label * n + answers.predictions, minlength=n**2).reshape(n, n)
+    return {
+        "confusion_matrix": confusion_matrix(counts, data.classes),
+        **{
+            f"accuracy_by_{name}": accuracy_by_parameter(
+                values,
+                data.known_parameters[name].symbol,
+                answers.label,
+                answers.predictions,
+                data.classes,
+                data.critical(name),
+            )
+            for name, values in answers.parameters.items()
+            if values.min() < values.max()
+        },
+    }
 
 
 def accuracy_curve(

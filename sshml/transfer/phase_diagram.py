@@ -226,7 +226,8 @@ def diagrams_of(lines: Mapping[Cell, Line], plane: Plane) -> list[Diagram]:
     """The diagrams of all networks, of the strengths that are done, and then of the baselines."""
     networks: dict[tuple[str, str, int], dict[float, Line]] = {}
     for (method, train_W, seed, W), line in lines.items():
-        networks.setdefault((method, str(train_W), seed), {})[W] = line
+        if W is not None:
+            networks.setdefault((method, str(train_W), seed), {})[W] = line
     order = {name: number for number, name in enumerate(BASELINES)}
     return [
         Diagram(*network, dict(sorted(networks[network].items())), plane)

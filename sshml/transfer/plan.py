@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sshml.config.build import TARGET, build, hamiltonian
+from sshml.config.build import TARGET, build
 from sshml.config.limits import check_network
 from sshml.config.moved import FIRST_PARTS
 from sshml.config.schema import dotted
@@ -94,7 +94,7 @@ class Plan:
 
     Attributes:
         networks: to test.
-        strengths: to test at.
+        strengths: to test at; None alone for data without them.
         several: whether the study is one of several methods side by side.
         trust: what checkpoints may name, beside what :mod:`sshml.config.trust` lets pass.
         plane: where phase diagrams are drawn; None for a study without.
@@ -102,7 +102,7 @@ class Plan:
     """
 
     networks: Sequence[PlannedNetwork]
-    strengths: Sequence[float]
+    strengths: Sequence[float | None]
     several: bool
     trust: Sequence[str]
     plane: Plane | None
@@ -111,7 +111,8 @@ class Plan:
     @property
     def classes(self) -> tuple[str, ...]:
         """The phases."""
-        return hamiltonian(self.networks[0].tested_on).classes
+        data: PhaseDataModule = build(self.networks[0].tested_on)
+        return data.classes
 
 
 def planned(settings: Mapping[str, Any], overrides: Sequence[str]) -> Plan:
@@ -143,7 +144,7 @@ def planned(settings: Mapping[str, Any], overrides: Sequence[str]) -> Plan:
     plane = Plane.of_data(data, bins) if bins else None
     plan = Plan(
         networks=networks,
-        strengths=settings["data"]["W"],
+        strengths=settings["data"]["W"] if "W" in data else [None],
         several=settings["methods"] is not None,
         trust=trusted(settings),
         plane=plane,
@@ -225,6 +226,11 @@ def _to_train(
             "source.W=null: there is no network to test; set checkpoint=RUN/checkpoints/best.ckpt, or "
             "the strengths to train networks at"
         )
+    if "W" not in settings["data"]:
+        raise ConfigError(
+            f"data._target_={settings['data'][TARGET]}: has no disorder strengths to train at; train "
+            "by python train.py, and test by checkpoint=RUN/checkpoints/best.ckpt"
+        )
     if "data.seed" in typed:
         raise ConfigError(
             f"data.seed={settings['data']['seed']}: a study that trains takes it from seed; set seed"
@@ -297,6 +303,11 @@ def source_settings(
 def strength_name(W: float | str | Sequence[float]) -> float | str:
     """A strength, or several, as one number or word, for tables."""
     return W if isinstance(W, int | float | str) else "+".join(f"{w:g}" for w in dict.fromkeys(W))
+
+
+def _name_of(data: Mapping[str, Any]) -> str:
+    """A word for data without strengths: that of their file."""
+    return re.sub(r"[^\w.+-]+", "_", Path(data.get("path", "data")).stem)
 
 
 def _check_kept(run: Mapping[str, Any]) -> None:
@@ -385,7 +396,7 @@ def _of_checkpoint(
             f"({reason_of(error)}); choose a larger data.n_cells"
         ) from error
     return PlannedNetwork(
-        train_W=strength_name(trained["W"]),
+        train_W=strength_name(trained["W"]) if "W" in trained else _name_of(trained),
         seed=trained["seed"],
         methods=methods,
         checkpoint=Path(path),
@@ -404,7 +415,7 @@ def _check_fit(path: str, model: Mapping[str, Any], content: Mapping[str, Any]) 
 
 def _check_parts(settings: Mapping[str, Any], typed: set[str], trained: Mapping[str, Any]) -> None:
     """A network is tested on the kind of chains and images that it was trained on."""
-    for part in FIRST_PARTS:
+    for part in FIRST_PARTS.keys() & trained.keys() & settings["data"].keys():
         own = [key for key in typed if re.match(rf"(data\.)?{part}", key)]
         if own and settings["data"][part][TARGET] != trained[part][TARGET]:
             raise ConfigError(
@@ -417,6 +428,8 @@ def _tested_on(
     settings: Mapping[str, Any], typed: set[str], trained: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Data settings of a checkpoint with command-line overrides, which are reported."""
+    if settings["data"][TARGET] != trained[TARGET] and "data" in typed:
+        return _other_data(settings["data"], typed, trained)
     data = dict(trained)
     if "num_workers" in data:  # which depends on the machine, not on the network
         data["num_workers"] = settings["data"].get("num_workers", 0)
@@ -429,6 +442,8 @@ def _tested_on(
             for name, now in dotted({key: value}).items():
                 if before.get(name) != now:
                     print(f"data.{name}={now}: the network was trained with {before.get(name)}")
+    if "n_cells" not in data:
+        return data
     if data["n_cells"] != trained["n_cells"]:
         print(
             f"data.n_cells={data['n_cells']}: images of another size than the network was trained on; "
@@ -439,3 +454,27 @@ def _tested_on(
         "training but for what the command line changes (an experiment's data settings do not)"
     )
     return data
+
+
+def _other_data(data: Mapping[str, Any], typed: set[str], trained: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of other data than a network was trained on, whose images and classes have no names."""
+    of_network, given = build(trained), build(data)
+    found = dict(data)
+    if not {"representation", "data.representation"} & typed:
+        found["representation"] = trained["representation"]
+    if len(given.classes) != len(of_network.classes):
+        raise ConfigError(
+            f"data: has the {len(given.classes)} classes {', '.join(given.classes)}; expected the "
+            f"{len(of_network.classes)} of the network, {', '.join(of_network.classes)} (data.classes "
+            "of data=arrays names those without a sample too)"
+        )
+    if given.shape[0] != of_network.shape[0]:
+        raise ConfigError(
+            f"data: has images of {given.shape[0]} channels; expected {of_network.shape[0]}, as the "
+            "network was trained on"
+        )
+    if "classes" in found and given.classes != of_network.classes:
+        for label, names in enumerate(zip(given.classes, of_network.classes, strict=True)):
+            print(f"label {label}: {names[0]} is {names[1]} of the network")
+        found["classes"] = list(of_network.classes)
+    return found

@@ -14,7 +14,7 @@ from sshml import intervals
 from sshml.files.run_folder import write_atomically
 from sshml.files.tables import csv_text
 from sshml.transfer.baselines import BASELINES, ONLY_METHOD
-from sshml.transfer.columns import Row
+from sshml.transfer.columns import Row, tested_at
 from sshml.transfer.phase_diagram import Diagram, of_methods
 
 #: What a method costs: seconds of training and for each target, profiles of each target.
@@ -69,9 +69,11 @@ def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return table
 
 
-def _over_seeds(rows: Sequence[Row], label: str) -> dict[str, float]:
+def _over_seeds(rows: Sequence[Row], label: str) -> dict[str, float | None]:
     """Mean, spread, interval and worst of the accuracies against a label, by its ending of names."""
     accuracies = [row[f"accuracy{label}"] for row in rows]
+    if None in accuracies:  # there is no such label
+        return {f"{name}{label}": None for name in ("accuracy", "spread", "low", "high", "worst")}
     low, high = intervals.of_mean(accuracies)
     return {
         f"accuracy{label}": float(np.mean(accuracies)),
@@ -89,6 +91,8 @@ def _mean(rows: Sequence[Row], name: str) -> float | None:
 
 def _accuracy(row: Mapping[str, Any], label: str) -> str:
     """A cell of the printed table, two lines of several seeds."""
+    if row[f"accuracy{label}"] is None:
+        return ""
     mean, spread, *others = (
         f"{100 * row[f'{name}{label}']:.2f}" for name in ("accuracy", "spread", "low", "high", "worst")
     )
@@ -107,7 +111,7 @@ def print_methods(rows: Sequence[Row]) -> None:
         own = [row for row in table if row["W"] == W]
         seeds = max(row["seeds"] for row in own)
         printed = Table(
-            title=f"tested at W = {W:g}, {seeds} seed{'s' if seeds > 1 else ''}\n"
+            title=f"{tested_at(W)}, {seeds} seed{'s' if seeds > 1 else ''}\n"
             "accuracy (%) ± spread; 95 % interval of the mean, worst seed",
             box=SIMPLE,
         )
@@ -136,7 +140,8 @@ def write_summary(path: Path, rows: Sequence[Row]) -> None:
 def print_accuracies(rows: Sequence[Row]) -> None:
     """Print accuracies, strength trained at × strength tested at."""
     grid = sorted({row["W"] for row in rows})
-    table = Table(title="accuracy (%) against the ratio label, mean ± spread over seeds", box=SIMPLE)
+    label = "label" if None in grid else "ratio label"
+    table = Table(title=f"accuracy (%) against the {label}, mean ± spread over seeds", box=SIMPLE)
     table.add_column("W of\nthe test", justify="right")
     columns = [(W, ONLY_METHOD) for W in train_strengths(rows)]
     first = columns[0][0] if columns else None
@@ -155,7 +160,7 @@ def print_accuracies(rows: Sequence[Row]) -> None:
             ]
             spread = f"±{np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
             cells.append(f"{np.mean(values):.1f}{spread}" if values else "failed")
-        table.add_row(f"{W:g}", *cells)
+        table.add_row("-" if W is None else f"{W:g}", *cells)
     Console().print(table)
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from sshml.data.base import PhaseDataModule
+from sshml.data.streams import Split
 from sshml.errors import ConfigError, printable
 from sshml.files.growing import append_to_csv, append_to_list, list_text, whole_part
 from sshml.files.run_folder import write_atomically
@@ -229,5 +231,30 @@ def network_scores(rows: Iterable[Row]) -> list[tuple[float, dict[str, float]]]:
             of_method = "" if row["method"] == ONLY_METHOD else f"{row['method']}/"
             name = f"transfer/{of_method}trained_at_{row['train_W']}/seed_{row['seed']}"
             known = {f"{name}/{score}": row[score] for score in CURVES if row[score] is not None}
-            found.append((row["W"], known))
+            found.append((row["W"] or 0.0, known))
     return found
+
+
+def write_predictions(path: Path, answers: Answers, data: PhaseDataModule) -> None:
+    """Write what a network says of each test sample as a CSV file.
+
+    Columns are the sample's number in the test set, or its ``row`` in the file, its parameters, the
+    label, the prediction, and the probability of each class.
+    """
+    samples = data.dataset(Split.TEST)
+    rows = getattr(samples, "rows", range(len(samples)))
+    probabilities = answers.logits.softmax(dim=1).tolist()
+    text = csv_text(
+        ("row", *answers.parameters, "label", "predicted", *(f"p({name})" for name in data.classes)),
+        (
+            {
+                "row": int(row),
+                **{name: float(values[k]) for name, values in answers.parameters.items()},
+                "label": data.classes[answers.label[k]],
+                "predicted": data.classes[answers.predictions[k]],
+                **{f"p({name})": probabilities[k][c] for c, name in enumerate(data.classes)},
+            }
+            for k, row in enumerate(rows)
+        ),
+    )
+    write_atomically(path, text)

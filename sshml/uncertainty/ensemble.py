@@ -1,8 +1,11 @@
 """Networks of several seeds as one: what they say together, and how sure they are."""
 
+import itertools
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -58,6 +61,19 @@ class Answers:
         return each.sum(dim=-1)
 
 
+def _check_others(networks: Sequence[TrainedNetwork]) -> None:
+    """Networks of one training agree with each other more than others do."""
+    for first, second in itertools.combinations(networks, 2):
+        one, other = first.network.state_dict(), second.network.state_dict()
+        alike = one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+        folders = {Path(os.path.realpath(network.checkpoint)).parent for network in (first, second)}
+        if alike or len(folders) == 1:
+            what = "are the same network" if alike else "are of one training"
+            raise ConfigError(
+                f"{first.checkpoint} and {second.checkpoint}: {what}; expected networks of other seeds"
+            )
+
+
 class Ensemble:
     """Networks that are asked about the same chains, those of the first.
 
@@ -73,6 +89,7 @@ class Ensemble:
         if len(networks) < 2:
             raise ConfigError("expected the checkpoints of at least two networks, of other seeds")
         check_together(networks, chains)
+        _check_others(networks)
         self._networks = networks
         self._chains = chains
         self.hamiltonian: Hamiltonian = networks[0].data_module().ensemble.hamiltonian

@@ -1,5 +1,6 @@
 """Images and labels of the user's own: what is read, and what a mistake in the file costs."""
 
+import csv
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 import zarr
-from conftest import TINY, Command, one_error
+from conftest import TINY, Command, one_error, rows
 
+from sshml import load_classifier
 from sshml.data import ArraysDataModule, DensityProfile, Split, SSHDataModule
 from sshml.errors import ConfigError
 
@@ -264,3 +266,115 @@ def test_chains_in_a_file_are_as_those_that_are_made(tmp_path: Path) -> None:
     read = data.dataset(Split.TEST).__getitems__(range(20))
     assert torch.equal(read["input"], made["input"])
     assert torch.equal(read["parameters"]["ratio"], made["parameters"]["ratio"])
+
+
+def chains(path: Path, n: int = 60) -> Path:
+    """SSH chains as somebody else's measurement."""
+    module = SSHDataModule(n_cells=8, W=[0, 0.5], n_test=n)
+    made = module.dataset(Split.TEST).__getitems__(range(n))
+    parameters = {name: values.numpy() for name, values in made["parameters"].items()}
+    return write(
+        path, {"images": made["input"][:, 0].numpy(), "labels": made["label"].numpy(), **parameters}
+    )
+
+
+TO_FILE = ("data=arrays", "data.path=my chains.h5", "data.shares=[0,0,1]")
+
+
+def test_a_network_of_made_chains_is_tested_on_a_file(
+    run_train: Command, run_transfer: Command, tmp_path: Path
+) -> None:
+    chains(tmp_path / "my chains.h5")
+    source = run_train(*TINY)
+    checkpoint = source.folder / "checkpoints" / "best.ckpt"
+    done = run_transfer(f"checkpoint={checkpoint}", *TO_FILE, "logger=csv")
+    assert done.status == 0, done.err
+    assert "label 0: class 0 is trivial of the network" in done.out
+    found = {row["method"]: row for row in rows(done)}
+    assert set(found) == {"network", "brightest_pixel", "edge_weight", "sublattice_separation"}
+    network = found["network"]
+    assert (network["W"], network["n"], network["accuracy_sample"], network["ceiling"]) == (
+        None,
+        60,
+        None,
+        None,
+    )
+    # As one would compute it by hand.
+    data = ArraysDataModule(path="my chains.h5", shares=(0, 0, 1))
+    batch = data.dataset(Split.TEST).__getitems__(range(60))
+    with torch.inference_mode():
+        logits = load_classifier(checkpoint)(batch["input"])
+    assert network["accuracy"] == (logits.argmax(1) == batch["label"]).double().mean().item()
+    with (done.folder / "predictions.csv").open() as file:
+        told = list(csv.DictReader(file))
+    assert [int(row["row"]) for row in told] == list(range(60))
+    assert [float(row["p(topological)"]) for row in told] == pytest.approx(
+        logits.softmax(1)[:, 1].tolist(), abs=1e-5
+    )
+    pictures = {path.stem for path in (done.folder / "figures").iterdir()}
+    assert pictures == {"maps_W0_seed0", "confusion_matrix", "accuracy_by_ratio", "accuracy_by_W"}
+    again = run_transfer(f"resume={done.folder}")
+    assert again.status == 0, again.err
+    assert rows(again) == rows(done)
+
+
+def test_methods_adapt_to_a_file(run_train: Command, run_transfer: Command, tmp_path: Path) -> None:
+    chains(tmp_path / "my chains.h5")
+    checkpoint = run_train(*TINY).folder / "checkpoints" / "best.ckpt"
+    methods = (
+        "{plain:{},tuned:{transfer:{_target_:sshml.transfer.methods.FineTune,n_samples:20,epochs:2}},"
+        "normed:{transfer:{_target_:sshml.transfer.methods.BatchNormStatistics,n_samples:20}}}"
+    )
+    given = (f"checkpoint={checkpoint}", *TO_FILE, "logger=csv", f"methods={methods}")
+    line = one_error(run_transfer(*given))
+    assert "methods.tuned: transfer.n_samples=20: the target's training set has only 0 samples" in line
+    done = run_transfer(*given, "data.shares=[0.5,0,0.5]")
+    assert done.status == 0, done.err
+    assert {row["method"] for row in rows(done)} >= {"plain", "tuned", "normed"}
+    assert {path.name for path in done.folder.glob("predictions_*.csv")} == {
+        "predictions_plain.csv", "predictions_tuned.csv", "predictions_normed.csv"
+    }  # fmt: skip
+
+
+def test_a_network_of_a_file_is_tested_on_it_and_on_another(
+    run_train: Command, run_transfer: Command, tmp_path: Path
+) -> None:
+    write(tmp_path / "one.npz", content())
+    write(tmp_path / "two.npz", content(80))
+    source = run_train(*OWN, "data=arrays", "data.path=one.npz", "trainer.max_epochs=4")
+    given = (f"checkpoint={source.folder}/checkpoints/best.ckpt", "logger=csv")
+    own = run_transfer(*given)
+    assert own.status == 0, own.err
+    (row,) = rows(own)
+    assert (row["n"], row["train_W"], row["accuracy"]) == (12, "one", source.metrics["test/accuracy"])
+    other = run_transfer(*given, "data=arrays", "data.path=two.npz", "data.shares=[0,0,1]")
+    assert other.status == 0, other.err
+    assert rows(other)[0]["n"] == 80
+    (tmp_path / "one.npz").unlink()
+    alone = run_transfer(*given, "data=arrays", "data.path=two.npz", "data.shares=[0,0,1]")
+    assert alone.status == 0, alone.err
+    assert rows(alone)[0]["accuracy"] == rows(other)[0]["accuracy"]
+    assert rows(alone)[0]["accuracy_source"] is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        ("data.classes=[a,b,c]", "the 3 classes a, b, c; expected the 2 of the network"),
+        ("phase_diagram=3", "phase_diagram=3: is of chains that are made"),
+        ("report=[fig5]", "report=fig5: the thesis has density profiles of SSH chains"),
+        ("data.path=no.h5", "there is no such file"),
+        ("data.W=0.5", "data.W=0.5: no such key"),
+    ],
+)
+def test_what_cannot_be_tested_on_a_file_is_one_line(
+    run_train: Command, run_transfer: Command, tmp_path: Path, overrides: str, line: str
+) -> None:
+    chains(tmp_path / "my chains.h5")
+    checkpoint = run_train(*TINY).folder / "checkpoints" / "best.ckpt"
+    assert line in one_error(run_transfer(f"checkpoint={checkpoint}", *TO_FILE, overrides))
+
+
+def test_a_study_trains_on_no_file(run_transfer: Command, tmp_path: Path) -> None:
+    chains(tmp_path / "my chains.h5")
+    assert "train by python train.py" in one_error(run_transfer(*TO_FILE, "logger=csv"))

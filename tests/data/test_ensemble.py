@@ -147,3 +147,19 @@ def test_a_strength_given_twice_has_twice_the_chains():
     ensemble = Ensemble({Split.TRAIN: 300, Split.VAL: 1, Split.TEST: 1}, n_cells=4, W=[0, 0, 0.5])
     W = ensemble.chains(Split.TRAIN, range(300)).W
     assert np.bincount((W == 0.5).astype(int)).tolist() == [200, 100]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        ({"realisations": "Frozen"}, "realisations=Frozen: expected one of fresh, frozen"),
+        ({"ratio_grid": "x"}, "ratio_grid=x: expected one of even, uniform"),
+        ({"resample": True}, "resample=True: expected one of never, epoch"),
+        ({"ratio_range": (2, 0)}, "expected 0 <= low < high"),
+        ({"ratio_range": (-2, 2)}, "expected 0 <= low < high"),
+    ],
+)
+@pytest.mark.usefixtures("_unchecked")
+def test_a_choice_that_there_is_not_is_refused(wrong: dict[str, object], line: str) -> None:
+    with pytest.raises(ValueError, match=line):
+        make(**wrong)

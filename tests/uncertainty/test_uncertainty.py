@@ -52,9 +52,13 @@ def test_mistakes_are_one_line(
     run_train: Command, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     small, large = checkpoint(run_train), checkpoint(run_train, "data.n_cells=10")
+    again = checkpoint(run_train, "hydra.run.dir=runs/x/again")
+    last = small.replace("best.ckpt", "last.ckpt")
     capfd.readouterr()
     out = tmp_path / "out"
     for arguments, line in (
+        ([small, again], "are the same network; expected networks of other seeds"),
+        ([small, last], "expected networks of other seeds"),
         (["nowhere.ckpt"], "nowhere.ckpt: there is no such file"),
         ([small], "at least two networks"),
         ([small, large], "trained with data.n_cells=10"),

@@ -1,6 +1,6 @@
 """The network of a run: whether it can be built, and train on the run's images."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -103,3 +103,24 @@ def check_forward(settings: Mapping[str, Any], network: nn.Module) -> None:
             f"model._target_={target}: its logits depend on no weight that can be trained; expected "
             "parameters with requires_grad=True, and no detach() on the way"
         )
+
+
+def check_all_used(network: nn.Module, shape: Sequence[int], node: Mapping[str, Any]) -> None:
+    """Several processes wait for a gradient of every weight.
+
+    Args:
+        network: on the meta device.
+        shape: of an input: channels, height and width.
+        node: of the network.
+
+    Raises:
+        ConfigError: naming a weight that the logits do not depend on.
+    """
+    network(torch.empty(2, *shape, device="meta")).sum().backward()
+    for name, weight in network.named_parameters():
+        if weight.requires_grad and weight.grad is None:
+            raise ConfigError(
+                f"model._target_={node['_target_']}: its logits do not depend on {name}, and several "
+                "processes wait for its gradient; remove it, or set "
+                "trainer.strategy=ddp_find_unused_parameters_true"
+            )

@@ -24,9 +24,15 @@ from sshml.tracking import check_loggers
 from sshml.training.checks.callbacks import check_callbacks, check_end
 from sshml.training.checks.chains import check_chains
 from sshml.training.checks.checkpoints import RUN
-from sshml.training.checks.network import check_forward, meta_network
+from sshml.training.checks.network import check_all_used, check_forward, meta_network
 from sshml.training.checks.resumption import check_resumption
-from sshml.training.checks.trainer import check_processes, check_schedule, check_steps, check_trainer
+from sshml.training.checks.trainer import (
+    FINDS_UNUSED,
+    check_processes,
+    check_schedule,
+    check_steps,
+    check_trainer,
+)
 
 # What decides which chains a run has, and what is seen of them.
 _OF_CHAINS = ("hamiltonian", "representation", "disorder", "n_cells", "ratio_range")
@@ -72,7 +78,9 @@ def check_run(settings: Mapping[str, Any]) -> PhaseDataModule:
     _check_augmentation(settings["augmentation"], module, settings["data"])
     if settings["ckpt_path"] is not None:
         check_resumption(settings, module, meta_network(settings["model"]))
-    check_processes({**settings, "data": {**settings["data"], **sizes}})
+    n = check_processes({**settings, "data": {**settings["data"], **sizes}})
+    if n > 1 and settings["trainer"].get("strategy", "auto") != FINDS_UNUSED:
+        check_all_used(meta_network(settings["model"]), module.shape, settings["model"])
     check_loggers(settings)
     return module
 

@@ -39,7 +39,8 @@ _OURS = {
     "val_check_interval",
 }
 # Those that start this program again in every process; its end needs what it has seen of the run.
-_STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true")
+FINDS_UNUSED = "ddp_find_unused_parameters_true"
+_STRATEGIES = ("auto", "ddp", FINDS_UNUSED)
 
 
 def check_trainer(trainer: Mapping[str, Any], data: Mapping[str, Any]) -> None:
@@ -142,8 +143,8 @@ def _n_processes(trainer: str) -> int:
     return int(built.num_devices * built.num_nodes)
 
 
-def check_processes(settings: Mapping[str, Any]) -> None:
-    """Check what a run wants of processes.
+def check_processes(settings: Mapping[str, Any]) -> int:
+    """Check what a run wants of processes; returns how many train.
 
     Raises:
         ConfigError: if some would have no sample of a batch, or cannot be started from a sweep.
@@ -161,7 +162,7 @@ def check_processes(settings: Mapping[str, Any]) -> None:
             f"trainer.strategy={strategy}: expected one of {', '.join(_STRATEGIES)}; choose trainer=ddp"
         )
     if n == 1:
-        return
+        return n
     if is_sweep():
         raise ConfigError(
             f"trainer.devices={devices}: expected 1 in sweeps, one device a job; leave out "
@@ -174,3 +175,4 @@ def check_processes(settings: Mapping[str, Any]) -> None:
                 f"data.{name}={data[name]}: leaves {last} sample(s) for {n} processes in the last "
                 f"batch of data.batch_size={data['batch_size']}; change one of them"
             )
+    return n
