@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, SupportsIndex
 
 import numpy as np
@@ -20,11 +21,13 @@ from sshml.data.streams import Purpose, Split, Streams
 from sshml.errors import ConfigError, printable, reason_of
 from sshml.physics.numbers import Floats, Integers
 
-#: The one kind of label that a file has.
+#: The kind of label that a network is trained on; a file may have others, as ``labels_KIND``.
 LABEL = "label"
 _NAMES = tuple(split.name.lower() for split in Split)
 # Bytes of images that are looked at together.
 _AT_ONCE = 2**26
+# Files that were found to be right.
+_LOOKED_AT: set[tuple[object, ...]] = set()
 # Of a list of names in a line.
 _NAMED = 20
 
@@ -52,11 +55,11 @@ class ArraySamples(Samples):
         data, rows = self._data, self.rows[np.asarray(index, dtype=np.int64)]
         with data.file() as file:
             images = _rows_of(file[data.names.images], rows).astype(np.float32)
-        labels = torch.from_numpy(data.content.labels[rows])
+        labels = {kind: torch.from_numpy(of[rows]) for kind, of in data.content.labels.items()}
         return Batch(
             input=torch.from_numpy(images).reshape(len(rows), *data.shape),
-            label=labels,
-            labels={LABEL: labels},
+            label=labels[LABEL],
+            labels=labels,
             parameters={
                 name: torch.from_numpy(of[rows]).float() for name, of in data.content.parameters.items()
             },
@@ -77,7 +80,8 @@ class ArraysDataModule(PhaseDataModule):
     Args:
         path: of the file.
         images: name of the array of images, shape (n, H, W) or (n, C, H, W), real.
-        labels: name of the array of labels, shape (n,), from 0 to C-1.
+        labels: name of the array of labels, shape (n,), from 0 to C-1. Beside ``labels``, an array
+            ``labels_sample`` has the exact invariants, against which networks are scored too.
         parameters: names of arrays of numbers, shape (n,), to group results by; None for all of them.
         classes: names of the classes in the order of their labels; None for the file's array
             ``classes``, or the labels themselves.
@@ -126,10 +130,9 @@ class ArraysDataModule(PhaseDataModule):
         if abs(sum(shares) - 1) > 1e-6:
             raise ConfigError(f"data.shares={list(shares)}: expected three shares with the sum 1")
         self.path = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111  # with any letters
-        self.names = _Names(images, labels, split)
+        self.names = _Names(images, labels, split or "")
         self.shares = shares
         self.representation = representation or Image()
-        self.label_kinds = (LABEL,)
         self._streams = Streams(seed)
         self._content: _Content | None = None
         if parameters is None or classes is None or shape is None:
@@ -141,6 +144,11 @@ class ArraysDataModule(PhaseDataModule):
         self.shape = (shape[0], shape[1], shape[2])
         # Between two dollars matplotlib would look for a formula.
         self.known_parameters = {name: Parameter(name, name.replace("$", r"\$")) for name in parameters}
+
+    @property
+    def label_kinds(self) -> tuple[str, ...]:  # type: ignore[override]  # known once the file is read
+        """Those that the file has."""
+        return tuple(self.content.labels)
 
     def recorded(self) -> dict[str, Any]:
         """What only the file says, for a checkpoint that is used without it."""
@@ -185,7 +193,11 @@ class ArraysDataModule(PhaseDataModule):
         Raises:
             ConfigError: naming the first row of an image or label that is not what it should be.
         """
-        labels, shown = self.content.labels, self.representation
+        n, shown = len(self.content.labels[LABEL]), self.representation
+        stat = Path(self.path).stat()
+        looked_at = (self.path, stat.st_mtime_ns, stat.st_size, self.names.images, type(shown))
+        if looked_at in _LOOKED_AT:  # by an earlier job of a sweep
+            return
         with self.file() as file:
             images = file[self.names.images]
             first = np.asarray(images[:1], dtype=np.float32).reshape(1, *self.shape)[:, 0]
@@ -199,8 +211,9 @@ class ArraysDataModule(PhaseDataModule):
                     f"({reason_of(error)}); leave it out for any image"
                 ) from error
             step = max(1, _AT_ONCE // max(1, 8 * int(np.prod(images.shape[1:]))))
-            for start in range(0, len(labels), step):
+            for start in range(0, n, step):
                 self._check_images(np.asarray(images[start : start + step]), start)
+        _LOOKED_AT.add(looked_at)
 
     def _check_images(self, images: NDArray[Any], start: int) -> None:
         flat = images.reshape(len(images), -1).astype(np.float32)
@@ -224,7 +237,7 @@ class ArraysDataModule(PhaseDataModule):
 class _Names:
     """Of the arrays in the file."""
 
-    def __init__(self, images: str, labels: str, split: str | None) -> None:
+    def __init__(self, images: str, labels: str, split: str) -> None:
         self.images = images
         self.labels = labels
         self.split = split
@@ -239,12 +252,14 @@ class _Content:
         if shape != data.shape:
             raise ConfigError(f"{where}: images are {_by(shape)}; expected {_by(data.shape)}")
         n = file[names.images].shape[0]
-        self.labels: Int64[Integers, " n"] = _labels_in(file, names)
-        if self.labels.max() >= len(data.classes):
-            raise ConfigError(
-                f"{where}: {names.labels}[{int(self.labels.argmax())}] is {self.labels.max()}; "
-                f"expected labels below {len(data.classes)}, of the classes {', '.join(data.classes)}"
-            )
+        kinds = {LABEL: names.labels, **_kinds_in(file, names)}
+        self.labels = {kind: _labels_in(file, names.images, name) for kind, name in kinds.items()}
+        for kind, labels in self.labels.items():
+            if labels.max() >= len(data.classes):
+                raise ConfigError(
+                    f"{where}: {kinds[kind]}[{int(labels.argmax())}] is {labels.max()}; expected "
+                    f"labels below {len(data.classes)}, of the classes {', '.join(data.classes)}"
+                )
         self.parameters: dict[str, Floats] = {}
         for name in data.known_parameters:
             values = _array(file, name, f"data.parameters=[{name}]")
@@ -256,7 +271,7 @@ class _Content:
             self.parameters[name] = np.asarray(values[:], dtype=np.float64)
             _refuse_rows(where, name, ~np.isfinite(self.parameters[name]), "is not finite")
         self.rows: list[Integers] = (
-            data.draw(n) if names.split not in file else _split_in(file, names, n)
+            _split_in(file, names.split, n) if names.split in file else data.draw(n)
         )
 
 
@@ -291,9 +306,15 @@ def _shape_in(file: Mapping[str, Any], names: _Names) -> tuple[int, ...]:
     return shape if len(shape) == 3 else (1, *shape)
 
 
-def _labels_in(file: Mapping[str, Any], names: _Names) -> Int64[Integers, " n"]:
-    key = f"data.labels={names.labels}"
-    labels, n = _array(file, names.labels, key), file[names.images].shape[0]
+def _kinds_in(file: Mapping[str, Any], names: _Names) -> dict[str, str]:
+    """Names of the arrays of labels of other kinds, by kind."""
+    beside = f"{names.labels}_"
+    return {name.removeprefix(beside): name for name in sorted(file) if name.startswith(beside)}
+
+
+def _labels_in(file: Mapping[str, Any], images: str, name: str) -> Int64[Integers, " n"]:
+    key = f"data.labels={name}"
+    labels, n = _array(file, name, key), file[images].shape[0]
     if tuple(labels.shape) != (n,) or labels.dtype.kind not in "fiub":
         raise ConfigError(
             f"{key}: is {labels.dtype} of shape {tuple(labels.shape)}; expected whole numbers of shape "
@@ -304,7 +325,7 @@ def _labels_in(file: Mapping[str, Any], names: _Names) -> Int64[Integers, " n"]:
         whole = values.astype(np.int64)
     expected = "expected a whole number from 0 on"
     for row in np.flatnonzero((whole != values) | (whole < 0))[:1]:
-        raise ConfigError(f"{key}: {names.labels}[{row}] is {values[row]}; {expected}")
+        raise ConfigError(f"{key}: {name}[{row}] is {values[row]}; {expected}")
     return whole
 
 
@@ -312,7 +333,7 @@ def _classes_in(file: Mapping[str, Any], names: _Names) -> tuple[str, ...]:
     if "classes" in file and file["classes"].ndim == 1 and names.labels != "classes":
         found = np.asarray(file["classes"][:])
         return tuple(c.decode() if isinstance(c, bytes) else str(c) for c in found.tolist())
-    labels = _labels_in(file, names)
+    labels = _labels_in(file, names.images, names.labels)
     n_classes = int(labels.max()) + 1
     if missing := set(range(n_classes)) - set(labels.tolist()):
         raise ConfigError(
@@ -330,7 +351,7 @@ def _classes_in(file: Mapping[str, Any], names: _Names) -> tuple[str, ...]:
 def _parameters_in(file: Mapping[str, Any], names: _Names) -> list[str]:
     """All other arrays of a number for each image, whose names can be part of a file's."""
     n = _array(file, names.images, f"data.images={names.images}").shape[0]
-    taken = {names.images, names.labels, names.split}
+    taken = {names.images, names.labels, names.split, *_kinds_in(file, names).values()}
     return [
         name
         for name in file
@@ -341,9 +362,8 @@ def _parameters_in(file: Mapping[str, Any], names: _Names) -> list[str]:
     ]
 
 
-def _split_in(file: Mapping[str, Any], names: _Names, n: int) -> list[Integers]:
-    key = f"data.split={names.split}"
-    array = file[names.split or ""]
+def _split_in(file: Mapping[str, Any], name: str, n: int) -> list[Integers]:
+    key, array = f"data.split={name}", file[name]
     if tuple(array.shape) != (n,):
         raise ConfigError(f"{key}: has shape {tuple(array.shape)}; expected ({n},)")
     texts = [v.decode() if isinstance(v, bytes) else str(v) for v in np.asarray(array[:]).tolist()]
@@ -351,7 +371,7 @@ def _split_in(file: Mapping[str, Any], names: _Names, n: int) -> list[Integers]:
     for row, text in enumerate(texts):
         if text not in numbers:
             raise ConfigError(
-                f"{key}: {names.split}[{row}] is {printable(text)}; expected {', '.join(_NAMES)}, or "
+                f"{key}: {name}[{row}] is {printable(text)}; expected {', '.join(_NAMES)}, or "
                 "0, 1 and 2"
             )
     of_split = np.array([numbers[text] for text in texts])
