@@ -1,5 +1,6 @@
 """Building what a configuration names."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,9 @@ from sshml.config.trust import TARGET
 from sshml.data.representations import Representation
 from sshml.physics.hamiltonians import Hamiltonian
 
-__all__ = ["TARGET", "build", "hamiltonian", "representation"]
+#: Of a node that names a function which is called later, as Hydra has it.
+PARTIAL = "_partial_"
+__all__ = ["PARTIAL", "TARGET", "build", "hamiltonian", "representation"]
 
 
 def build(node: Mapping[str, Any], *arguments: Any, **parts: Any) -> Any:
@@ -22,13 +25,22 @@ def build(node: Mapping[str, Any], *arguments: Any, **parts: Any) -> Any:
         node: ``_target_``, the dotted name of a class or function, and arguments of it.
         arguments: others, before those of the node.
         parts: others by name, in place of those of the node.
+
+    Returns:
+        What was built; of a node with ``_partial_`` the function itself, with its arguments bound.
     """
     own = {
         name: build(value) if isinstance(value, Mapping) and TARGET in value else value
         for name, value in node.items()
-        if name != TARGET
+        if name not in (TARGET, PARTIAL)
     }
-    return get_object(node[TARGET])(*arguments, **{**own, **parts})
+    named: Any = get_object(node[TARGET])
+    bound = {**own, **parts}
+    return (
+        functools.partial(named, *arguments, **bound)
+        if node.get(PARTIAL)
+        else named(*arguments, **bound)
+    )
 
 
 def hamiltonian(data: Mapping[str, Any]) -> Hamiltonian:

@@ -29,7 +29,7 @@ from pydantic import (
 )
 from pydantic.errors import PydanticSchemaGenerationError
 
-from sshml.config.build import TARGET, build
+from sshml.config.build import PARTIAL, TARGET, build
 from sshml.config.moved import FIRST_PARTS, of_this_version
 from sshml.config.programs import of_other_program
 from sshml.data.grid import strength_grid
@@ -176,6 +176,9 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
     # Defaults for what `~KEY` has removed.
     settings["data"] = with_defaults(settings["data"])
     settings["trainer"] = {"precision": "32-true", "devices": "auto", **settings["trainer"]}
+    for part in FIRST_PARTS.keys() & settings["data"].keys():
+        with named(f"data.{part}", settings["data"][part]):
+            build(settings["data"][part])
     with named("data", settings["data"]):
         data: PhaseDataModule = build(settings["data"])
         settings["data"] |= data.recorded()
@@ -319,7 +322,7 @@ def _check_node(path: str, node: Mapping[str, Any]) -> None:
     parameters = _signature(path, target)[0].parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for name, value in node.items():
-        if name == TARGET:
+        if name in (TARGET, PARTIAL):
             continue
         key = f"{path}.{name}"
         if name not in parameters:
@@ -340,7 +343,7 @@ def _check_node(path: str, node: Mapping[str, Any]) -> None:
             parameter.VAR_KEYWORD,
             parameter.VAR_POSITIONAL,
         )
-        if required and name not in node and name not in _PASSED.get(path, ()):
+        if required and name not in {*node, *_PASSED.get(path, ())} and not node.get(PARTIAL):
             raise ConfigError(f"{path}.{name}: missing; set it with +{path}.{name}=VALUE")
 
 

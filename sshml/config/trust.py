@@ -34,6 +34,8 @@ _KINDS = {
     "trainer.profiler": "pytorch_lightning.profilers.Profiler",
     "transfer": "sshml.transfer.methods.TransferMethod",
 }
+# Nodes that name a function of the user's own.
+_FUNCTIONS = ("data.hamiltonian.function",)
 _DOTTED_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
 
 
@@ -100,8 +102,13 @@ def check_class(path: str, target: Any, trust: Sequence[str] = ()) -> None:
         ConfigError: if it is not.
     """
     check_name(path, target, trust)
-    if target in trust:
+    if target in trust or (path in _FUNCTIONS and _is_within(target, trust)):
         return
+    if path in _FUNCTIONS:
+        package = str(target).partition(".")[0]
+        raise _refused(
+            path, target, f"is called for each chain; if it is your own code, add {_way(package)}"
+        )
     of_method = re.sub(r"^methods\.[^.]+\.", "", path)
     kind = _KINDS.get(of_method) or _KINDS.get(re.sub(r"\.[^.]+$", ".*", of_method))
     if kind is None:

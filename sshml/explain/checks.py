@@ -82,6 +82,11 @@ def check_two_phases(network: TrainedNetwork, chains: int) -> None:
             f"{path}: trained with data.representation._target_={data['representation'][TARGET]}, of "
             "whose images no region is known that maps could show; train.py draws its maps"
         )
+    if not hamiltonian(data).is_chiral:
+        raise ConfigError(
+            f"{path}: its chains are not chiral, and changes of profiles keep mirror pairs of "
+            "states; train.py draws its maps"
+        )
     ensemble = network.data_module(n_test=chains).ensemble
     labels = ensemble.chains(Split.TEST, range(chains)).labels["ratio"]
     if labels.min() == labels.max():

@@ -24,7 +24,7 @@ _MOST_VALUES = 1_000_000
 _SETTINGS_WITHOUT_WEIGHTS = 100
 _MAX_DEPTH = 32
 # Of the data settings, those that name a class.
-_DATA_PARTS = {"hamiltonian", "representation"}
+_DATA_PARTS = {"hamiltonian", "hamiltonian.function", "representation"}
 _LONGEST_TEXT = 1_000
 
 

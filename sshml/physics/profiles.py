@@ -14,10 +14,12 @@ close in energy to be told apart with certainty, they come from LAPACK's decompo
 import functools
 import os
 import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Real
+from jaxtyping import Bool, Float, Float64, Inexact, Real
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from threadpoolctl import ThreadpoolController
 
@@ -269,9 +271,7 @@ def solve_blocks(
     h = np.asarray(real("blocks", blocks), dtype=np.float64)
     if h.ndim != 3 or h.shape[1] != h.shape[2] or not h.shape[1]:
         raise ValueError(f"blocks must have shape (n, M, M), got {h.shape}")
-    parts = np.array_split(h, min(len(h), len(os.sched_getaffinity(0))) or 1)
-    with _one_blas_thread, ThreadPoolExecutor(len(parts)) as pool:
-        u, s, vt = map(np.concatenate, zip(*pool.map(np.linalg.svd, parts), strict=True))
+    u, s, vt = _in_threads(np.linalg.svd, h)
     v = vt.swapaxes(1, 2)
     at_zero = (s <= AT_ZERO * s[:, :1]).sum(axis=1)
     for chain in np.flatnonzero(at_zero > 1):
@@ -279,6 +279,36 @@ def solve_blocks(
         for states in (u, v):
             states[chain, :, last] = _by_place(states[chain, :, last])
     return s, u, v
+
+
+def _in_threads(
+    decompose: Callable[[NDArray[Any]], Iterable[NDArray[Any]]], matrices: NDArray[Any]
+) -> Iterator[NDArray[Any]]:
+    """A decomposition of n matrices, a part of them on each core."""
+    parts = np.array_split(matrices, min(len(matrices), len(os.sched_getaffinity(0))) or 1)
+    with _one_blas_thread, ThreadPoolExecutor(len(parts)) as pool:
+        return map(np.concatenate, zip(*pool.map(decompose, parts), strict=True))
+
+
+def solve_matrices(
+    matrices: Inexact[Array, "n sites sites"],
+) -> tuple[Float64[Floats, "n sites"], Inexact[Array, "n sites sites"]]:
+    """Spectra and states of chains from their whole matrices.
+
+    Args:
+        matrices: Hermitian, real or complex.
+
+    Returns:
+        Energies, lowest first, and states, columns in the same order. Of states of one energy LAPACK
+        returns any orthogonal mixture.
+
+    Example:
+        >>> energies, states = solve_matrices(np.array([[[0.0, 1.0], [1.0, 0.0]]]))
+        >>> energies.tolist(), (abs(states) ** 2).round(3).tolist()
+        ([[-1.0, 1.0]], [[[0.5, 0.5], [0.5, 0.5]]])
+    """
+    energies, states = _in_threads(np.linalg.eigh, matrices)
+    return energies, states
 
 
 def _by_place(states: Floats) -> Floats:

@@ -9,6 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import nn
 
+from sshml.config.build import hamiltonian
 from sshml.config.schema import dotted, with_defaults
 from sshml.config.trust import check_classes, trusted
 from sshml.errors import ConfigError, printable
@@ -46,6 +47,12 @@ def check_diagram(settings: Mapping[str, Any], data: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"phase_diagram={bins}: is of chains that are made, in the plane of their control and W; "
             "leave it out"
+        )
+    chain = hamiltonian(data)
+    if "sample" not in chain.label_kinds:
+        raise ConfigError(
+            f"phase_diagram={bins}: is compared with the exact invariant, which {type(chain).__name__} "
+            "does not have; leave it out"
         )
     if data["n_test"] < bins:
         raise ConfigError(

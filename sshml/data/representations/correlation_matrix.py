@@ -6,7 +6,10 @@ from numpy.typing import NDArray
 
 from sshml.data.representations.base import Representation
 from sshml.physics.hamiltonians import Couplings, Hamiltonian
-from sshml.physics.profiles import AT_ZERO, Images, solve_blocks
+from sshml.physics.profiles import AT_ZERO, Images, solve_blocks, solve_matrices
+
+# Of an imaginary part that is rounding.
+_REAL = 1e-6
 
 
 class CorrelationMatrix(Representation):
@@ -40,7 +43,13 @@ class CorrelationMatrix(Representation):
         return 2 * n_cells, 2 * n_cells
 
     def images(self, hamiltonian: Hamiltonian, couplings: Couplings) -> Float32[Images, "n 2*M 2*M"]:
-        """From the singular value decomposition of the blocks."""
+        """From the singular value decomposition of the blocks, or the states of whole matrices.
+
+        Raises:
+            ValueError: for correlations that are not real.
+        """
+        if not hamiltonian.is_chiral:
+            return _of_matrices(hamiltonian, couplings)
         s, u, v = solve_blocks(hamiltonian.blocks(couplings))
         known = s > AT_ZERO * s[:, :1]
         between = -0.5 * (u * known[:, None]) @ v.swapaxes(1, 2)
@@ -50,3 +59,14 @@ class CorrelationMatrix(Representation):
         images[:, 1::2, 0::2] = between.swapaxes(1, 2)
         images[:, range(2 * n_cells), range(2 * n_cells)] = 0.5
         return images
+
+
+def _of_matrices(hamiltonian: Hamiltonian, couplings: Couplings) -> Float32[Images, "n sites sites"]:
+    """Filled is the lower half of the states."""
+    _, states = solve_matrices(hamiltonian.matrices(couplings))
+    filled = states[:, :, : states.shape[1] // 2]
+    # <a†_i a_j> is the sum of conj(psi_k(i)) psi_k(j).
+    correlations = filled.conj() @ filled.swapaxes(1, 2)
+    if np.abs(correlations.imag).max() > _REAL:
+        raise ValueError("the correlations are not real; choose representation=density_profile")
+    return np.ascontiguousarray(correlations.real, dtype=np.float32)

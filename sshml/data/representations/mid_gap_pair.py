@@ -55,10 +55,11 @@ class MidGapPair(Representation):
         return 2 * n_cells, 1
 
     def images(self, hamiltonian: Hamiltonian, couplings: Couplings) -> Float32[Images, "n 2*M 1"]:
-        """The middle column of the density profile."""
+        """The mean of the two middle columns of the density profile."""
         profiles = hamiltonian.density_profiles(couplings)
         middle = profiles.shape[1] // 2
-        return profiles[:, :, middle - 1 : middle].copy()
+        pair = profiles[:, :, middle - 1 : middle + 1]
+        return np.asarray(pair.mean(axis=2, keepdims=True, dtype=np.float32))
 
     def regions(self, images: Float32[Tensor, "n H W"]) -> dict[str, Bool[Tensor, "n H W"]]:
         """The sites that the pair is on."""

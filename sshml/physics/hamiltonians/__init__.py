@@ -3,6 +3,7 @@
 from sshml.physics.hamiltonians.base import Couplings, Hamiltonian, Labels
 from sshml.physics.hamiltonians.extended_ssh import ExtendedSSH
 from sshml.physics.hamiltonians.kitaev import Kitaev
+from sshml.physics.hamiltonians.matrix import MatrixHamiltonian
 from sshml.physics.hamiltonians.ssh import SSH
 
-__all__ = ["SSH", "Couplings", "ExtendedSSH", "Hamiltonian", "Kitaev", "Labels"]
+__all__ = ["SSH", "Couplings", "ExtendedSSH", "Hamiltonian", "Kitaev", "Labels", "MatrixHamiltonian"]

@@ -1,24 +1,23 @@
 r"""What a family of chains has to tell: its couplings, its labels, its phases, and how it is solved.
 
-A chain of M cells has the sites 0 ... 2M-1, two a cell, of sublattice A (even) and B (odd). Its
-Hamiltonian is chiral,
+A chain of M cells has the sites 0 ... 2M-1, two a cell. Of most its Hamiltonian is chiral,
 
     H = [[0, h], [h.T, 0]]
 
-in the basis (A, B), with a real M×M block h. ``h = U S V.T`` gives the spectrum: energies ±s, states
-``(u, ±v)/sqrt(2)``.
+in the basis (A, B) of the even and the odd sites, with a real M×M block h. ``h = U S V.T`` gives the
+spectrum: energies ±s, states ``(u, ±v)/sqrt(2)``. Of others it is any Hermitian matrix.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float, Float64, Int64, Real
-from numpy.typing import DTypeLike
+from jaxtyping import Float, Float64, Inexact, Int64, Real
+from numpy.typing import DTypeLike, NDArray
 
 from sshml.physics.numbers import Floats, Integers, Lists, Numbers
-from sshml.physics.profiles import Images, profiles_of_states, solve_blocks
+from sshml.physics.profiles import Images, profiles_of_states, solve_blocks, solve_matrices
 
 #: A number for each of n chains.
 PerChain = Float64[Floats, " n"]
@@ -35,14 +34,16 @@ Labels = dict[str, Int64[Integers, " n"]]
 class Hamiltonian(ABC):
     """A family of chains, of which a ratio of couplings controls the phase.
 
+    A subclass has either :meth:`blocks`, if it is chiral, or :meth:`matrices`.
+
     Attributes:
         control: what the ratio is, as ``t1/t2``.
         symbol: the same as TeX.
         classes: names of the phases, in the order of their labels.
         disorders: how random numbers can act on the couplings; the first is the default.
-        label_kinds: the kinds of label there are: ``ratio`` (phase of the clean infinite chain) and
-            ``sample`` (exact invariant of the realisation) always, ``thermodynamic`` (phase of the
-            disordered infinite chain) where it is known.
+        label_kinds: the kinds of label there are: ``ratio`` (phase of the clean infinite chain)
+            always, ``sample`` (exact invariant of the realisation) and ``thermodynamic`` (phase of the
+            disordered infinite chain) where they are known.
     """
 
     control: ClassVar[str]
@@ -89,9 +90,23 @@ class Hamiltonian(ABC):
             NaN where there is no such transition, or its place is not known.
         """
 
-    @abstractmethod
+    @property
+    def is_chiral(self) -> bool:
+        """Whether it has blocks."""
+        return type(self).blocks is not Hamiltonian.blocks
+
     def blocks(self, couplings: Couplings) -> Float64[Floats, "n M M"]:
         """Blocks h of open chains: rows A sites, columns B sites."""
+        raise NotImplementedError(f"{type(self).__name__} has neither blocks nor matrices")
+
+    def matrices(self, couplings: Couplings) -> Inexact[NDArray[Any], "n 2*M 2*M"]:
+        """Whole matrices of open chains, rows and columns the sites."""
+        blocks = self.blocks(couplings)
+        n, n_cells, _ = blocks.shape
+        matrices = np.zeros((n, 2 * n_cells, 2 * n_cells))
+        matrices[:, 0::2, 1::2] = blocks
+        matrices[:, 1::2, 0::2] = blocks.swapaxes(1, 2)
+        return matrices
 
     def density_profiles(
         self, couplings: Couplings, dtype: DTypeLike = np.float32
@@ -103,7 +118,10 @@ class Hamiltonian(ABC):
             dtype: float32 or float64.
 
         Returns:
-            Rows sites, columns states by energy, in the chiral gauge.
+            Rows sites, columns states by energy; of chiral chains in the chiral gauge.
         """
+        if not self.is_chiral:
+            _, states = solve_matrices(self.matrices(couplings))
+            return (np.abs(states) ** 2).astype(dtype)
         _, u, v = solve_blocks(self.blocks(couplings))
         return profiles_of_states(u, v, dtype)

@@ -37,8 +37,8 @@ def check_chains(data: Mapping[str, Any]) -> None:
             isinstance(chain.classes, tuple) and len(set(chain.classes)) == n_classes > 1,
             f"classes is {chain.classes!r}; expected a tuple of two names or more",
         )
-        if missing := {"ratio", "sample"} - set(chain.label_kinds):
-            raise ValueError(f"it has no labels {min(missing)}; expected ratio and sample at least")
+        if "ratio" not in chain.label_kinds:
+            raise ValueError("it has no labels ratio, which networks are scored by")
         uniforms = np.random.default_rng(0).random((_TRIED, chain.n_random(n_cells)))
         couplings = chain.couplings(ratio, W, uniforms, disorder)
         for name, of in couplings.items():
@@ -56,7 +56,10 @@ def check_chains(data: Mapping[str, Any]) -> None:
             isinstance(lines, np.ndarray) and lines.ndim == 2 and lines.shape[1] == 1,
             "critical_ratios of one W has to be an array of shape (transitions, 1)",
         )
-        _expect_array("blocks", chain.blocks(couplings), "f", (_TRIED, n_cells, n_cells))
+        if chain.is_chiral:
+            _expect_array("blocks", chain.blocks(couplings), "f", (_TRIED, n_cells, n_cells))
+        else:
+            _expect_hermitian(chain.matrices(couplings), n_cells)
     with named("data.representation", data["representation"]):
         shown = representation(data)
         shape = shown.shape(n_cells)
@@ -71,14 +74,21 @@ def check_chains(data: Mapping[str, Any]) -> None:
         torch.from_numpy(images)  # which takes no mirrored view
 
 
+def _expect_hermitian(matrices: Any, n_cells: int) -> None:
+    kind = "c" if np.iscomplexobj(matrices) else "f"
+    _expect_array("matrices", matrices, kind, (_TRIED, 2 * n_cells, 2 * n_cells))
+    _expect(np.allclose(matrices, matrices.conj().swapaxes(1, 2)), "matrices: not Hermitian")
+
+
 def _expect(holds: bool, what: str) -> None:
     if not holds:
         raise ValueError(what)
 
 
 def _expect_array(what: str, values: object, kind: str, shape: tuple[int, ...]) -> None:
-    """Check for a NumPy array of finite numbers, of floats (f) or integers (i)."""
-    expected = f"expected a NumPy array of {'integers' if kind == 'i' else 'floats'} of shape {shape}"
+    """Check for a NumPy array of finite numbers, of floats (f), integers (i) or complex numbers (c)."""
+    numbers = {"f": "floats", "i": "integers", "c": "complex numbers"}[kind]
+    expected = f"expected a NumPy array of {numbers} of shape {shape}"
     if not isinstance(values, np.ndarray):
         raise TypeError(f"{what}: got {type(values).__name__}; {expected}")
     _expect(

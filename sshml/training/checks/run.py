@@ -188,10 +188,12 @@ def _check_for(name: str, made: Augmentation, data: Mapping[str, Any], module: P
     of_chains = made.chains is Hamiltonian or (
         "hamiltonian" in data and isinstance(hamiltonian(data), made.chains)
     )
+    of_mirror = "hamiltonian" not in data or hamiltonian(data).is_chiral
     for part, needs, has in (
         ("hamiltonian", f"chains of {made.chains.__name__}", of_chains),
         ("hamiltonian", "chains of two phases", len(module.classes) == 2 or not made.of_two_phases),
         ("representation", "images whose rows are sites", shown.rows_are_sites or not made.of_sites),
+        ("hamiltonian", "chiral chains", of_mirror or not made.of_states),
         (
             "representation",
             "images whose columns are states",
