@@ -308,7 +308,7 @@ def test_a_study_of_before_a_baseline_was_there_gets_it(run_transfer: Command) -
     assert by_cell(rows(again)) == by_cell(before)
     assert diagrams(again) == drawn
     # One method of each network is enough.
-    assert again.out.count("tested at W=") == 2
+    assert again.out.count("tested at W = ") == 2
 
 
 def test_a_study_is_resumed_as_it_was(run_transfer: Command) -> None:

@@ -18,6 +18,12 @@ class Batch(TypedDict):
     ``input`` float32 (n, C, H, W), 1×2M×2M for density profiles; ``label`` int64 (n,), the kind that is
     trained on; ``labels`` int64 (n,) by kind; ``parameters`` float32 (n,) by name: of chains ``ratio``,
     the Hamiltonian's control, and ``W``; ``index`` int64 (n,), the sample's number in its split.
+
+    Example:
+        >>> from sshml.data import SSHDataModule
+        >>> batch = next(iter(SSHDataModule(n_cells=6, n_test=5).test_dataloader()))
+        >>> batch["input"].shape, batch["label"].shape, sorted(batch["parameters"])
+        (torch.Size([5, 1, 12, 12]), torch.Size([5]), ['W', 'ratio'])
     """
 
     input: Tensor
@@ -34,6 +40,10 @@ class Parameter:
     Attributes:
         title: in tables.
         symbol: in figures, as TeX.
+
+    Example:
+        >>> Parameter("t1/t2", "$t_1/t_2$").title
+        't1/t2'
     """
 
     title: str

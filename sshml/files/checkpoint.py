@@ -109,8 +109,7 @@ def _loaded(path: Path) -> dict[str, Any]:
     try:
         if not path.is_file():
             raise CheckpointError(
-                f"{path}: there is no such file; expected a .ckpt that train.py wrote, such as "
-                "RUN/checkpoints/best.ckpt"
+                f"{path}: there is no such file; expected a .ckpt that train.py wrote"
             )
         _check_size(path)
         with warnings.catch_warnings():  # of sparse tensors, which are refused in a moment

@@ -5,7 +5,6 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from torchmetrics.functional.classification import binary_auroc
 from sshml.data.ensemble import Label
 from sshml.errors import ConfigError
 from sshml.explain.checks import check_together
+from sshml.files.stored import run_folder_of
 from sshml.physics.hamiltonians import Hamiltonian
 from sshml.trained import TrainedNetwork
 from sshml.training.metrics import PhaseMetrics
@@ -66,8 +66,8 @@ def _check_others(networks: Sequence[TrainedNetwork]) -> None:
     for first, second in itertools.combinations(networks, 2):
         one, other = first.network.state_dict(), second.network.state_dict()
         alike = one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-        folders = {Path(os.path.realpath(network.checkpoint)).parent for network in (first, second)}
-        if alike or len(folders) == 1:
+        runs = [run_folder_of(os.path.realpath(of.checkpoint)) for of in (first, second)]
+        if alike or (runs[0] is not None and runs[0] == runs[1]):
             what = "are the same network" if alike else "are of one training"
             raise ConfigError(
                 f"{first.checkpoint} and {second.checkpoint}: {what}; expected networks of other seeds"

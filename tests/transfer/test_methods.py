@@ -95,7 +95,7 @@ def test_the_same_seed_tunes_to_the_same_network():
 )
 def test_parts_that_cannot_be_frozen(freeze, message):
     with pytest.raises(ConfigError, match=message):
-        FineTune(freeze=freeze).check(network(), {"n_train": 100, "n_cells": 8})
+        FineTune(freeze=freeze).check(network(), SSHDataModule(n_train=100, n_cells=8))
 
 
 def test_batch_norms_get_the_statistics_of_the_target():
@@ -163,4 +163,4 @@ def test_a_network_without_batch_norm_is_refused():
     bare = GlobalAveragePoolingNetwork(nn.Conv2d(1, 4, 3), n_features=4)
     for method in (BatchNormStatistics(), DomainAdversarial(batch_norm=True)):
         with pytest.raises(ConfigError, match="no batch norm"):
-            method.check(bare, {"n_train": 5000, "n_cells": 8})
+            method.check(bare, SSHDataModule(n_train=5000, n_cells=8))

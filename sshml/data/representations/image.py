@@ -9,7 +9,13 @@ _OF_FILES = "images that data=arrays reads from a file, not of chains that are m
 
 
 class Image(Representation):
-    """Any image, such as a measurement."""
+    """Any image, such as a measurement.
+
+    Example:
+        >>> import numpy as np
+        >>> Image().rows, Image().scale(np.array([[0.5, 2.0]]))
+        ('row', (0.5, 2.0))
+    """
 
     title = "image"
     rows = "row"
