@@ -34,7 +34,7 @@ def opened(path: str) -> Iterator[Mapping[str, Any]]:
     file = Path(path)
     if file.suffix not in _READERS:
         raise ArrayFileError(f"expected a file with one of the endings {', '.join(_READERS)}")
-    if not file.exists():
+    if not (file.is_file() or file.is_dir()):
         raise ArrayFileError("there is no such file")
     try:
         content = _READERS[file.suffix](file)

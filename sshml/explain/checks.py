@@ -50,6 +50,12 @@ def check_together(networks: Sequence[TrainedNetwork], chains: int) -> None:
         ConfigError: naming the first that does not go with the others, or if so few chains tell
             nothing, or so many do not fit in memory.
     """
+    for network in networks:
+        if "hamiltonian" not in network.data:
+            raise ConfigError(
+                f"{network.checkpoint}: was trained on a file, and this asks about chains that are "
+                "made at each strength; train.py and transfer.py draw its maps"
+            )
     first_path, first = networks[0].checkpoint, networks[0].data
     if chains < 2:
         raise ConfigError(f"--chains={chains}: expected at least 2")

@@ -378,3 +378,19 @@ def test_what_cannot_be_tested_on_a_file_is_one_line(
 def test_a_study_trains_on_no_file(run_transfer: Command, tmp_path: Path) -> None:
     chains(tmp_path / "my chains.h5")
     assert "train by python train.py" in one_error(run_transfer(*TO_FILE, "logger=csv"))
+
+
+def test_questions_about_made_chains_are_not_asked_of_a_network_of_a_file(
+    run_train: Command, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from sshml.explain.__main__ import main as explain
+    from sshml.uncertainty.__main__ import main as uncertainty
+
+    write(tmp_path / "x.npz", content())
+    runs = [run_train(*OWN, "data=arrays", "data.path=x.npz", f"seed={seed}") for seed in (0, 1)]
+    networks = [str(run.folder / "checkpoints" / "best.ckpt") for run in runs]
+    for command in (explain, uncertainty):
+        assert command(networks) == 2
+        error = capfd.readouterr().err
+        assert "was trained on a file, and this asks about chains that are made" in error
+        assert error.count("\n") == 1
