@@ -208,3 +208,22 @@ class UnusedWeight(CNN):
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self.extra = nn.Linear(3, 3)
+
+
+class LossOfEach(nn.Module):
+    def forward(self, logits, labels):
+        return nn.functional.cross_entropy(logits, labels, reduction="none")
+
+
+class LossWithWeights(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, logits, labels):
+        return self.scale * nn.functional.cross_entropy(logits, labels)
+
+
+class LossOfDetached(nn.Module):
+    def forward(self, logits, labels):
+        return nn.functional.cross_entropy(logits.detach(), labels)

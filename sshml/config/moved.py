@@ -11,6 +11,12 @@ FIRST_PARTS: dict[str, dict[str, str]] = {
     "hamiltonian": {TARGET: "sshml.physics.hamiltonians.ssh.SSH"},
     "representation": {TARGET: "sshml.data.representations.density_profile.DensityProfile"},
 }
+#: Groups that settings of earlier versions do not have, as they were.
+FIRST_GROUPS: dict[str, dict[str, Any]] = {
+    "loss": {
+        TARGET: "sshml.training.losses.CrossEntropy", "label_smoothing": 0.0, "class_weights": []
+    }
+}  # fmt: skip
 _MOVED = {
     "sshml.callbacks.": "sshml.training.callbacks.",
     "sshml.loggers.": "sshml.tracking.",

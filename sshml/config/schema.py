@@ -49,6 +49,7 @@ _BASES = {
     "data.hamiltonian": "sshml.physics.hamiltonians.Hamiltonian",
     "data.representation": "sshml.data.representations.Representation",
     "model": "torch.nn.Module",
+    "loss": "torch.nn.Module",
     "optimizer": "torch.optim.Optimizer",
     "trainer": "pytorch_lightning.Trainer",
     "transfer": "sshml.transfer.methods.TransferMethod",
@@ -77,6 +78,7 @@ class _Config(BaseModel):
     data: dict[str, Any]
     augmentation: dict[str, dict[str, Any]]
     model: dict[str, Any]
+    loss: dict[str, Any]
     optimizer: dict[str, Any]
     scheduler: dict[str, Any] | None
     callbacks: dict[str, dict[str, Any]]
@@ -167,7 +169,7 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
         for name, method in (settings["methods"] or {}).items():
             _check_method(f"methods.{name}", method, settings["data"])
     _leave_out_size(settings["data"])
-    for group in ("data", "model", "optimizer", "scheduler", "trainer"):
+    for group in ("data", "model", "loss", "optimizer", "scheduler", "trainer"):
         if settings[group] is not None:
             _check_node(group, settings[group])
     for group in ("augmentation", "callbacks", "logger"):

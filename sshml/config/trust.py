@@ -26,6 +26,7 @@ _KINDS = {
     "data.representation": "sshml.data.representations.Representation",
     "augmentation.*": "sshml.augmentation.Augmentation",
     "model": "torch.nn.Module",
+    "loss": "torch.nn.Module",
     "optimizer": "torch.optim.Optimizer",
     "scheduler": "torch.optim.lr_scheduler.LRScheduler",
     "callbacks.*": "pytorch_lightning.callbacks.Callback",

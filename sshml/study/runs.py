@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
+from sshml.config.moved import FIRST_GROUPS
 from sshml.errors import ConfigError, shown
 from sshml.files.stored import (
     CONFIG,
@@ -116,7 +117,7 @@ def read_config(folder: Path) -> dict[str, Value]:
     Raises:
         StoredError: if ``config.yaml`` is missing, damaged or not one of ``sshml``.
     """
-    return dict(_flat(read_settings(folder), "", str(folder)))
+    return dict(_flat({**FIRST_GROUPS, **read_settings(folder)}, "", str(folder)))
 
 
 def _candidates(root: Path, skipped: list[Skipped]) -> Iterator[Path]:

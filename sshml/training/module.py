@@ -8,7 +8,6 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.trainer.states import RunningStage
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import OneCycleLR
 
 from sshml.config.build import build
@@ -17,6 +16,7 @@ from sshml.files.checkpoint import CHECKPOINT_KEY, checkpoint_origin
 from sshml.networks import build_network
 from sshml.networks.precision import float32
 from sshml.training.distributed import sum_over_processes
+from sshml.training.losses import CrossEntropy
 from sshml.training.metrics import STAGES, PhaseMetrics
 
 
@@ -26,7 +26,7 @@ def _key(stage: str) -> str:
 
 
 class PhaseClassifier(pl.LightningModule):
-    """Trains a network by cross-entropy to tell the phases apart.
+    """Trains a network to tell the phases apart.
 
     Logs what :class:`sshml.training.metrics.PhaseMetrics` measures, as ``{train,val,test}/NAME``, once
     an epoch. All arguments are plain values, so a checkpoint is plain data and loads with
@@ -40,6 +40,8 @@ class PhaseClassifier(pl.LightningModule):
         augmentation: nodes of :mod:`sshml.augmentation`, applied to training images one after another.
         data: settings of the data the network is trained on; not used here, they travel with it.
         seed: of the random numbers of training, such as those of dropout.
+        loss: node of what training makes small, such as :class:`sshml.training.losses.CrossEntropy`;
+            None for the plain cross-entropy.
         channels_last: keep images in memory with their channels together, which convolutions on a
             CPU, and those of less than 32 bits on a GPU, are faster with.
     """
@@ -52,6 +54,7 @@ class PhaseClassifier(pl.LightningModule):
         augmentation: dict[str, dict[str, Any]] | None = None,
         data: dict[str, Any] | None = None,  # noqa: ARG002  # saved with the others
         seed: int = 0,
+        loss: dict[str, Any] | None = None,
         channels_last: bool = True,
     ) -> None:
         super().__init__()
@@ -59,6 +62,7 @@ class PhaseClassifier(pl.LightningModule):
         layout = torch.channels_last if channels_last else torch.contiguous_format
         self.network = build_network(network).to(memory_format=layout)
         n_classes: int = self.network.head.out_features  # type: ignore[assignment, union-attr]
+        self.loss: nn.Module = build(loss) if loss else CrossEntropy()
         self.augmentation = nn.ModuleList(build(node) for node in (augmentation or {}).values())
         self.metrics = nn.ModuleDict({_key(stage): PhaseMetrics(n_classes) for stage in STAGES})
         self.lr: float | None = optimizer.get("lr")  # where Lightning's LearningRateFinder looks for it
@@ -73,7 +77,7 @@ class PhaseClassifier(pl.LightningModule):
 
     def _step(self, batch: Batch, stage: str) -> dict[str, Tensor]:
         logits = self(batch["input"])
-        loss = cross_entropy(logits, batch["label"])
+        loss = self.loss(logits, batch["label"])
         self.metrics[_key(stage)].update(logits.detach(), batch["label"])  # type: ignore[operator]
         return {"loss": loss, "logits": logits.detach()}
 

@@ -150,6 +150,7 @@ def _train(
         augmentation=settings["augmentation"],
         data=settings["data"],
         seed=settings["seed"],
+        loss=settings["loss"],
         channels_last=settings["channels_last"],
     )
     on_terminal = sys.stdout.isatty()

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import nn
 
 from sshml.config.build import hamiltonian
+from sshml.config.moved import FIRST_GROUPS
 from sshml.config.schema import dotted, with_defaults
 from sshml.config.trust import check_classes, trusted
 from sshml.errors import ConfigError, printable
@@ -78,6 +79,7 @@ def check_resumed(settings: Mapping[str, Any]) -> None:
         )
     # Methods that are new have no rows yet.
     own = {name: has[name] for name in had} if had else has
+    stored = {**FIRST_GROUPS, **stored}
     before = dotted(with_defaults(relocated(stored, stored["paths"]["run"], settings["paths"]["run"])))
     now = dotted(with_defaults({**settings, "methods": own}))
     for key in (*sorted(now), *sorted(before.keys() - now.keys())):

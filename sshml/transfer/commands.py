@@ -19,7 +19,7 @@ from sshml.config.schema import dotted
 from sshml.files.stored import RUN_FOLDER, relocated
 
 # Choices of these make a command short; `data` of transfer.py is another group.
-_GROUPS = ("augmentation", "callbacks", "logger", "model", "optimizer", "scheduler", "trainer")
+_GROUPS = ("augmentation", "callbacks", "logger", "loss", "model", "optimizer", "scheduler", "trainer")
 # Where a run goes, who hears of it and whom it trusts do not change what it computes.
 _NOT_OF_A_TRAINING = {"ckpt_path", "experiment", "hydra", "logger", "paths", "trust"}
 # What Hydra reads as text, without quotes.

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from sshml.config.build import build
+from sshml.config.moved import FIRST_GROUPS
 from sshml.config.schema import dotted, with_defaults
 from sshml.config.trust import trusted
 from sshml.data.base import PhaseDataModule
@@ -37,7 +38,7 @@ from sshml.transfer.table import NetworkCell, Table
 _LOG = logging.getLogger(__name__)
 # Settings that decide what a network becomes.
 _DECIDING = (
-    "augmentation", "data.W", "data.label", "data.n_train", "data.seed", "model", "optimizer",
+    "augmentation", "data.W", "data.label", "data.n_train", "data.seed", "loss", "model", "optimizer",
     "scheduler", "seed", "trainer.max_epochs",
 )  # fmt: skip
 # Examples of each kind, right and wrong, of each phase, in a panel of maps.
@@ -243,7 +244,9 @@ def _train(planned: PlannedNetwork) -> float:
 
 def _check_unchanged(folder: Path, run: Mapping[str, Any]) -> None:
     """A network was trained as the study says, and not resumed with other settings since."""
-    before, now = (dotted(with_defaults(settings)) for settings in (read_settings(folder), dict(run)))
+    before, now = (
+        dotted(with_defaults({**FIRST_GROUPS, **settings})) for settings in (read_settings(folder), run)
+    )
     for key, value in now.items():
         if key.startswith(_DECIDING) and before.get(key) != value:
             raise CheckpointError(f"{folder}: was trained with {key}={before.get(key)}, not {value}")

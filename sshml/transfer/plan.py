@@ -34,12 +34,12 @@ _SEEDS = 2**32
 # Settings of a checkpoint that may leave a training without any.
 _RARELY = ("save_top_k", "every_n_epochs")
 # Groups that only a training uses.
-_TRAINS = ("augmentation", "optimizer", "scheduler")
+_TRAINS = ("augmentation", "loss", "optimizer", "scheduler")
 # Of a folder; file systems have 255 bytes, and pictures have the name and more.
 _LONGEST_NAME = 200
 # The settings of a study that are those of its trainings.
 _OF_TRAINING = (
-    "data", "augmentation", "model", "optimizer", "scheduler", "callbacks", "logger", "trainer",
+    "data", "augmentation", "model", "loss", "optimizer", "scheduler", "callbacks", "logger", "trainer",
     "channels_last", "figures", "trust", "paths",
 )  # fmt: skip
 

@@ -37,7 +37,7 @@ from sshml.training.checks.trainer import (
 # What decides which chains a run has, and what is seen of them.
 _OF_CHAINS = ("hamiltonian", "representation", "disorder", "n_cells", "ratio_range")
 # What a run is built from, beside its data and loggers.
-_PARTS = ("model", "optimizer", "scheduler", "trainer", "callbacks", "channels_last")
+_PARTS = ("model", "loss", "optimizer", "scheduler", "trainer", "callbacks", "channels_last")
 _STAGES = {"n_train": "training", "n_val": "validation", "n_test": "the test"}
 # Images that augmentations are tried on.
 _TRIED = 8
@@ -121,6 +121,7 @@ def _check_parts(parts: str) -> None:
     if settings["model"].get("pretrained"):  # downloaded once, and kept by torch
         with named("model", settings["model"]):
             build_network(settings["model"])
+    _check_loss(settings["loss"], settings["data"]["n_classes"])
     with named("optimizer", settings["optimizer"]):
         # As those of a convolution, whose layout some cannot take.
         layout = torch.channels_last if settings["channels_last"] else torch.contiguous_format
@@ -149,6 +150,24 @@ def _check_parts(parts: str) -> None:
         check_steps(scheduler, settings["trainer"], settings["data"])
     check_callbacks(settings["callbacks"], settings["data"]["n_classes"])
     check_end(settings["trainer"], settings["callbacks"])
+
+
+def _check_loss(node: Mapping[str, Any], n_classes: int) -> None:
+    """Try the loss on a batch with all classes."""
+    with named("loss", node):
+        loss: nn.Module = build(node)
+        if kept := loss.state_dict().keys() or dict(loss.named_parameters()).keys():
+            raise ValueError(
+                f"it has the weight {min(kept)}; expected none, which no optimizer would train"
+            )
+        logits = torch.zeros(n_classes, n_classes, requires_grad=True)
+        value = loss(logits, torch.arange(n_classes))
+        if not isinstance(value, torch.Tensor) or value.shape != () or not value.isfinite():
+            raise ValueError(
+                f"expected one finite number for {n_classes} logits and labels, got {value!r}"
+            )
+        if not value.requires_grad:
+            raise ValueError("it does not depend on the logits; expected no detach() on the way")
 
 
 def _check_augmentation(
