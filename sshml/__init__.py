@@ -1,9 +1,12 @@
 """Recognise the topological phase of SSH chains with neural networks, and see what they look at."""
 
 import sys
+from importlib import import_module
 from typing import Any
 
-__all__ = ["__version__", "load_classifier"]
+__all__ = [
+    "__version__", "augmentation", "cam", "data", "load_classifier", "networks", "physics", "trained"
+]  # fmt: skip
 
 # `python -m sshml.…`, before its imports, which take seconds. Python has the name only here by now.
 if sys.argv[:1] == ["-m"] and "-m" in sys.orig_argv:
@@ -24,4 +27,10 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version  # noqa: PLC0415
 
         return version("sshml")
+    if name in __all__:
+        return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

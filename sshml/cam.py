@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 from sshml.networks.precision import float32
 
+__all__ = ["class_activation_maps", "edge_region", "network_maps", "positive_share"]
+
 
 def class_activation_maps(
     features: Float[Tensor, "n K h w"], weight: Float[Tensor, "C K"]

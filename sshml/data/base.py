@@ -55,6 +55,21 @@ class PhaseDataModule(pl.LightningDataModule, ABC):
         """Where along a parameter the phase changes, as far as known."""
         return ()
 
+    @property
+    def trainer(self) -> pl.Trainer | None:
+        """Lightning's, which sets it."""
+        return self._trainer
+
+    @trainer.setter
+    def trainer(self, trainer: object) -> None:
+        if not isinstance(trainer, pl.Trainer | None):
+            raise TypeError(
+                f"{type(self).__name__} is for the Trainer of pytorch_lightning, not of "
+                f"{type(trainer).__module__}; give that one its loaders: "
+                "trainer.fit(model, data.train_dataloader(), data.val_dataloader())"
+            )
+        self._trainer = trainer
+
     @abstractmethod
     def dataset(self, split: Split) -> Samples:
         """The samples of one split."""

@@ -5,10 +5,12 @@ import subprocess
 import sys
 import textwrap
 import threading
+import warnings
 from collections.abc import Iterator
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 from torch.utils._pytree import tree_leaves
 from torch.utils.data import DataLoader
 
@@ -16,6 +18,7 @@ from sshml.data.datamodule import SSHDataModule
 from sshml.data.loading import _made_ahead
 from sshml.data.samples import Batch
 from sshml.data.streams import Split
+from sshml.networks import CNN
 from sshml.physics import density_profiles
 
 
@@ -50,7 +53,8 @@ def test_samples_are_the_same_bits_in_a_fresh_process_with_other_threads() -> No
         import hashlib
         from sshml.data.ensemble import Ensemble
         from sshml.data.streams import Split
-        from sshml.physics import density_profiles
+        from sshml.networks import CNN
+from sshml.physics import density_profiles
         ensemble = Ensemble({Split.TRAIN: 4}, n_cells=122, W=0.5, seed=11)
         chains = ensemble.chains(Split.TRAIN, range(4))
         profiles = density_profiles(*chains.couplings.values())
@@ -141,3 +145,33 @@ def test_a_loop_that_stops_early_leaves_no_thread() -> None:
     del loop
     thread.join(timeout=30)
     assert not thread.is_alive()
+
+
+def test_lightning_of_the_other_name_takes_the_loaders() -> None:
+    lightning = pytest.importorskip("lightning")
+
+    class Model(lightning.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = CNN(widths=(4,), pool_after=())
+
+        def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:  # noqa: ARG002
+            return cross_entropy(self.network(batch["input"]), batch["label"])
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    def trainer() -> object:
+        quiet = dict.fromkeys(
+            ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
+        )
+        return lightning.Trainer(max_epochs=1, accelerator="cpu", **quiet)
+
+    data = small(n_cells=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(TypeError, match=r"give that one its loaders: trainer\.fit"):
+            trainer().fit(Model(), datamodule=data)
+        fitted = trainer()
+        fitted.fit(Model(), data.train_dataloader())
+    assert fitted.global_step == 4
