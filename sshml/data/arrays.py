@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, SupportsIndex
 
@@ -95,7 +96,7 @@ class ArraysDataModule(PhaseDataModule):
         seed: of the drawing, and of the order of training.
 
     Raises:
-        ConfigError: if the file cannot be read, or has not what it should have.
+        ConfigError: if the file cannot be read, or lacks what it needs.
 
     Example:
         >>> import tempfile
@@ -128,7 +129,7 @@ class ArraysDataModule(PhaseDataModule):
     ) -> None:
         super().__init__(batch_size, num_workers)
         if abs(sum(shares) - 1) > 1e-6:
-            raise ConfigError(f"data.shares={list(shares)}: expected three shares with the sum 1")
+            raise ConfigError(f"data.shares={list(shares)}: expected three shares that add up to 1")
         self.path = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111  # with any letters
         self.names = _Names(images, labels, split or "")
         self.shares = shares
@@ -207,8 +208,8 @@ class ArraysDataModule(PhaseDataModule):
                     detect(first)
             except Exception as error:  # of a representation of the user's own, it may be any
                 raise ConfigError(
-                    f"data.representation: {shown.title}s have no images of {_by(self.shape[1:])} "
-                    f"({reason_of(error)}); leave it out for any image"
+                    f"data.representation: images of {_by(self.shape[1:])} are not of the kind "
+                    f"{shown.title} ({reason_of(error)}); leave it out for any image"
                 ) from error
             step = max(1, _AT_ONCE // max(1, 8 * int(np.prod(images.shape[1:]))))
             for start in range(0, n, step):
@@ -234,13 +235,13 @@ class ArraysDataModule(PhaseDataModule):
         return [np.sort(part) for part in np.split(order, ends[:2])]
 
 
+@dataclass(frozen=True)
 class _Names:
     """Of the arrays in the file."""
 
-    def __init__(self, images: str, labels: str, split: str) -> None:
-        self.images = images
-        self.labels = labels
-        self.split = split
+    images: str
+    labels: str
+    split: str
 
 
 class _Content:
@@ -323,9 +324,8 @@ def _labels_in(file: Mapping[str, Any], images: str, name: str) -> Int64[Integer
     values = np.asarray(labels[:])
     with np.errstate(invalid="ignore"):
         whole = values.astype(np.int64)
-    expected = "expected a whole number from 0 on"
     for row in np.flatnonzero((whole != values) | (whole < 0))[:1]:
-        raise ConfigError(f"{key}: {name}[{row}] is {values[row]}; {expected}")
+        raise ConfigError(f"{key}: {name}[{row}] is {values[row]}; expected 0, 1, … for each class")
     return whole
 
 

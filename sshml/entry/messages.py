@@ -150,7 +150,7 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
         return f"{override}: is null already, which leaves it out; omit {override}"
     if name in known and key in (name, f"{parent}.{name}"):
         if several := next((a for a in groups if "," in a.partition("=")[2]), None):
-            return f"{override}: no key of all options of {several}; do them in commands of their own"
+            return f"{override}: not every option of {several} has this key; run them separately"
         return f"{override}: other options set parts of {key} already; add to them by +{key}.NAME=VALUE"
     if not parent:
         known |= top_level(config_name)

@@ -23,7 +23,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sshml.config.limits import check_process_count
-from sshml.config.moved import FIRST_PARTS
+from sshml.config.moved import FIRST_GROUPS, FIRST_PARTS
 from sshml.config.schema import TrainConfig, TransferConfig, plain_config
 from sshml.config.trust import trusted
 from sshml.entry.processes import (
@@ -81,6 +81,7 @@ def _name(settings: Mapping[str, Any]) -> str:
     own = {key: value for key, value in settings.items() if key not in _NOT_OF_A_JOB}
     # Jobs of versions that had no others keep their names.
     own["data"] = {k: value for k, value in own["data"].items() if value != FIRST_PARTS.get(k, ...)}
+    own = {key: value for key, value in own.items() if value != FIRST_GROUPS.get(key, ...)}
     digest = hashlib.sha256(json.dumps(own, sort_keys=True, default=str).encode()).hexdigest()
     model = str(settings["model"].get("_target_", "job")).rpartition(".")[2]
     return f"{model}_{digest[:12]}"

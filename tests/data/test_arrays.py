@@ -138,9 +138,9 @@ def with_value(name: str, row: int, value: float) -> Content:
         (with_value("U", 4, np.inf), {}, "U[4] is not finite"),
         (changed(), {"parameters": ["T"]}, "data.parameters=[T]: the file has no array"),
         (changed(split=["val", "tset"] * 30), {}, "split[1] is tset; expected train, val, test"),
-        (changed(), {"shares": (0.5, 0.1, 0.1)}, "expected three shares with the sum 1"),
+        (changed(), {"shares": (0.5, 0.1, 0.1)}, "expected three shares that add up to 1"),
         (changed(), {"shape": (1, 5, 5), "parameters": [], "classes": ["a", "b"]}, "are 1x12x10"),
-        (changed(images=np.ones((N, 5, 5))), {"representation": DensityProfile()}, "no images of 5x5"),
+        (changed(images=np.ones((N, 5, 5))), {"representation": DensityProfile()}, "images of 5x5 are"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_the_file_is_one_line_with_its_row(

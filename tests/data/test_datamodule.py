@@ -53,8 +53,7 @@ def test_samples_are_the_same_bits_in_a_fresh_process_with_other_threads() -> No
         import hashlib
         from sshml.data.ensemble import Ensemble
         from sshml.data.streams import Split
-        from sshml.networks import CNN
-from sshml.physics import density_profiles
+        from sshml.physics import density_profiles
         ensemble = Ensemble({Split.TRAIN: 4}, n_cells=122, W=0.5, seed=11)
         chains = ensemble.chains(Split.TRAIN, range(4))
         profiles = density_profiles(*chains.couplings.values())
