@@ -35,12 +35,8 @@ def build(node: Mapping[str, Any], *arguments: Any, **parts: Any) -> Any:
         if name not in (TARGET, PARTIAL)
     }
     named: Any = get_object(node[TARGET])
-    bound = {**own, **parts}
-    return (
-        functools.partial(named, *arguments, **bound)
-        if node.get(PARTIAL)
-        else named(*arguments, **bound)
-    )
+    bound = functools.partial(named, *arguments, **{**own, **parts})
+    return bound if node.get(PARTIAL) else bound()
 
 
 def hamiltonian(data: Mapping[str, Any]) -> Hamiltonian:

@@ -57,7 +57,7 @@ def check_network(
 
     Args:
         network: on the meta device, where it needs none.
-        images: likewise, shape (n, C, H, W).
+        images: on the meta device too, shape (n, C, H, W).
         batch_size: images in the largest batch.
         given: the setting that decides about it; None for ``data.batch_size``.
 

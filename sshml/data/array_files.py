@@ -24,8 +24,7 @@ def opened(path: str) -> Iterator[Mapping[str, Any]]:
     """The arrays of a file by name, which are read where they are indexed.
 
     Args:
-        path: ``.npz``, of which whole arrays are kept in memory; ``.h5`` or ``.hdf5``; ``.zarr``, a
-            folder or a zip file.
+        path: ``.npz``, of which whole arrays are kept in memory; ``.h5`` or ``.hdf5``; ``.zarr``.
 
     Raises:
         ArrayFileError: if there is no such file, it is of another kind, damaged, or its library is not

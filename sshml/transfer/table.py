@@ -220,18 +220,18 @@ def _read_list(path: Path, schema: TypeAdapter[Any], what: str) -> list[dict[str
 
 
 def network_scores(rows: Iterable[Row]) -> list[tuple[float, dict[str, float]]]:
-    """W of the test and scores of every cell of a network; names tell methods and networks apart.
+    """W of the test and scores of every cell of a network that has one; names tell networks apart.
 
     Args:
         rows: of a study.
     """
     found = []
     for row in rows:
-        if row["method"] not in BASELINES:
+        if row["method"] not in BASELINES and row["W"] is not None:
             of_method = "" if row["method"] == ONLY_METHOD else f"{row['method']}/"
             name = f"transfer/{of_method}trained_at_{row['train_W']}/seed_{row['seed']}"
             known = {f"{name}/{score}": row[score] for score in CURVES if row[score] is not None}
-            found.append((row["W"] or 0.0, known))
+            found.append((row["W"], known))
     return found
 
 
