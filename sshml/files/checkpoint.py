@@ -249,7 +249,7 @@ def _checked_data(
     from sshml.config.build import build  # noqa: PLC0415
     from sshml.config.limits import check_sizes  # noqa: PLC0415
     from sshml.config.moved import of_this_version  # noqa: PLC0415
-    from sshml.config.schema import check_data, with_defaults  # noqa: PLC0415
+    from sshml.config.nodes import check_node, with_defaults  # noqa: PLC0415
 
     node = checkpoint["hyper_parameters"]["data"]
     if node is None:
@@ -260,7 +260,7 @@ def _checked_data(
     check_class("data", node.get(TARGET), trust)
     for part in _DATA_PARTS & nodes.keys():
         check_class(f"data.{part}", nodes[part], trust)
-    check_data(node)
+    check_node("data", node)
     data: dict[str, Any] = with_defaults(of_this_version(node))
     if "hamiltonian" in data:
         check_sizes(data)

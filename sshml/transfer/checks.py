@@ -11,7 +11,7 @@ from torch import nn
 
 from sshml.config.build import hamiltonian
 from sshml.config.moved import FIRST_GROUPS
-from sshml.config.schema import dotted, with_defaults
+from sshml.config.nodes import dotted, with_defaults
 from sshml.config.trust import check_classes, trusted
 from sshml.errors import ConfigError, printable
 from sshml.files.stored import CONFIG, MANIFEST, read_settings, relocated

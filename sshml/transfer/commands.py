@@ -14,8 +14,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sshml.config.nodes import dotted
 from sshml.config.programs import CONF_DIR
-from sshml.config.schema import dotted
 from sshml.files.stored import RUN_FOLDER, relocated
 
 # Choices of these make a command short; `data` of transfer.py is another group.

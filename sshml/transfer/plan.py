@@ -14,7 +14,7 @@ from torch import nn
 from sshml.config.build import TARGET, build
 from sshml.config.limits import check_network
 from sshml.config.moved import FIRST_PARTS
-from sshml.config.schema import dotted
+from sshml.config.nodes import dotted
 from sshml.config.trust import trusted
 from sshml.data.base import PhaseDataModule
 from sshml.errors import CheckpointError, ConfigError, named, printable, reason_of
