@@ -16,7 +16,8 @@ from sshml.config.programs import CONF_DIR
 from sshml.config.schema import TransferConfig, plain_config
 from sshml.thesis.report import check_report
 from sshml.training.checks.run import check_run
-from sshml.transfer.plan import methods_of, source_settings
+from sshml.transfer.networks import methods_of
+from sshml.transfer.trainings import source_settings
 
 
 def experiments(*, of_transfer: bool) -> list[str]:

@@ -1,6 +1,6 @@
 """The columns of a study's table: what each row of ``transfer.json`` and ``transfer.csv`` has."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,7 +20,7 @@ class OfCell(BaseModel):
     """Which cell of a study an item of a file is of."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
-    # As in sshml.transfer.plan: a method's name is part of the names of files.
+    # As in sshml.transfer.networks: a method's name is part of the names of files.
     method: Annotated[str, Field(pattern=r"^[\w-]+$")]
     train_W: float | Annotated[str, Field(pattern=r"^[\w.+-]+$")]  # noqa: N815
     W: float | None
@@ -69,6 +69,11 @@ def columns(n_classes: int) -> tuple[str, ...]:
 def tested_at(W: float | None) -> str:
     """A strength that a network is tested at, as one reads it."""
     return "tested on the file" if W is None else f"tested at W = {W:g}"
+
+
+def strength_name(W: float | str | Sequence[float]) -> float | str:
+    """A strength, or several, as one number or word, for tables."""
+    return W if isinstance(W, int | float | str) else "+".join(f"{w:g}" for w in dict.fromkeys(W))
 
 
 def cell_of(row: Mapping[str, Any]) -> Cell:

@@ -32,7 +32,7 @@ def training_overrides(settings: Mapping[str, Any]) -> list[str] | None:
     """The overrides of train.py that compose the settings of a training.
 
     Args:
-        settings: of the training, from :func:`sshml.transfer.plan.source_settings`.
+        settings: of the training, from :func:`sshml.transfer.trainings.source_settings`.
 
     Returns:
         The overrides; None if there are none, as for a scheduler that no group has.

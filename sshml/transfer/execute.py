@@ -29,9 +29,10 @@ from sshml.signals import end_if_interrupted
 from sshml.trained import TrainedNetwork, examples
 from sshml.training.train import train
 from sshml.transfer.baselines import ONLY_METHOD
-from sshml.transfer.columns import Cell, Row, tested_at
+from sshml.transfer.columns import Cell, Row, strength_name, tested_at
 from sshml.transfer.commands import command_of, training_overrides
-from sshml.transfer.plan import Method, Plan, PlannedNetwork, strength_name
+from sshml.transfer.networks import Method, PlannedNetwork
+from sshml.transfer.plan import Plan
 from sshml.transfer.scores import Answers, ask, fitted_thresholds, score
 from sshml.transfer.table import NetworkCell, Table
 

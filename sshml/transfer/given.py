@@ -1,0 +1,169 @@
+"""The one network that a study is given, and the data that it is tested on."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sshml.config.build import TARGET, build
+from sshml.config.limits import check_network
+from sshml.config.moved import FIRST_PARTS
+from sshml.config.nodes import dotted
+from sshml.config.trust import trusted
+from sshml.errors import CheckpointError, ConfigError, reason_of
+from sshml.files.checkpoint import network_state, read_checkpoint
+from sshml.training.checks.run import check_samples
+from sshml.transfer.checks import check_diagram, empty_network
+from sshml.transfer.columns import strength_name
+from sshml.transfer.networks import Method, PlannedNetwork, check_methods
+
+# As for `seed`: numpy's seeds are below.
+_SEEDS = 2**32
+# Settings of a checkpoint that may leave a training without any.
+_RARELY = ("save_top_k", "every_n_epochs")
+# Groups that only a training uses.
+_TRAINS = ("augmentation", "loss", "optimizer", "scheduler")
+# Of a folder; file systems have 255 bytes, and pictures have the name and more.
+_LONGEST_NAME = 200
+# The settings of a study that are those of its trainings.
+_OF_TRAINING = (
+    "data", "augmentation", "model", "loss", "optimizer", "scheduler", "callbacks", "logger", "trainer",
+    "channels_last", "figures", "trust", "paths",
+)  # fmt: skip
+
+
+def _name_of(data: Mapping[str, Any]) -> str:
+    """A word for data without strengths: that of their file."""
+    return re.sub(r"[^\w.+-]+", "_", Path(data.get("path", "data")).stem)
+
+
+def given_network(
+    settings: Mapping[str, Any], typed: set[str], methods: Sequence[Method]
+) -> PlannedNetwork:
+    """The one network that a checkpoint is; says what is tested otherwise than it was trained."""
+    path = settings["checkpoint"]
+    if "source.W" in typed or "seeds" in typed:
+        raise ConfigError(
+            f"checkpoint={path}: is one trained network; leave out source.W and seeds, or the "
+            "checkpoint"
+        )
+    of_training = sorted(key for key in typed if key.split(".")[0] in _TRAINS)
+    if of_training and settings["resume"] is None:
+        raise ConfigError(
+            f"{of_training[0]}: is a setting of training, and checkpoint={path} is trained already; "
+            "leave out one of them"
+        )
+    for method in methods:
+        if method.training:
+            raise ConfigError(
+                f"checkpoint={path}: is trained already, and methods.{method.name} sets its training; "
+                "leave out the checkpoint, or the method"
+            )
+    of_model: list[str] = []
+    try:
+        content = read_checkpoint(path, trusted(settings))
+        of_model = sorted(key for key in typed if key.split(".")[0] == "model")
+        if of_model:
+            _check_fit(path, settings["model"], content)
+    except CheckpointError as error:
+        way_out = f"; leave {of_model[0]} out, the checkpoint has its own" if of_model else ""
+        raise CheckpointError(f"checkpoint={error}{way_out}") from error
+    trained = content["hyper_parameters"]["data"]
+    _check_parts(settings, typed, trained)
+    data = _tested_on(settings, typed, trained)
+    target = check_samples(data)
+    check_diagram(settings, data)
+    network = empty_network(content["hyper_parameters"]["network"])
+    check_methods(methods, network, target)
+    try:
+        check_network(network, torch.empty(2, *target.shape, device="meta"), data["batch_size"])
+    except RuntimeError as error:
+        raise ConfigError(
+            f"data.n_cells={data['n_cells']}: too small for the network of checkpoint={path} "
+            f"({reason_of(error)}); choose a larger data.n_cells"
+        ) from error
+    return PlannedNetwork(
+        train_W=strength_name(trained["W"]) if "W" in trained else _name_of(trained),
+        seed=trained["seed"],
+        methods=methods,
+        checkpoint=Path(path),
+        tested_on=data,
+        run=None,
+        shown=settings["figures"],
+    )
+
+
+def _check_fit(path: str, model: Mapping[str, Any], content: Mapping[str, Any]) -> None:
+    try:
+        network_state(empty_network(model), content)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def _check_parts(settings: Mapping[str, Any], typed: set[str], trained: Mapping[str, Any]) -> None:
+    """A network is tested on the kind of chains and images that it was trained on."""
+    for part in FIRST_PARTS.keys() & trained.keys() & settings["data"].keys():
+        own = [key for key in typed if re.match(rf"(data\.)?{part}", key)]
+        if own and settings["data"][part][TARGET] != trained[part][TARGET]:
+            raise ConfigError(
+                f"{own[0]}: the network of checkpoint={settings['checkpoint']} was trained with "
+                f"data.{part}._target_={trained[part][TARGET]}; leave it out"
+            )
+
+
+def _tested_on(
+    settings: Mapping[str, Any], typed: set[str], trained: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Data settings of a checkpoint with command-line overrides, which are reported."""
+    if settings["data"][TARGET] != trained[TARGET] and "data" in typed:
+        return _other_data(settings["data"], typed, trained)
+    data = dict(trained)
+    if "num_workers" in data:  # which depends on the machine, not on the network
+        data["num_workers"] = settings["data"].get("num_workers", 0)
+    before = dotted(trained)
+    for key, value in settings["data"].items():
+        # As data.KEY, data.KEY.ARGUMENT, or a group or key of the whole study.
+        given = any(name in (key, f"data.{key}") or name.startswith(f"data.{key}.") for name in typed)
+        if given and key != "W":
+            data[key] = value
+            for name, now in dotted({key: value}).items():
+                if before.get(name) != now:
+                    print(f"data.{name}={now}: the network was trained with {before.get(name)}")
+    if "n_cells" not in data:
+        return data
+    if data["n_cells"] != trained["n_cells"]:
+        print(
+            f"data.n_cells={data['n_cells']}: images of another size than the network was trained on; "
+            "its global average pooling takes any"
+        )
+    print(
+        f"tested on {data['n_test']} chains of M = {data['n_cells']} a strength, made as those of its "
+        "training but for what the command line changes (an experiment's data settings do not)"
+    )
+    return data
+
+
+def _other_data(data: Mapping[str, Any], typed: set[str], trained: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of other data than a network was trained on, whose images and classes have no names."""
+    of_network, given = build(trained), build(data)
+    found = dict(data)
+    if not {"representation", "data.representation"} & typed:
+        found["representation"] = trained["representation"]
+    if len(given.classes) != len(of_network.classes):
+        raise ConfigError(
+            f"data: has the {len(given.classes)} classes {', '.join(given.classes)}; expected the "
+            f"{len(of_network.classes)} of the network, {', '.join(of_network.classes)} (data.classes "
+            "of data=arrays names those without a sample too)"
+        )
+    if given.shape[0] != of_network.shape[0]:
+        raise ConfigError(
+            f"data: has images of {given.shape[0]} channels; expected {of_network.shape[0]}, as the "
+            "network was trained on"
+        )
+    if "classes" in found and given.classes != of_network.classes:
+        for label, names in enumerate(zip(given.classes, of_network.classes, strict=True)):
+            print(f"label {label}: {names[0]} is {names[1]} of the network")
+        found["classes"] = list(of_network.classes)
+    return found
