@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor, nn
 
-from sshml.networks.precision import float32
+from sshml.networks.evaluation import evaluating, float32
 
 __all__ = ["class_activation_maps", "edge_region", "network_maps", "positive_share"]
 
@@ -110,11 +110,6 @@ def network_maps(
         (torch.Size([3, 2, 4, 4]), True)
     """
     weight: Tensor = network.head.weight  # type: ignore[assignment, union-attr]
-    modes = {module: module.training for module in network.modules()}
-    network.eval()
-    try:
+    with evaluating(network):
         features: Tensor = network.features(images.to(weight))  # type: ignore[operator]
-    finally:  # each as it was: parts of a network may be frozen in eval mode
-        for module, training in modes.items():
-            module.training = training
     return class_activation_maps(features, weight).float().cpu()

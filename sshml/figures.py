@@ -271,11 +271,11 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
     rows = sorted(examples, key=lambda e: (e.prediction != e.label, e.label))
     representation, classes = examples[0].representation, examples[0].classes
     heads = [representation.title, *(["maxima of states"] * isinstance(representation, DensityProfile))]
-    n_images, height, width = len(heads), 1.75 * len(rows) + 1.2, 3.3 + 1.8 + 2.7 * len(classes)
+    n_images, height, width = len(heads), 1.75 * len(rows) + 1.2, 3.3 + 1.95 + 2.7 * len(classes)
     figure = Figure(figsize=(width, height))
     figure.suptitle(title, y=1 - 0.15 / height)
     # Fixed margins, in inches: a layout engine takes seconds for so many axes.
-    margins = {"left": 2.2 / width, "right": 1 - 0.63 / width, "bottom": 0.5 / height}
+    margins = {"left": 2.2 / width, "right": 1 - 0.78 / width, "bottom": 0.5 / height}
     ratios = (*(1,) * n_images, *(0.35, 1) * len(classes))
     layout = figure.add_gridspec(
         len(rows), len(ratios), width_ratios=ratios, top=1 - 0.7 / height, **margins

@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sshml.cam import network_maps
 from sshml.config.build import build
 from sshml.data.base import PhaseDataModule
 from sshml.data.datamodule import SSHDataModule
 from sshml.data.samples import Batch
 from sshml.data.streams import Split
 from sshml.errors import ConfigError
+from sshml.explanations import ClassActivation, Explanation
 from sshml.figures import Example
 from sshml.files.checkpoint import read_checkpoint, trained_network
-from sshml.networks.precision import float32
+from sshml.networks.evaluation import float32
 
 _BATCH = 200
 # Of those that it was trained on, that its features are compared with.
@@ -97,24 +97,31 @@ class TrainedNetwork:
         )
 
     def nearest(self, W: float, ratios: Sequence[float]) -> list[Example]:
-        """The test chains of a strength whose control is nearest to given values, as examples."""
+        """The test chains of a strength whose control is nearest to given values, as examples.
+
+        Their maps are class activation maps, as those of the thesis.
+        """
         data = self.data_module(W=W)
         known = data.dataset(Split.TEST).parameters()["ratio"]
-        return examples(self.network, data, [int(np.abs(known - ratio).argmin()) for ratio in ratios])
+        index = [int(np.abs(known - ratio).argmin()) for ratio in ratios]
+        return examples(self.network, data, index, ClassActivation())
 
 
 @torch.inference_mode()
 @float32()
-def examples(network: nn.Module, data: PhaseDataModule, index: Sequence[int]) -> list[Example]:
+def examples(
+    network: nn.Module, data: PhaseDataModule, index: Sequence[int], explanation: Explanation
+) -> list[Example]:
     """Test samples with what a network says of them, and where it looks.
 
     Args:
         network: in eval mode, on any device.
         data: whose test samples.
         index: their numbers.
+        explanation: of the maps.
     """
     batch = data.dataset(Split.TEST).__getitems__(index)
-    maps = network_maps(network, batch["input"])
+    maps = explanation.maps(network, batch["input"], range(len(data.classes)))
     device = next(network.parameters()).device
     probabilities = network(batch["input"].to(device)).float().softmax(dim=1).cpu()
     return [

@@ -15,7 +15,8 @@ FIRST_PARTS: dict[str, dict[str, str]] = {
 FIRST_GROUPS: dict[str, dict[str, Any]] = {
     "loss": {
         TARGET: "sshml.training.losses.CrossEntropy", "label_smoothing": 0.0, "class_weights": []
-    }
+    },
+    "explanation": {TARGET: "sshml.explanations.ClassActivation"},
 }  # fmt: skip
 _MOVED = {
     "sshml.callbacks.": "sshml.training.callbacks.",

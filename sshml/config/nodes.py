@@ -37,13 +37,14 @@ _BASES = {
     "model": "torch.nn.Module",
     "loss": "torch.nn.Module",
     "optimizer": "torch.optim.Optimizer",
+    "explanation": "sshml.explanations.Explanation",
     "trainer": "pytorch_lightning.Trainer",
     "transfer": "sshml.transfer.methods.TransferMethod",
 }
 # Likewise, of groups of several parts with names of their own.
 _BASES_OF_PARTS = {"augmentation": "sshml.augmentation.Augmentation"}
 # Arguments that the program itself passes, and a configuration therefore need not.
-_PASSED = {"optimizer": {"params"}, "scheduler": {"optimizer"}}
+_PASSED = {"optimizer": {"params"}, "scheduler": {"optimizer"}, "model": {"image_size"}}
 
 
 def check_node(path: str, node: Mapping[str, Any]) -> None:

@@ -48,6 +48,7 @@ class _Config(BaseModel):
     loss: dict[str, Any]
     optimizer: dict[str, Any]
     scheduler: dict[str, Any] | None
+    explanation: dict[str, Any]
     callbacks: dict[str, dict[str, Any]]
     logger: dict[str, dict[str, Any]]
     trainer: dict[str, Any]
@@ -136,7 +137,7 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
         for name, method in (settings["methods"] or {}).items():
             _check_method(f"methods.{name}", method, settings["data"])
     _leave_out_size(settings["data"])
-    for group in ("data", "model", "loss", "optimizer", "scheduler", "trainer"):
+    for group in ("data", "model", "loss", "optimizer", "scheduler", "explanation", "trainer"):
         if settings[group] is not None:
             check_node(group, settings[group])
     for group in ("augmentation", "callbacks", "logger"):
@@ -151,14 +152,20 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
     with named("data", settings["data"]):
         data: PhaseDataModule = build(settings["data"])
         settings["data"] |= data.recorded()
-    _follow("n_classes", len(data.classes), 2, settings)
-    _follow("in_channels", data.shape[0], 1, settings)
+    _follow("n_classes", len(data.classes), 2, settings["model"])
+    _follow("in_channels", data.shape[0], 1, settings["model"])
+    _follow_size(data.shape, settings["model"])
     return settings
 
 
-def _follow(argument: str, number: int, usual: int, settings: Mapping[str, Any]) -> None:
+def _follow_size(shape: tuple[int, int, int], model: dict[str, Any]) -> None:
+    """Let a network that is made for one size of images have that of the data."""
+    if "image_size" in signature_of("model", model[TARGET])[0].parameters:
+        model.setdefault("image_size", list(shape[1:]))
+
+
+def _follow(argument: str, number: int, usual: int, model: dict[str, Any]) -> None:
     """Let a network have as many classes, or channels, as the data; it need not take a usual number."""
-    model = settings["model"]
     given = model.get(argument, number)
     what = argument.rpartition("_")[2]
     if given != number:

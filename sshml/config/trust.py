@@ -29,6 +29,7 @@ _KINDS = {
     "loss": "torch.nn.Module",
     "optimizer": "torch.optim.Optimizer",
     "scheduler": "torch.optim.lr_scheduler.LRScheduler",
+    "explanation": "sshml.explanations.Explanation",
     "callbacks.*": "pytorch_lightning.callbacks.Callback",
     "logger.*": "pytorch_lightning.loggers.Logger",
     "trainer": "pytorch_lightning.Trainer",

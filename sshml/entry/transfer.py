@@ -110,8 +110,8 @@ def _work(
     run.figures.mkdir(exist_ok=True)
     try:
         for tested in execute(plan, table):
-            if tested.examples:
-                _draw_maps(tested, run, loggers)
+            if tested.examples and (explanation := tested.network.explanation):
+                _draw_maps(tested, explanation.title, run, loggers)
             if tested.W is None:
                 _show_samples(tested, run, loggers)
             # Last: a cell that has its rows is not done again.
@@ -147,13 +147,13 @@ def _show_samples(tested: Tested, run: RunFolder, loggers: Sequence[PictureLogge
             logger.figure(f"{name}{of_method}", figure, 0)
 
 
-def _draw_maps(tested: Tested, run: RunFolder, loggers: Sequence[PictureLogger]) -> None:
+def _draw_maps(tested: Tested, of_maps: str, run: RunFolder, loggers: Sequence[PictureLogger]) -> None:
     name, W = tested.method.name, tested.W
     of_method = "" if name == ONLY_METHOD else f"{name}_"
     figure = transfer_panel(
         tested.examples,
         of_method.replace("_", " ")
-        + f"trained at W = {strength(tested.network.train_W)}, {tested_at(W)}",
+        + f"trained at W = {strength(tested.network.train_W)}, {tested_at(W)}, {of_maps}",
     )
     of_network = f"maps_{of_method}{tested.network.name}"
     place = "" if W is None else f"_at_W{W:g}"

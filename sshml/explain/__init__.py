@@ -7,23 +7,13 @@ from sshml.explain.counterfactuals import (
     swapped_mid_gap_pair,
 )
 from sshml.explain.faithfulness import area_under, curve, rank_correlations, untrained
-from sshml.explain.methods import (
-    class_activation,
-    grad_cam,
-    integrated_gradients,
-    occlusion,
-)
 from sshml.explain.scores import score
 
 __all__ = [
     "area_under",
-    "class_activation",
     "curve",
     "erased_edge_pair",
     "erased_localised_pair",
-    "grad_cam",
-    "integrated_gradients",
-    "occlusion",
     "pasted_localised_states",
     "rank_correlations",
     "score",

@@ -23,12 +23,19 @@ from rich.table import Table
 
 from sshml.entry.command import Parser, add_trust, results_errors, results_folder
 from sshml.errors import CheckpointError, ConfigError, fail
-from sshml.explain.checks import check_once, check_together, check_two_phases, strengths
+from sshml.explain.checks import (
+    EXPLANATIONS,
+    check_explanations,
+    check_once,
+    check_together,
+    check_two_phases,
+    chosen,
+    strengths,
+)
 from sshml.explain.figures import explained
 from sshml.explain.generalisation import COLUMNS as CORRELATION_COLUMNS
 from sshml.explain.generalisation import correlations
 from sshml.explain.measures import COLUMNS, Row, all_measures, of_groups
-from sshml.explain.methods import EXPLANATIONS, chosen
 from sshml.files.tables import csv_text
 from sshml.trained import TrainedNetwork
 
@@ -51,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--chains", type=int, default=1000, help="test chains of each strength")
     parser.add_argument(
         "--explanations", default="class_activation",
-        help=f"some of {', '.join(EXPLANATIONS)}, or all",
+        help=f"some of {', '.join(EXPLANATIONS)}, or all of these; a method of torch-cam (LayerCAM); "
+        "a class of your own (my_package.MyExplanation)",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, help="where to write; default: RUN/explain/TIME")
     add_trust(parser)
@@ -64,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_together(networks, options.chains)
         for network in networks:
             check_two_phases(network, options.chains)
+            check_explanations(network, explanations)
         out = results_folder(options.out, networks[0].checkpoint, "explain", _FILES)
         rows: list[Row] = []
         while networks:

@@ -1,7 +1,9 @@
 """Whether networks can be asked about, and together, before any work."""
 
 import os
-from collections.abc import Sequence
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 
 import torch
 
@@ -9,8 +11,25 @@ from sshml.config.build import TARGET, hamiltonian, representation
 from sshml.config.limits import check_images
 from sshml.data.grid import strength_grid
 from sshml.data.streams import Split
-from sshml.errors import ConfigError
+from sshml.errors import ConfigError, reason_of
+from sshml.explanations import (
+    ClassActivation,
+    Explanation,
+    GradCAM,
+    IntegratedGradients,
+    Occlusion,
+    TorchCAM,
+)
+from sshml.explanations.torch_cam import torch_cam_methods
 from sshml.trained import TrainedNetwork
+
+#: By name.
+EXPLANATIONS: dict[str, Callable[[], Explanation]] = {
+    "class_activation": ClassActivation,
+    "grad_cam": GradCAM,
+    "integrated_gradients": IntegratedGradients,
+    "occlusion": Occlusion,
+}
 
 
 def strengths(text: str) -> list[float]:
@@ -23,6 +42,40 @@ def strengths(text: str) -> list[float]:
         return strength_grid(text if ":" in text else text.strip("[]").split(","))
     except ValueError as error:
         raise ConfigError(f"--W={text}: {error}") from error
+
+
+def chosen(names: str) -> dict[str, Explanation]:
+    """Explanations by their names, with commas between them.
+
+    Args:
+        names: some of :data:`EXPLANATIONS`, or ``all`` of them; methods of torch-cam, such as
+            ``LayerCAM``; classes of the user's own, such as ``my_package.MyExplanation``.
+
+    Raises:
+        ConfigError: for a name that there is not, or a missing library.
+    """
+    return {name: _named(name) for name in (EXPLANATIONS if names == "all" else names.split(","))}
+
+
+def _named(name: str) -> Explanation:
+    option = f"--explanations={name}"
+    if name in EXPLANATIONS:
+        return EXPLANATIONS[name]()
+    if "." in name:
+        try:
+            own = pkgutil.resolve_name(name)
+            made = own()
+        except Exception as error:  # of the user's own, it may be any
+            raise ConfigError(f"{option}: cannot be used ({reason_of(error)})") from error
+        if not isinstance(made, Explanation):
+            raise ConfigError(f"{option}: expected a class derived from sshml.explanations.Explanation")
+        return made
+    if find_spec("torchcam") is None or name not in torch_cam_methods():
+        raise ConfigError(
+            f"{option}: expected some of {', '.join(EXPLANATIONS)}, all of these, a method of "
+            "torch-cam such as LayerCAM, or a class of your own such as my_package.MyExplanation"
+        )
+    return TorchCAM(name)
 
 
 def check_once(checkpoints: Sequence[str]) -> None:
@@ -100,3 +153,21 @@ def check_two_phases(network: TrainedNetwork, chains: int) -> None:
             f"{path}: its {chains} test chains are all {classes[labels[0]]}, data.ratio_range="
             f"{list(data['ratio_range'])}; set --chains higher, or ask about a network of both phases"
         )
+
+
+def check_explanations(network: TrainedNetwork, explanations: Mapping[str, Explanation]) -> None:
+    """Let explanations make a map of a network.
+
+    Raises:
+        ConfigError: naming the first that cannot.
+    """
+    images = torch.rand(1, *network.data_module().shape)
+    for name, explanation in explanations.items():
+        try:
+            explanation.check(network.network, images)
+            explanation.maps(network.network, images, labels=(1,))
+        except Exception as error:  # of the user's own, it may be any
+            raise ConfigError(
+                f"--explanations={name}: fails on the network of {network.checkpoint} "
+                f"({reason_of(error)}); leave it out"
+            ) from error

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sshml import intervals
 from sshml.data.representations import Representation
@@ -18,8 +18,8 @@ from sshml.explain.counterfactuals import (
     swapped_mid_gap_pair,
 )
 from sshml.explain.faithfulness import area_under, curve, rank_correlations, untrained
-from sshml.explain.methods import Explanation
 from sshml.explain.scores import score
+from sshml.explanations import Explanation
 from sshml.physics.hamiltonians import Hamiltonian
 from sshml.trained import TrainedNetwork
 
@@ -98,7 +98,7 @@ def all_measures(
     # Curves and untrained networks cost many passes a chain.
     few = torch.nonzero(test["labels"]["ratio"] == 1)[:_FAITHFUL, 0]
     for name, explanation in explanations.items():
-        maps = explanation(network.network, test["input"])
+        maps = _of_phase(explanation, network.network, test["input"])
         of_explanation = [
             *_maps(asked, maps),
             *_faithfulness(asked, explanation, test["input"][few], maps[few]),
@@ -106,6 +106,11 @@ def all_measures(
         rows += [{**row, "explanation": name} for row in of_explanation]
     own = {"checkpoint": network.checkpoint, "W": W}
     return [{**dict.fromkeys(COLUMNS), **own, **row} for row in rows]
+
+
+def _of_phase(explanation: Explanation, network: nn.Module, images: Tensor) -> Tensor:
+    """Maps of what speaks for the second, the topological phase, shape (n, h, w)."""
+    return explanation.maps(network, images, labels=(1,))[:, 0]
 
 
 def _maps(asked: _Asked, maps: Tensor) -> Iterable[Row]:
@@ -140,10 +145,15 @@ def _faithfulness(
             **_mean(areas[0]),
             "chance": float(areas[1].mean()),
         }
-    for head_only, name in ((True, "head"), (False, "network")):
+    parts = (
+        {True: "head", False: "network"}
+        if hasattr(asked.network.network, "head")
+        else {False: "network"}
+    )
+    for head_only, name in parts.items():
         # The sign of an untrained head is a matter of chance.
         draws = [
-            rank_correlations(maps, explanation(other, profiles)).abs()
+            rank_correlations(maps, _of_phase(explanation, other, profiles)).abs()
             for other in (
                 untrained(asked.network.network, head_only=head_only, seed=seed)
                 for seed in range(_DRAWS)

@@ -34,6 +34,7 @@ class _Parameters(BaseModel):
     optimizer: dict[str, Any] | None = None
     scheduler: dict[str, Any] | None = None
     augmentation: dict[str, dict[str, Any]] | None = None
+    explanation: dict[str, Any] | None = None
     data: dict[str, Any] | None = None
     seed: int = 0
     channels_last: bool = True
@@ -273,7 +274,7 @@ def _checked_data(
             f"damaged, its data and network do not fit ({printable(reason_of(error))}); restore it"
         ) from error
     classes = module.classes
-    if shape != (2, len(classes)) or not isinstance(getattr(network, "head", None), nn.Linear):
+    if shape != (2, len(classes)):
         raise ConfigError(
             f"its network {type(network).__name__} is no classifier of {', '.join(classes)}"
         )

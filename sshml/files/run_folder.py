@@ -31,7 +31,7 @@ from sshml.files.stored import (
     read_manifest,
     relocated,
 )
-from sshml.networks.precision import EVALUATION
+from sshml.networks.evaluation import EVALUATION
 
 # What is written beside and renamed.
 _WRITTEN = ("*.json", "*.yaml", "*.csv", "*.md", "*.html", "*.txt", "**/*.ckpt")

@@ -1,4 +1,4 @@
-"""Networks that tell the phases apart. Needs torch, and torchvision for ResNet18, only."""
+"""Networks that tell the phases apart. Needs torch, and torchvision for ResNet18 and ViT, only."""
 
 import pkgutil
 from collections.abc import Mapping
@@ -8,10 +8,23 @@ from torch import nn
 
 from sshml.networks.cnn import CNN
 from sshml.networks.cybinski import Cybinski
-from sshml.networks.gap import GlobalAveragePoolingNetwork
+from sshml.networks.gap import GlobalAveragePoolingNetwork, pools_globally
+from sshml.networks.mlp import MLP
 from sshml.networks.resnet import ResNet18
 
-__all__ = ["CNN", "Cybinski", "GlobalAveragePoolingNetwork", "ResNet18", "build_network"]
+__all__ = [
+    "CNN", "MLP", "Cybinski", "GlobalAveragePoolingNetwork", "ResNet18", "ViT", "build_network",
+    "pools_globally",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    # torchvision takes seconds to import, and the others work without it.
+    if name == "ViT":
+        from sshml.networks.vit import ViT  # noqa: PLC0415
+
+        return ViT
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def build_network(node: Mapping[str, Any], *, download: bool = True) -> nn.Module:

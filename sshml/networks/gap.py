@@ -37,3 +37,8 @@ class GlobalAveragePoolingNetwork(nn.Module):
         features: Tensor = self.features(images)
         logits: Tensor = self.head(features.mean(dim=(-2, -1)))
         return logits
+
+
+def pools_globally(network: nn.Module) -> bool:
+    """Whether a network has ``features`` and a linear ``head``, as one with global average pooling."""
+    return hasattr(network, "features") and isinstance(getattr(network, "head", None), nn.Linear)

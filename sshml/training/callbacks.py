@@ -1,4 +1,4 @@
-"""Lightning callbacks: class activation maps, what the test saw."""
+"""Lightning callbacks: maps of examples, what the test saw."""
 
 import io
 from itertools import product
@@ -14,9 +14,9 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
-from sshml.cam import network_maps
 from sshml.data.base import PhaseDataModule
 from sshml.data.samples import Batch
+from sshml.explanations import Explanation
 from sshml.figures import Example, map_panel
 from sshml.files.run_folder import write_atomically
 from sshml.tracking import pictured
@@ -55,7 +55,9 @@ class ExampleSet:
                     }
                 )
 
-    def explain(self, network: torch.nn.Module, data: PhaseDataModule) -> list[Example]:
+    def explain(
+        self, network: torch.nn.Module, data: PhaseDataModule, explanation: Explanation
+    ) -> list[Example]:
         """The examples of all processes with the maps of a network; empties the set."""
         shares = gather_objects(self._found)
         kept = []
@@ -66,7 +68,7 @@ class ExampleSet:
         if not kept:
             return []
         inputs = torch.stack([sample["input"] for sample in kept])
-        maps = network_maps(network, inputs)
+        maps = explanation.maps(network, inputs, range(len(data.classes)))
         return [
             Example(
                 image=sample["input"][0].numpy(),
@@ -185,9 +187,11 @@ class MapPanels(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, name: str, title: str
     ) -> list[Example]:
         data: PhaseDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        examples = self._set.explain(pl_module.network, data)  # type: ignore[arg-type]
+        explanation: Explanation = pl_module.explanation  # type: ignore[assignment]
+        examples = self._set.explain(pl_module.network, data, explanation)  # type: ignore[arg-type]
         if examples and trainer.is_global_zero:
-            figure = map_panel(examples, f"Class activation maps, {title}")
+            of_maps = explanation.title
+            figure = map_panel(examples, f"{of_maps[0].upper()}{of_maps[1:]}, {title}")
             path = Path(trainer.default_root_dir, "figures", f"{name}.png")
             path.parent.mkdir(exist_ok=True)
             figure.savefig(path, dpi=100)

@@ -12,9 +12,10 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from sshml.config.build import build
 from sshml.data.samples import Batch
+from sshml.explanations import ClassActivation, Explanation
 from sshml.files.checkpoint import CHECKPOINT_KEY, checkpoint_origin
 from sshml.networks import build_network
-from sshml.networks.precision import float32
+from sshml.networks.evaluation import float32
 from sshml.training.distributed import sum_over_processes
 from sshml.training.losses import CrossEntropy
 from sshml.training.metrics import STAGES, PhaseMetrics
@@ -42,6 +43,9 @@ class PhaseClassifier(pl.LightningModule):
         seed: of the random numbers of training, such as those of dropout.
         loss: node of what training makes small, such as :class:`sshml.training.losses.CrossEntropy`;
             None for the plain cross-entropy.
+        n_classes: number of classes.
+        explanation: node of :mod:`sshml.explanations`, of the maps that are drawn; None for class
+            activation maps.
         channels_last: keep images in memory with their channels together, which convolutions on a
             CPU, and those of less than 32 bits on a GPU, are faster with.
     """
@@ -55,14 +59,16 @@ class PhaseClassifier(pl.LightningModule):
         data: dict[str, Any] | None = None,  # noqa: ARG002  # saved with the others
         seed: int = 0,
         loss: dict[str, Any] | None = None,
+        n_classes: int = 2,
+        explanation: dict[str, Any] | None = None,
         channels_last: bool = True,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
         layout = torch.channels_last if channels_last else torch.contiguous_format
         self.network = build_network(network).to(memory_format=layout)
-        n_classes: int = self.network.head.out_features  # type: ignore[assignment, union-attr]
         self.loss: nn.Module = build(loss) if loss else CrossEntropy()
+        self.explanation: Explanation = build(explanation) if explanation else ClassActivation()
         self.augmentation = nn.ModuleList(build(node) for node in (augmentation or {}).values())
         self.metrics = nn.ModuleDict({_key(stage): PhaseMetrics(n_classes) for stage in STAGES})
         self.lr: float | None = optimizer.get("lr")  # where Lightning's LearningRateFinder looks for it

@@ -15,7 +15,7 @@ from sshml.config.programs import is_sweep
 from sshml.data.base import PhaseDataModule
 from sshml.data.streams import Split
 from sshml.files.run_folder import RunFolder
-from sshml.networks.precision import EVALUATION
+from sshml.networks.evaluation import EVALUATION
 from sshml.tracking import MetricsFile, pictured, upload_command
 from sshml.training.callbacks import TestPredictions
 from sshml.training.endings import STOPPED_BY

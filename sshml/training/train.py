@@ -151,6 +151,8 @@ def _train(
         data=settings["data"],
         seed=settings["seed"],
         loss=settings["loss"],
+        n_classes=len(datamodule.classes),
+        explanation=settings["explanation"],
         channels_last=settings["channels_last"],
     )
     on_terminal = sys.stdout.isatty()

@@ -19,8 +19,8 @@ from sshml.networks import build_network
 
 # What may change when a study is resumed: it grows, shows more, or moves to another machine.
 _MAY_CHANGE = (
-    "resume", "report", "compare", "trust", "logger.", "callbacks.maps.", "paths.", "source.", "seeds",
-    "data.W", "trainer.precision", "trainer.accelerator", "trainer.devices",
+    "resume", "report", "compare", "explanation", "trust", "logger.", "callbacks.maps.", "paths.",
+    "source.", "seeds", "data.W", "trainer.precision", "trainer.accelerator", "trainer.devices",
 )  # fmt: skip
 
 

@@ -189,8 +189,10 @@ class _Network:
             {"method": name, **cell, **scores(predictions)}
             for name, predictions in answers.baselines.items()
         ]
-        shown = [*_kinds(answers, self._n_classes)] if planned.shown else []
-        drawn = examples(network, target, shown) if shown else []
+        drawn: list[Example] = []
+        if planned.explanation:
+            kinds = [*_kinds(answers, self._n_classes)]
+            drawn = examples(network, target, kinds, planned.explanation)
         return Tested(planned, method, W, target, answers, rows, drawn)
 
 

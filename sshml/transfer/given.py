@@ -11,9 +11,12 @@ from sshml.config.build import TARGET, build
 from sshml.config.limits import check_network
 from sshml.config.moved import FIRST_PARTS
 from sshml.config.nodes import dotted
-from sshml.config.trust import trusted
+from sshml.config.trust import check_classes, trusted
+from sshml.data.base import PhaseDataModule
 from sshml.errors import CheckpointError, ConfigError, reason_of
+from sshml.explanations import Explanation
 from sshml.files.checkpoint import network_state, read_checkpoint
+from sshml.training.checks.network import check_explanation
 from sshml.training.checks.run import check_samples
 from sshml.transfer.checks import check_diagram, empty_network
 from sshml.transfer.columns import strength_name
@@ -79,10 +82,14 @@ def given_network(
     check_methods(methods, network, target)
     try:
         check_network(network, torch.empty(2, *target.shape, device="meta"), data["batch_size"])
-    except RuntimeError as error:
+    except ConfigError:
+        raise
+    except Exception as error:  # of a network of the user's own, it may be any
+        height, width = target.shape[1:]
+        given = f"data.n_cells={data['n_cells']}" if "n_cells" in data else "data"
         raise ConfigError(
-            f"data.n_cells={data['n_cells']}: too small for the network of checkpoint={path} "
-            f"({reason_of(error)}); choose a larger data.n_cells"
+            f"{given}: its images of {height}x{width} do not fit the network of checkpoint={path} "
+            f"({reason_of(error)}); choose images of the size that it was trained on, or a larger one"
         ) from error
     return PlannedNetwork(
         train_W=strength_name(trained["W"]) if "W" in trained else _name_of(trained),
@@ -91,8 +98,24 @@ def given_network(
         checkpoint=Path(path),
         tested_on=data,
         run=None,
-        shown=settings["figures"],
+        explanation=_explanation(settings, typed, content, target) if settings["figures"] else None,
     )
+
+
+def _explanation(
+    settings: Mapping[str, Any],
+    typed: set[str],
+    content: Mapping[str, Any],
+    target: PhaseDataModule,
+) -> Explanation:
+    """That of the command line, or else that of its training, if it goes with the network."""
+    node = settings["explanation"]
+    of_training = content["hyper_parameters"]["explanation"]
+    if of_training and not any(key.split(".")[0] == "explanation" for key in typed):
+        check_classes(of_training, trusted(settings), "explanation")
+        node = of_training
+    model = content["hyper_parameters"]["network"]
+    return check_explanation(node, model, target.shape, len(target.classes))
 
 
 def _check_fit(path: str, model: Mapping[str, Any], content: Mapping[str, Any]) -> None:
@@ -134,10 +157,7 @@ def _tested_on(
     if "n_cells" not in data:
         return data
     if data["n_cells"] != trained["n_cells"]:
-        print(
-            f"data.n_cells={data['n_cells']}: images of another size than the network was trained on; "
-            "its global average pooling takes any"
-        )
+        print(f"data.n_cells={data['n_cells']}: images of another size than the network was trained on")
     print(
         f"tested on {data['n_test']} chains of M = {data['n_cells']} a strength, made as those of its "
         "training but for what the command line changes (an experiment's data settings do not)"

@@ -12,6 +12,7 @@ from torch import nn
 from sshml.config.build import build
 from sshml.data.base import PhaseDataModule
 from sshml.errors import ConfigError, named
+from sshml.explanations import Explanation
 from sshml.transfer.baselines import BASELINES, ONLY_METHOD
 from sshml.transfer.methods import TransferMethod
 
@@ -42,7 +43,7 @@ class PlannedNetwork:
         checkpoint: its file.
         tested_on: settings of the data it is tested on, but for W.
         run: settings of train.py that train it; None for one that is there.
-        shown: whether maps are drawn of its tests.
+        explanation: whose maps are drawn of its tests; None for no maps.
     """
 
     train_W: float | str  # noqa: N815  # the column's name
@@ -51,7 +52,7 @@ class PlannedNetwork:
     checkpoint: Path
     tested_on: Mapping[str, Any]
     run: Mapping[str, Any] | None
-    shown: bool
+    explanation: Explanation | None
 
     @property
     def name(self) -> str:

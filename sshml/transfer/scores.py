@@ -14,7 +14,7 @@ from sshml.data.base import PhaseDataModule
 from sshml.data.representations.base import Detector
 from sshml.data.samples import Batch
 from sshml.data.streams import Split
-from sshml.networks.precision import float32
+from sshml.networks.evaluation import float32
 from sshml.physics import best_threshold
 from sshml.physics.numbers import Floats
 from sshml.training.metrics import PhaseMetrics, count_names

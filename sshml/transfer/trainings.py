@@ -25,8 +25,8 @@ _TRAINS = ("augmentation", "loss", "optimizer", "scheduler")
 _LONGEST_NAME = 200
 # The settings of a study that are those of its trainings.
 _OF_TRAINING = (
-    "data", "augmentation", "model", "loss", "optimizer", "scheduler", "callbacks", "logger", "trainer",
-    "channels_last", "figures", "trust", "paths",
+    "data", "augmentation", "model", "loss", "optimizer", "scheduler", "explanation", "callbacks",
+    "logger", "trainer", "channels_last", "figures", "trust", "paths",
 )  # fmt: skip
 
 
@@ -54,6 +54,7 @@ def networks_to_train(
         )
     check_diagram(settings, settings["data"])
     check_methods(methods, empty_network(settings["model"]), build(settings["data"]))
+    explanation = build(settings["explanation"]) if settings["figures"] else None
     alike: dict[str, list[Method]] = {}
     for method in methods:
         alike.setdefault(json.dumps(method.training, sort_keys=True), []).append(method)
@@ -84,7 +85,7 @@ def networks_to_train(
                     tested_on={**settings["data"], "seed": seed},
                     run=run,
                     # One seed's maps are enough to look at.
-                    shown=settings["figures"] and seed == settings["seed"],
+                    explanation=explanation if seed == settings["seed"] else None,
                 )
 
 

@@ -7,8 +7,10 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from sshml.config.build import TARGET, build
 from sshml.config.limits import check_network
-from sshml.errors import ConfigError, reason_of
+from sshml.errors import ConfigError, named, reason_of
+from sshml.explanations import Explanation
 from sshml.networks import build_network
 
 
@@ -16,7 +18,7 @@ def meta_network(node: Mapping[str, Any]) -> nn.Module:
     """The network without memory or downloads.
 
     Raises:
-        ConfigError: if it cannot be built, or maps and checkpoints cannot be made of it.
+        ConfigError: if it cannot be built, or checkpoints cannot be made of it.
     """
     try:
         with torch.device("meta"):
@@ -26,11 +28,6 @@ def meta_network(node: Mapping[str, Any]) -> nn.Module:
     except Exception as error:  # a custom class may raise anything
         raise ConfigError(f"model: {reason_of(error)}") from error
     target = node["_target_"]
-    if not hasattr(network, "features") or not isinstance(getattr(network, "head", None), nn.Linear):
-        raise ConfigError(
-            f"model._target_={target}: expected a network with `features` and a linear "
-            "`head`; derive it from sshml.networks.GlobalAveragePoolingNetwork"
-        )
     if other := [name for name, value in state.items() if not isinstance(value, torch.Tensor)]:
         raise ConfigError(
             f"model._target_={target}: its state has {other[0]}, which is no tensor; a checkpoint "
@@ -124,3 +121,43 @@ def check_all_used(network: nn.Module, shape: Sequence[int], node: Mapping[str, 
                 "processes wait for its gradient; remove it, or set "
                 "trainer.strategy=ddp_find_unused_parameters_true"
             )
+
+
+def check_explanation(
+    node: Mapping[str, Any], model: Mapping[str, Any], shape: Sequence[int], n_classes: int
+) -> Explanation:
+    """Let an explanation make maps of an untrained network.
+
+    Args:
+        node: of the explanation.
+        model: node of the network.
+        shape: of an input: channels, height and width.
+        n_classes: of the network.
+
+    Returns:
+        The explanation.
+
+    Raises:
+        ConfigError: if it cannot.
+    """
+    with named("explanation", node):
+        explanation: Explanation = build(node)
+    with torch.random.fork_rng(devices=()):
+        network, images = build_network(model, download=False).eval(), torch.rand(1, *shape)
+    given = f"explanation._target_={node[TARGET]}"
+    try:
+        explanation.check(network, images)
+        maps = explanation.maps(network, images, range(n_classes))
+    except ConfigError:
+        raise
+    except Exception as error:  # a class of the user's own may raise anything
+        raise ConfigError(
+            f"{given}: fails on the network {model[TARGET]} ({type(error).__name__}: "
+            f"{reason_of(error)}); change it, or choose another explanation"
+        ) from error
+    if maps.ndim != 4 or maps.shape[:2] != (1, n_classes) or not maps.isfinite().all():
+        raise ConfigError(
+            f"{given}: expected a finite map of two axes for each of {n_classes} classes of an image, "
+            f"got shape {tuple(maps.shape[1:])}; change it, or choose another explanation"
+        )
+    return explanation

@@ -58,10 +58,9 @@ def check_resumption(settings: Mapping[str, Any], data: PhaseDataModule, network
     except CheckpointError as error:
         raise CheckpointError(f"ckpt_path={path}: {error}") from error
     if is_resumed(settings):
-        head: nn.Linear = network.head  # type: ignore[assignment]
         folder = Path(settings["paths"]["run"])
         first = _best_epoch(folder, checkpoint, trusted(settings))
-        _check_rows(folder, first, checkpoint["epoch"], head.out_features)
+        _check_rows(folder, first, checkpoint["epoch"], len(data.classes))
     epochs, done = settings["trainer"]["max_epochs"], checkpoint["epoch"] + 1
     if 0 <= epochs < done + (not is_resumed(settings)):
         raise ConfigError(

@@ -24,7 +24,7 @@ from sshml.tracking import check_loggers
 from sshml.training.checks.callbacks import check_callbacks, check_end
 from sshml.training.checks.chains import check_chains
 from sshml.training.checks.checkpoints import RUN
-from sshml.training.checks.network import check_all_used, check_forward, meta_network
+from sshml.training.checks.network import check_all_used, check_explanation, check_forward, meta_network
 from sshml.training.checks.resumption import check_resumption
 from sshml.training.checks.trainer import (
     FINDS_UNUSED,
@@ -37,7 +37,10 @@ from sshml.training.checks.trainer import (
 # What decides which chains a run has, and what is seen of them.
 _OF_CHAINS = ("hamiltonian", "representation", "disorder", "n_cells", "ratio_range")
 # What a run is built from, beside its data and loggers.
-_PARTS = ("model", "loss", "optimizer", "scheduler", "trainer", "callbacks", "channels_last")
+_PARTS = (
+    "model", "loss", "optimizer", "scheduler", "explanation", "trainer", "callbacks", "channels_last",
+    "figures",
+)  # fmt: skip
 _STAGES = {"n_train": "training", "n_val": "validation", "n_test": "the test"}
 # Images that augmentations are tried on.
 _TRIED = 8
@@ -121,7 +124,10 @@ def _check_parts(parts: str) -> None:
     if settings["model"].get("pretrained"):  # downloaded once, and kept by torch
         with named("model", settings["model"]):
             build_network(settings["model"])
-    _check_loss(settings["loss"], settings["data"]["n_classes"])
+    data = settings["data"]
+    if settings["figures"]:
+        check_explanation(settings["explanation"], settings["model"], data["shape"], data["n_classes"])
+    _check_loss(settings["loss"], data["n_classes"])
     with named("optimizer", settings["optimizer"]):
         # As those of a convolution, whose layout some cannot take.
         layout = torch.channels_last if settings["channels_last"] else torch.contiguous_format

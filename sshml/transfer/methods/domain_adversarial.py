@@ -11,6 +11,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from sshml.data.base import PhaseDataModule
 from sshml.data.streams import Split
+from sshml.errors import ConfigError
+from sshml.networks import pools_globally
 from sshml.transfer.methods.base import Rate, TransferMethod, check_enough, labelled_profiles
 from sshml.transfer.methods.batch_norm import BatchNormStatistics
 
@@ -65,8 +67,13 @@ class DomainAdversarial(TransferMethod):
         self.batch_norm = batch_norm
 
     def check(self, network: nn.Module, target: PhaseDataModule) -> None:
-        """There are enough samples, and batch norms where their statistics are wanted."""
+        """There are enough samples, features, and batch norms where their statistics are wanted."""
         check_enough(self.n_samples, target)
+        if not pools_globally(network):
+            raise ConfigError(
+                f"transfer=domain_adversarial: {type(network).__name__} has no `features` and linear "
+                "`head`, between which the second head is put; choose another method, or network"
+            )
         if self.batch_norm:
             BatchNormStatistics(self.n_samples).check(network, target)
 

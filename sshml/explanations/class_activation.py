@@ -1,0 +1,44 @@
+"""Class activation maps."""
+
+import torch
+from torch import Tensor, nn
+
+from sshml.cam import network_maps
+from sshml.errors import ConfigError
+from sshml.explanations.base import Explanation
+from sshml.networks import pools_globally
+
+
+class ClassActivation(Explanation):
+    """Class activation maps (arXiv:1512.04150), see :mod:`sshml.cam`; of the size of the features.
+
+    For networks that end in global average pooling and a linear head: the mean of the map of a class,
+    plus a bias, is its logit.
+    """
+
+    title = "class activation maps"
+
+    def check(self, network: nn.Module, images: Tensor) -> None:
+        """The logits are linear in the mean of ``features``, by a linear ``head``."""
+        if not pools_globally(network):
+            raise _has_none(network, "which need `features` and a linear `head`")
+        maps = network_maps(network, images)
+        features = torch.zeros(1, network.head.in_features)  # type: ignore[union-attr, arg-type]
+        with torch.no_grad():
+            bias = network.head(features)  # type: ignore[operator]
+            if not torch.allclose(maps.mean(dim=(2, 3)) + bias, network(images), rtol=1e-3, atol=1e-4):
+                raise _has_none(
+                    network,
+                    "whose mean is the logit: more than global average pooling is before its head",
+                )
+
+    def of_class(self, network: nn.Module, images: Tensor, label: int) -> Tensor:
+        """Maps of the size of the features."""
+        return network_maps(network, images)[:, label]
+
+
+def _has_none(network: nn.Module, why: str) -> ConfigError:
+    return ConfigError(
+        f"explanation: {type(network).__name__} has no class activation maps, {why}; choose "
+        "explanation=integrated_gradients or explanation=occlusion"
+    )

@@ -1,0 +1,37 @@
+"""Occlusion."""
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from sshml.explanations.base import Explanation, mean_of, require
+
+
+class Occlusion(Explanation):
+    """What the logit loses when a window of the image is replaced by the image's mean.
+
+    Of the size of the image (arXiv:1311.2901). By captum.
+
+    Args:
+        windows: that an image has, one after another, along either axis.
+    """
+
+    title = "occlusion"
+
+    def __init__(self, windows: Annotated[int, Field(ge=1)] = 12) -> None:
+        require("captum", "captum")
+        self.windows = windows
+
+    @torch.no_grad()
+    def of_class(self, network: nn.Module, images: Tensor, label: int) -> Tensor:
+        """Maps of the size of the image, even within each window."""
+        from captum.attr import Occlusion as Method  # noqa: PLC0415
+
+        height, width = (-(-size // self.windows) for size in images.shape[-2:])
+        maps: Tensor = Method(network).attribute(
+            images, sliding_window_shapes=(images.shape[1], height, width),
+            strides=(images.shape[1], height, width), baselines=mean_of(images), target=label,
+        )  # fmt: skip
+        return maps[:, 0]
