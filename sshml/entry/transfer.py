@@ -82,17 +82,25 @@ def check_transfer(settings: Mapping[str, Any], overrides: Sequence[str]) -> Pla
         CheckpointError: before any work, if a checkpoint cannot be used.
     """
     check_loggers(settings)
-    shown = []
+    plan = planned(settings, overrides)
+    first = plan.networks[0]
+    models = [settings["model"] if first.run else _parameters(settings, first.checkpoint)["network"]]
+    data = [first.tested_on]
     if settings["compare"] is not None:
         try:
-            content = read_checkpoint(settings["compare"], trusted(settings))
+            shown = _parameters(settings, settings["compare"])
         except CheckpointError as error:
             raise CheckpointError(f"compare={error}") from error
-        shown.append(content["hyper_parameters"]["data"])
-    plan = planned(settings, overrides)
-    for data in (plan.networks[0].tested_on, *shown):
-        check_report(settings["report"], data)
+        models.append(shown["network"])
+        data.append(shown["data"])
+    for pair in zip(data, models, strict=True):
+        check_report(settings["report"], *pair)
     return plan
+
+
+def _parameters(settings: Mapping[str, Any], checkpoint: str | Path) -> dict[str, Any]:
+    parameters: dict[str, Any] = read_checkpoint(checkpoint, trusted(settings))["hyper_parameters"]
+    return parameters
 
 
 def way_on(folder: Path) -> str:

@@ -169,5 +169,5 @@ def check_explanations(network: TrainedNetwork, explanations: Mapping[str, Expla
         except Exception as error:  # of the user's own, it may be any
             raise ConfigError(
                 f"--explanations={name}: fails on the network of {network.checkpoint} "
-                f"({reason_of(error)}); leave it out"
+                f"({reason_of(error)}); choose another one, such as occlusion"
             ) from error

@@ -34,7 +34,7 @@ class Explanation(ABC):
             images: a few, shape (n, channels, H, W).
 
         Raises:
-            ConfigError: if it has not.
+            ValueError: if it has not.
         """
 
     @abstractmethod
@@ -95,25 +95,19 @@ def require(library: str, package: str) -> None:
         raise ConfigError(f'explanation: needs {package}; pip install -e ".[explain]"')
 
 
-def layer_of(network: nn.Module, name: str, key: str) -> nn.Module:
-    """A part of a network by its name.
-
-    Args:
-        network: with the part.
-        name: such as ``features.3``.
-        key: that the name was given by.
+def layer_of(network: nn.Module, name: str) -> nn.Module:
+    """A part of a network by its name, such as ``features.3``.
 
     Raises:
-        ConfigError: naming those that there are, if there is no such part.
+        ValueError: naming those that there are, if there is no such part.
     """
     try:
         return network.get_submodule(name)
     except AttributeError as error:
         names = (part for part, _ in network.named_modules() if part)
         parts = sorted(names, key=lambda part: part.count("."))
-        raise ConfigError(
-            f"{key}={name}: {type(network).__name__} has no such part; expected one such as "
-            f"{', '.join(parts[:10])}"
+        raise ValueError(
+            f"{type(network).__name__} has no layer {name}; it has {', '.join(parts[:10])}"
         ) from error
 
 

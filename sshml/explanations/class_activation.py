@@ -4,7 +4,6 @@ import torch
 from torch import Tensor, nn
 
 from sshml.cam import network_maps
-from sshml.errors import ConfigError
 from sshml.explanations.base import Explanation
 from sshml.networks import pools_globally
 
@@ -20,25 +19,20 @@ class ClassActivation(Explanation):
 
     def check(self, network: nn.Module, images: Tensor) -> None:
         """The logits are linear in the mean of ``features``, by a linear ``head``."""
+        name = type(network).__name__
         if not pools_globally(network):
-            raise _has_none(network, "which need `features` and a linear `head`")
+            raise ValueError(
+                f"{name} has no class activation maps, which need `features` and a linear `head`"
+            )
         maps = network_maps(network, images)
-        features = torch.zeros(1, network.head.in_features)  # type: ignore[union-attr, arg-type]
         with torch.no_grad():
-            bias = network.head(features)  # type: ignore[operator]
+            bias = network.head(torch.zeros(1, network.head.in_features))  # type: ignore[operator, union-attr, arg-type]
             if not torch.allclose(maps.mean(dim=(2, 3)) + bias, network(images), rtol=1e-3, atol=1e-4):
-                raise _has_none(
-                    network,
-                    "whose mean is the logit: more than global average pooling is before its head",
+                raise ValueError(
+                    f"{name} has no class activation maps: between its `features` and its `head` is "
+                    "more than global average pooling"
                 )
 
     def of_class(self, network: nn.Module, images: Tensor, label: int) -> Tensor:
         """Maps of the size of the features."""
         return network_maps(network, images)[:, label]
-
-
-def _has_none(network: nn.Module, why: str) -> ConfigError:
-    return ConfigError(
-        f"explanation: {type(network).__name__} has no class activation maps, {why}; choose "
-        "explanation=integrated_gradients or explanation=occlusion"
-    )

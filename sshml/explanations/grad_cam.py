@@ -23,12 +23,12 @@ class GradCAM(Explanation):
 
     def check(self, network: nn.Module, images: Tensor) -> None:  # noqa: ARG002
         """The network has such a part."""
-        layer_of(network, self.layer, "explanation.layer")
+        layer_of(network, self.layer)
 
     def of_class(self, network: nn.Module, images: Tensor, label: int) -> Tensor:
         """Maps of the size of the layer."""
         from captum.attr import LayerGradCam  # noqa: PLC0415
 
-        layer = layer_of(network, self.layer, "explanation.layer")
+        layer = layer_of(network, self.layer)
         maps: Tensor = LayerGradCam(network, layer).attribute(images, target=label)
         return maps[:, 0]

@@ -57,7 +57,7 @@ class TorchCAM(Explanation):
     def check(self, network: nn.Module, images: Tensor) -> None:  # noqa: ARG002
         """The network has such parts."""
         for layer in self.layers:
-            layer_of(network, layer, "explanation.layers")
+            layer_of(network, layer)
 
     def of_class(self, network: nn.Module, images: Tensor, label: int) -> Tensor:
         """Maps of the size of the largest of the layers."""

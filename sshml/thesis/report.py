@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from sshml.config.build import hamiltonian, representation
+from sshml.config.build import TARGET, hamiltonian, representation
 from sshml.data.representations import DensityProfile
 from sshml.errors import ConfigError
 from sshml.files.page import Section, html, markdown, pictures
 from sshml.files.provenance import git_revision, versions
 from sshml.files.run_folder import write_atomically
+from sshml.networks import pools_globally
 from sshml.physics import band_gap, lyapunov_exponent, winding_number
 from sshml.physics.hamiltonians import SSH
 from sshml.thesis import maps, physics
 from sshml.thesis.published import FIG_7, FIG_7_W, SECTION_4_1
 from sshml.trained import TrainedNetwork
 from sshml.transfer.baselines import BASELINES, EXACT
+from sshml.transfer.checks import empty_network
 from sshml.transfer.columns import Row
 from sshml.transfer.figures import accuracy_curve, by_strength
 from sshml.transfer.plan import Plan
@@ -284,14 +286,17 @@ SECTIONS: dict[str, Callable[[Results], Section]] = {
     "c2": _c2,
     "x3": _x3,
 }
+# Those that show class activation maps.
+_OF_MAPS = ("fig5", "fig6", "c2")
 
 
-def check_report(names: Sequence[str], data: Mapping[str, Any]) -> None:
+def check_report(names: Sequence[str], data: Mapping[str, Any], model: Mapping[str, Any]) -> None:
     """Check that there is a section for each result, and that a study is of the thesis' chains.
 
     Args:
         names: of the sections.
         data: settings of the data that networks are tested on.
+        model: node of the network.
 
     Raises:
         ConfigError: if not.
@@ -309,6 +314,11 @@ def check_report(names: Sequence[str], data: Mapping[str, Any]) -> None:
     for name in names:
         if name not in SECTIONS:
             raise ConfigError(f"report={name}: no such result; expected some of {', '.join(SECTIONS)}")
+        if name in _OF_MAPS and not pools_globally(empty_network(model)):
+            raise ConfigError(
+                f"report={name}: shows class activation maps, which {model[TARGET]} has not; "
+                "leave it out"
+            )
 
 
 def report_of_study(

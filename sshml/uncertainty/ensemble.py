@@ -17,6 +17,7 @@ from sshml.data.ensemble import Label
 from sshml.errors import ConfigError
 from sshml.explain.checks import check_together
 from sshml.files.stored import run_folder_of
+from sshml.networks import pools_globally
 from sshml.physics.hamiltonians import Hamiltonian
 from sshml.trained import TrainedNetwork
 from sshml.training.metrics import PhaseMetrics
@@ -90,6 +91,13 @@ class Ensemble:
             raise ConfigError("expected the checkpoints of at least two networks, of other seeds")
         check_together(networks, chains)
         _check_others(networks)
+        for network in networks:
+            if not pools_globally(network.network):
+                raise ConfigError(
+                    f"{network.checkpoint}: {network.name} has no `features` and linear `head`; "
+                    "features tell which chains are unlike those of the training, ask about a network "
+                    "that has them"
+                )
         self._networks = networks
         self._chains = chains
         self.hamiltonian: Hamiltonian = networks[0].data_module().ensemble.hamiltonian

@@ -147,10 +147,12 @@ def check_explanation(
     given = f"explanation._target_={node[TARGET]}"
     try:
         explanation.check(network, images)
-        maps = explanation.maps(network, images, range(n_classes))
-    except ConfigError:
-        raise
     except Exception as error:  # a class of the user's own may raise anything
+        others = " or ".join(f"explanation={name}" for name in ("integrated_gradients", "occlusion"))
+        raise ConfigError(f"{given}: {reason_of(error)}; change it, or choose {others}") from error
+    try:
+        maps = explanation.maps(network, images, range(n_classes))
+    except Exception as error:  # likewise
         raise ConfigError(
             f"{given}: fails on the network {model[TARGET]} ({type(error).__name__}: "
             f"{reason_of(error)}); change it, or choose another explanation"
