@@ -5,7 +5,8 @@ from importlib import import_module
 from typing import Any
 
 __all__ = [
-    "__version__", "augmentation", "cam", "data", "load_classifier", "networks", "physics", "trained"
+    "__version__", "augmentation", "cam", "data", "explanations", "load_classifier", "networks",
+    "physics", "trained",
 ]  # fmt: skip
 
 # `python -m sshml.…`, before its imports, which take seconds. Python has the name only here by now.

@@ -15,6 +15,7 @@ import torch
 import sshml.cam
 import sshml.data
 import sshml.explain
+import sshml.explanations
 import sshml.networks
 import sshml.physics
 import sshml.physics.hamiltonians
@@ -22,7 +23,10 @@ from sshml.cam import class_activation_maps, positive_share
 from sshml.networks import CNN
 from sshml.physics import density_profiles, profile_maxima
 
-PACKAGES = (sshml.physics, sshml.physics.hamiltonians, sshml.data, sshml.networks, sshml.explain)
+PACKAGES = (
+    sshml.physics, sshml.physics.hamiltonians, sshml.data, sshml.networks, sshml.explanations,
+    sshml.explain,
+)  # fmt: skip
 
 
 def with_examples(module: ModuleType, names: list[str]) -> list[Any]:

@@ -30,6 +30,11 @@ def expectation(error: ValidationError) -> str:
             r"expected \1 values, got \2",
             phrase,
         )
+        phrase = re.sub(
+            r"\w+ should have (at \w+ \d+) items? after validation, not (\d+)",
+            r"expected a list of \1, got \2",
+            phrase,
+        )
         for pydantic, plain in _PLAIN_WORDS.items():
             phrase = phrase.replace(pydantic, plain)
         if problem["type"] == "missing":  # of a tuple

@@ -13,6 +13,13 @@ class ClassActivation(Explanation):
 
     For networks that end in global average pooling and a linear head: the mean of the map of a class,
     plus a bias, is its logit.
+
+    Example:
+        >>> import torch
+        >>> from sshml.networks import CNN
+        >>> maps = ClassActivation().maps(CNN(), torch.rand(1, 1, 60, 60), labels=(1,))
+        >>> tuple(maps[0, 0].shape)
+        (7, 7)
     """
 
     title = "class activation maps"

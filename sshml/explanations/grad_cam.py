@@ -13,6 +13,13 @@ class GradCAM(Explanation):
 
     Args:
         layer: name of the part of the network whose output, shape (n, K, h, w), is weighted.
+
+    Example:
+        >>> import torch
+        >>> from sshml.networks import CNN
+        >>> maps = GradCAM().maps(CNN(), torch.rand(1, 1, 60, 60), labels=(1,))
+        >>> tuple(maps[0, 0].shape)
+        (7, 7)
     """
 
     title = "Grad-CAM"

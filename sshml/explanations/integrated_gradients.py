@@ -16,6 +16,13 @@ class IntegratedGradients(Explanation):
 
     Args:
         steps: of the integral.
+
+    Example:
+        >>> import torch
+        >>> from sshml.networks import CNN
+        >>> maps = IntegratedGradients(steps=4).maps(CNN(), torch.rand(1, 1, 60, 60), labels=(1,))
+        >>> tuple(maps[0, 0].shape)
+        (60, 60)
     """
 
     title = "integrated gradients"

@@ -16,6 +16,13 @@ class Occlusion(Explanation):
 
     Args:
         windows: that an image has, one after another, along either axis.
+
+    Example:
+        >>> import torch
+        >>> from sshml.networks import CNN
+        >>> maps = Occlusion(windows=4).maps(CNN(), torch.rand(1, 1, 60, 60), labels=(1,))
+        >>> tuple(maps[0, 0].shape)
+        (60, 60)
     """
 
     title = "occlusion"

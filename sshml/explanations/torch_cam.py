@@ -40,6 +40,13 @@ class TorchCAM(Explanation):
     Raises:
         ConfigError: if torch-cam is not installed.
         ValueError: for a method that there is not.
+
+    Example:
+        >>> import torch
+        >>> from sshml.networks import CNN
+        >>> maps = TorchCAM("LayerCAM").maps(CNN(), torch.rand(1, 1, 60, 60), labels=(1,))
+        >>> tuple(maps[0, 0].shape)
+        (7, 7)
     """
 
     def __init__(

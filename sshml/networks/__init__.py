@@ -27,6 +27,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def build_network(node: Mapping[str, Any], *, download: bool = True) -> nn.Module:
     """Build the network that a configuration node names.
 

@@ -40,5 +40,12 @@ class GlobalAveragePoolingNetwork(nn.Module):
 
 
 def pools_globally(network: nn.Module) -> bool:
-    """Whether a network has ``features`` and a linear ``head``, as one with global average pooling."""
+    """Whether a network has ``features`` and a linear ``head``, as one with global average pooling.
+
+    Example:
+        >>> pools_globally(GlobalAveragePoolingNetwork(nn.Conv2d(1, 6, 3), n_features=6))
+        True
+        >>> pools_globally(nn.Linear(4, 2))
+        False
+    """
     return hasattr(network, "features") and isinstance(getattr(network, "head", None), nn.Linear)

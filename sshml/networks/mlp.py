@@ -35,7 +35,7 @@ class MLP(nn.Module):
 
     def __init__(
         self,
-        image_size: tuple[Size, Size],
+        image_size: Annotated[Sequence[Size], Field(min_length=2, max_length=2)],
         widths: Sequence[int] = (256, 64),
         dropout: float = 0.0,
         n_classes: int = 2,

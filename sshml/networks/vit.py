@@ -1,5 +1,6 @@
 """A vision transformer. Needs torchvision."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -37,7 +38,7 @@ class ViT(VisionTransformer):  # type: ignore[misc]  # torchvision has no types
 
     def __init__(
         self,
-        image_size: tuple[Size, Size],
+        image_size: Annotated[Sequence[Size], Field(min_length=2, max_length=2)],
         patch_size: Size = 6,
         depth: Size = 4,
         n_heads: Size = 4,

@@ -11,7 +11,7 @@ from strangers import DATA
 from strangers import checkpoint as untrained
 
 from sshml.explain.__main__ import main
-from sshml.explain.methods import EXPLANATIONS
+from sshml.explain.checks import EXPLANATIONS
 from sshml.uncertainty.__main__ import main as uncertainty
 
 

@@ -1,32 +1,14 @@
-"""Explanations that are known in closed form, of networks that are known."""
+"""Whether maps say what a network does, of networks that are known."""
 
 import pytest
 import torch
-from torch import nn
+from known_networks import linear_network
 
 from sshml.explain.faithfulness import area_under, curve, rank_correlations, untrained
-from sshml.explain.methods import EXPLANATIONS, chosen
-from sshml.networks import CNN, GlobalAveragePoolingNetwork
+from sshml.explanations import ClassActivation
+from sshml.networks import CNN
 
 SIZE = 12
-
-
-def linear_network(weight: torch.Tensor) -> GlobalAveragePoolingNetwork:
-    """Logit of the topological phase: the mean over pixels of weight × image."""
-
-    class Weighted(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.register_buffer("weight", weight)
-
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            return images * self.weight
-
-    network = GlobalAveragePoolingNetwork(Weighted(), 1)
-    with torch.no_grad():
-        network.head.weight.copy_(torch.tensor([[0.0], [1.0]]))
-        network.head.bias.zero_()
-    return network.eval()
 
 
 @pytest.fixture
@@ -34,40 +16,10 @@ def images() -> torch.Tensor:
     return torch.rand(3, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
 
 
-def test_every_explanation_of_a_linear_network_is_what_each_pixel_adds(images):
-    pytest.importorskip("captum")
-    weight = torch.randn(SIZE, SIZE, generator=torch.Generator().manual_seed(1))
-    network = linear_network(weight)
-    added = images[:, 0] * weight
-    torch.testing.assert_close(EXPLANATIONS["class_activation"](network, images), added)
-    # Against states that are spread evenly; a window of Occlusion is one pixel of so small an image.
-    against = (images[:, 0] - 1 / SIZE) * weight / SIZE**2
-    for name in ("integrated_gradients", "occlusion"):
-        torch.testing.assert_close(EXPLANATIONS[name](network, images), against)
-
-
-def test_integrated_gradients_of_a_cnn_add_up_to_what_the_image_adds(images):
-    pytest.importorskip("captum")
-    torch.manual_seed(0)
-    network = CNN(widths=[4, 4], pool_after=[1]).eval()
-    maps = EXPLANATIONS["integrated_gradients"](network, images)
-    even = torch.full_like(images, 1 / SIZE)
-    added = (network(images) - network(even))[:, 1]
-    assert added.abs().min() > 0.005
-    torch.testing.assert_close(maps.sum(dim=(1, 2)), added, rtol=0.05, atol=0)
-
-
-def test_grad_cam_of_such_a_network_is_the_class_activation_map(images):
-    pytest.importorskip("captum")
-    network = CNN(widths=[4, 4], pool_after=[1]).eval()
-    plain, grad = (EXPLANATIONS[name](network, images) for name in ("class_activation", "grad_cam"))
-    torch.testing.assert_close(grad * plain[0].numel(), plain, atol=1e-5, rtol=1e-4)
-
-
 def test_the_true_map_deletes_and_inserts_faster_than_the_opposite_one(images):
     weight = 40 * torch.randn(SIZE, SIZE, generator=torch.Generator().manual_seed(1))
     network = linear_network(weight)
-    true = EXPLANATIONS["class_activation"](network, images - 1 / SIZE)
+    true = ClassActivation().maps(network, images - 1 / SIZE, labels=(1,))[:, 0]
     area = {
         (insert, sign): area_under(curve(network, images, sign * true, insert=insert))
         for insert in (False, True)
@@ -106,8 +58,3 @@ def test_rank_correlations_of_maps():
         torch.tensor([1.0, -1.0], dtype=torch.float64),
         check_dtype=False,
     )
-
-
-def test_all_names_them_all():
-    pytest.importorskip("captum")
-    assert chosen("all") == EXPLANATIONS
