@@ -1,4 +1,4 @@
-"""Every command and every file of the pages on data and chains of one's own, on small ones."""
+"""Every command and every file of the pages on data, chains and parts of one's own, on small ones."""
 
 import re
 import shlex
@@ -15,7 +15,8 @@ from sshml.dataset.__main__ import main as write_dataset
 
 FENCE = re.compile(r"```(\w+)\n(.*?)```", flags=re.DOTALL)
 # Of the file's images the sizes are the file's, of chains those of TINY.
-TRAINING = [o for o in TINY if not o.startswith("data.n_")]
+TRAINING = [o for o in TINY if not o.startswith(("data.n_", "model."))]
+OF_MODEL = [o for o in TINY if o.startswith("model.")]
 OF_CHAINS = [o for o in TINY if o.startswith("data.n_")]
 # Libraries of which pages have an example, and the first version that it is for.
 LIBRARIES = {"my_pythtb": ("pythtb", "2"), "my_kwant": ("kwant", "1.5")}
@@ -53,12 +54,17 @@ def run(command: list[str], run_train: Command, run_transfer: Command, folder: s
         assert given.pop(0) == "sshml.dataset"
         assert write_dataset([*given, *OF_CHAINS]) == 0
         return Path()
-    small = [] if "data=arrays" in given or program == "transfer.py" else OF_CHAINS
-    done = (
-        run_train(*given, *TRAINING, *small)
-        if program == "train.py"
-        else run_transfer(*given, "logger=csv")
-    )
+    is_trained = any(word.startswith("checkpoint=") for word in given)
+    small = ["logger=csv"] if is_trained else [*TRAINING]
+    if not is_trained and "data=arrays" not in given:
+        small += OF_CHAINS
+    if not is_trained and not any(word.startswith("model=") for word in given):
+        small += OF_MODEL
+    if any(word.startswith("explanation=") for word in given):
+        small += ["figures=true"]
+    if "transfer=even_shares" in given:
+        small += ["transfer.n_samples=20"]
+    done = (run_train if program == "train.py" else run_transfer)(*given, *small)
     assert done.status == 0, done.err
     return done.folder
 
@@ -83,22 +89,32 @@ def test_own_data(run_train: Command, run_transfer: Command, tmp_path: Path) -> 
     assert list(tmp_path.glob("runs/*/transfer*/predictions.csv"))
 
 
+def write_files(page: str, folder: Path) -> None:
+    """The files of a page, which have their names in a comment at the top."""
+    for _, text in fences(page):
+        if named := re.match(r"(?:# @package .*\n)?# (my_\S+\.(?:py|yaml))\n", text):
+            path = folder / named[1]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+
 @pytest.mark.usefixtures("_own_modules")
-def test_own_chain(run_train: Command, run_transfer: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("page", "n_commands"), [("own_chain", 3), ("extending", 7)])
+def test_own_parts(
+    run_train: Command, run_transfer: Command, tmp_path: Path, page: str, n_commands: int
+) -> None:
+    write_files(page, tmp_path)
+    rng = np.random.default_rng(0)
+    np.savez("measured.npz", images=rng.random((60, 9, 12)), labels=np.arange(60) % 3)
     folder, tried = None, 0
-    for language, text in fences("own_chain"):
-        if language == "python":
-            (tmp_path / text.split("\n")[0].removeprefix("# ")).write_text(text)
-        elif language == "yaml":
-            (tmp_path / "my_conf" / "hamiltonian").mkdir(parents=True)
-            (tmp_path / "my_conf" / "hamiltonian" / "rice_mele.yaml").write_text(text)
+    for language, text in fences(page):
         for command in commands(text) if language == "bash" else ():
             if any(name in word for word in command for name in LIBRARIES):
                 continue
             tried += 1
             done = run(command, run_train, run_transfer, folder)
             folder = str(done) if command[0] == "train.py" else folder
-    assert tried == 3
+    assert tried == n_commands
 
 
 @pytest.mark.parametrize("name", LIBRARIES)
@@ -112,9 +128,8 @@ def test_chains_of_other_libraries(
     library, version = LIBRARIES[name]
     pytest.importorskip(library, minversion=version)
     monkeypatch.syspath_prepend(tmp_path)
+    write_files("own_chain", tmp_path)
     for language, text in fences("own_chain"):
-        if language == "python" and text.startswith(f"# {name}.py"):
-            (tmp_path / f"{name}.py").write_text(text)
         for command in commands(text) if language == "bash" else ():
             if any(name in word for word in command):
                 run(command, run_train, run_transfer, None)

@@ -62,6 +62,9 @@ def _checked(main: Callable[..., object], name: str) -> int:
     _draw_into_files()
     if problem := _problem():
         return _fail(problem)
+    # Where `python -m` finds modules of one's own; last, so that it hides none that is installed.
+    if not sys.flags.safe_path:
+        sys.path.append(os.getcwd())  # noqa: PTH109  # as below
     try:
         from sshml.entry.cli import run  # noqa: PLC0415  # may not be installed
     except ModuleNotFoundError as error:

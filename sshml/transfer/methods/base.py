@@ -49,7 +49,11 @@ class TransferMethod(ABC):
 
 
 def check_enough(n_samples: int, target: PhaseDataModule) -> None:
-    """The target has so many profiles, and they fit in memory."""
+    """Check that the target's training split has so many profiles, and that they fit in memory.
+
+    Raises:
+        ConfigError: if not.
+    """
     n_train = len(target.dataset(Split.TRAIN))
     if n_samples > n_train:
         raise ConfigError(
