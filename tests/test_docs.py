@@ -117,6 +117,7 @@ def test_own_parts(
     assert tried == n_commands
 
 
+@pytest.mark.filterwarnings("ignore:MUMPS is not available")
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_chains_of_other_libraries(
     run_train: Command,

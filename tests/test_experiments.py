@@ -76,7 +76,7 @@ def test_experiments_of_transfer_fit_together(experiment: str) -> None:
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         config = compose("transfer", [f"experiment={experiment}", "paths.run=nowhere"])
     settings = plain_config(config, TransferConfig)
-    check_report(settings["report"], settings["data"])
+    check_report(settings["report"], settings["data"], settings["model"])
     for W in settings["source"]["W"] or ():
         check_run({**source_settings(settings, W, 0, methods_of(settings)[-1]), "ckpt_path": None})
     assert settings["report"] or settings["methods"]

@@ -12,7 +12,7 @@ MISTAKES = {
     "augmentation=161": ["no such option", "expected one of column_permutation"],
     "augmentation=[null]": ["no such option", "expected one of column_permutation"],
     "model=my_own": [
-        "expected one of cnn, cybinski, resnet18; one of your own needs --config-dir FOLDER"
+        "expected one of cnn, cybinski, mlp, resnet18, vit; one of your own needs --config-dir FOLDER"
     ],
     "data=[nan]": ["no such option", "expected one of arrays, ssh"],
     "data=[[]]": ["no such option", "expected one of arrays, ssh"],
@@ -37,7 +37,10 @@ MISTAKES = {
     "data.n_cells.x=4": ["no such key", "expected one of W, "],
     "~data.n_cell": ["~data.n_cell: no such key", "did you mean data.n_cells?"],
     "modle=cnn": ["no such key", "did you mean model?"],
-    "model=resnet19": ["expected one of cnn, cybinski, resnet18", "did you mean model=resnet18?"],
+    "model=resnet19": [
+        "expected one of cnn, cybinski, mlp, resnet18, vit",
+        "did you mean model=resnet18?",
+    ],
     "experiment=thesis/cnn_clear": ["did you mean experiment=thesis/cnn_clean?"],
     "data.n_cells=1": ["expected greater than or equal to 2", "default is data.n_cells=30"],
     "data.n_cells=thirty": ["expected a whole number"],
@@ -49,7 +52,7 @@ MISTAKES = {
     "data.W=0.75..0.25": ["low < high"],
     "data.W=[0.1": ["expected KEY=VALUE"],
     "data.ratio_range=[2,1]": ["0 <= low < high"],
-    "data.ratio_range=[1]": ["at least 2 items"],
+    "data.ratio_range=[1]": ["expected a list of at least 2, got 1"],
     "data.batch_size=0": ["expected greater than 0"],
     "data.n_train=0": ["expected greater than 0"],
     "data.n_test=0": ["expected greater than 0"],
