@@ -1,10 +1,13 @@
 """Classes of a user's own that do not keep their contract cost one line, before any work."""
 
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from conftest import TINY, TINY_TRANSFER, Command, one_error, rows
+from conftest import ROOT, TINY, TINY_TRANSFER, Command, one_error, rows
 
 from sshml.transfer.baselines import BASELINES, Baseline
 
@@ -102,3 +105,20 @@ def test_several_processes_need_a_gradient_of_every_weight(run_train: Command, t
     assert "model._target_=wrong.UnusedWeight: its logits do not depend on extra.weight" in line
     assert not list(tmp_path.glob("runs/*/*/*"))
     assert run_train(*own).status == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "line"), [((), "derived from torch.nn.Module"), (("-P",), "No module")]
+)
+def test_modules_of_the_working_directory_are_found(
+    tmp_path: Path, options: tuple[str, ...], line: str
+) -> None:
+    (tmp_path / "here.py").write_text("class Net:\n    pass\n")
+    program = [sys.executable, *options, str(ROOT / "train.py")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*program, "model._target_=here.Net"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert line in done.stderr
