@@ -41,7 +41,7 @@ def main(config: "DictConfig") -> float | None:
                 )
                 is_pruned = pruning()
             folder = Path(settings["paths"]["run"])
-            with disk_errors(folder, lambda: way_on(folder)):
+            with disk_errors(folder, lambda: way_on(folder, settings)):
                 metrics = metrics or train(settings, overrides(), is_pruned=is_pruned)
         except PrunedError as error:
             print(error, flush=True)

@@ -25,13 +25,15 @@ def main(config: "DictConfig") -> None:
         work_begins()
         settings = plain_config(config, TransferConfig)
         folder = Path(settings["paths"]["run"])
-        with disk_errors(folder, lambda: way_on(folder)):
+        with disk_errors(folder, lambda: way_on(folder, settings)):
             table = transfer(settings, overrides())
         if table.failed:
             number, reasons = len(table.failed), table.failed.values()
             diverged = all(reason.startswith("DivergedError") for reason in reasons)
             again = (
-                "they would again; start a new study" if diverged else f"to try again, {way_on(folder)}"
+                "they would again; start a new study"
+                if diverged
+                else f"to try again, {way_on(folder, settings)}"
             )
             raise IncompleteError(
                 f"{number} cell{'s' * (number > 1)} failed, for the reasons above; {again}"

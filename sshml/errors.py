@@ -3,6 +3,7 @@
 import difflib
 import re
 import sys
+import sysconfig
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -96,6 +97,32 @@ def _words(name: str, value: object) -> tuple[str, ...]:
     return (name, value) if isinstance(value, str) and len(value) > 2 else (name,)
 
 
+def _given(key: str, value: object) -> str:
+    """A setting, or what a node of settings names."""
+    if isinstance(value, Mapping) and "_target_" in value:
+        return f"{key}._target_={value['_target_']}"
+    return f"{key}={value}"
+
+
+def place_of(error: BaseException) -> str | None:
+    """Where in the user's own code an error was raised, file and line; None if elsewhere."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{last.filename}, line {last.lineno}" if is_of_the_user(last.filename) else None
+
+
+def is_of_the_user(file: str) -> bool:
+    """Whether code is neither of Python, nor of a library, nor of this package and its programs."""
+    from pathlib import Path  # noqa: PLC0415  # not needed where all is well
+
+    package = Path(__file__).resolve().parent
+    programs = [package.parent / name for name in ("train.py", "transfer.py")]
+    libraries = sysconfig.get_paths()
+    of_python = [libraries[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    places: list[Path | str] = [package, *programs, *of_python]
+    # Of what Cython has compiled there is no file.
+    return Path(file).is_file() and not any(Path(file).is_relative_to(place) for place in places)
+
+
 @contextmanager
 def named(path: str, node: Mapping[str, Any]) -> Iterator[None]:
     """Turns what a constructor reports of its arguments into an error of their node.
@@ -113,13 +140,15 @@ def named(path: str, node: Mapping[str, Any]) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:  # a custom class may raise anything
         what = reason_of(error)
+        if place := place_of(error):
+            raise ConfigError(f"{path}: {type(error).__name__}: {what} ({place})") from error
         # What the reason does not name may be any of them, or the class itself.
         mentioned = {
             name: value
             for name, value in node.items()
             if any(re.search(rf"\b{re.escape(word)}\b", what) for word in _words(name, value))
         }
-        given = [f"{path}.{name}={value}" for name, value in (mentioned or node).items()]
+        given = [_given(f"{path}.{name}", value) for name, value in (mentioned or node).items()]
         way_out = f"change {'one of ' if len(given) > 1 else ''}{' '.join(given)}"
         raise ConfigError(f"{path}: {what}; {way_out}") from error
 

@@ -14,6 +14,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_object
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
@@ -150,6 +151,11 @@ def _check_value(key: str, value: Any, adapter: TypeAdapter[Any], default: Any) 
         raise ConfigError(f"{key}={as_typed(value)}: {expectation(error)}{way_out}") from error
 
 
+def _plain(value: Any) -> Any:
+    """A number of NumPy's, which a default may be, as one of Python's."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def with_defaults(settings: Any) -> Any:
     """Settings with what their targets take if it is left out, such as an option that is new."""
     if not isinstance(settings, Mapping):
@@ -157,7 +163,8 @@ def with_defaults(settings: Any) -> Any:
     left_out: dict[str, Any] = {}
     if isinstance(settings.get(TARGET), str):
         parameters = signature_of("", settings[TARGET])[0].parameters.values()
-        left_out = {p.name: p.default for p in parameters if isinstance(p.default, _PLAIN)}
+        defaults = {p.name: _plain(p.default) for p in parameters}
+        left_out = {name: value for name, value in defaults.items() if isinstance(value, _PLAIN)}
     whole = {key: with_defaults(value) for key, value in {**left_out, **settings}.items()}
     if FIRST_PARTS.keys() <= left_out.keys():
         for name, first in FIRST_PARTS.items():

@@ -1,5 +1,6 @@
 """The two programs and the keys that each one's configuration has."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -34,3 +35,12 @@ def top_level(name: str) -> set[str]:
 def is_sweep() -> bool:
     """Whether this is a job of a sweep."""
     return HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
+
+
+def own_configuration() -> str:
+    """The option that named a folder of configuration files, to be typed again; or an empty text."""
+    if not HydraConfig.initialized():
+        return ""
+    sources = HydraConfig.get().runtime.config_sources
+    given = [source.path for source in sources if source.provider == "command-line"]
+    return f"--config-dir {shlex.quote(given[0])} " if given else ""

@@ -17,7 +17,7 @@ from pydantic import (
 from sshml.config.build import TARGET, build
 from sshml.config.moved import FIRST_PARTS, of_this_version
 from sshml.config.nodes import check_node, signature_of, typed_keys, with_defaults
-from sshml.config.programs import of_other_program
+from sshml.config.programs import CONF_DIR, of_other_program
 from sshml.config.wording import as_typed, expectation
 from sshml.data.grid import strength_grid
 from sshml.errors import ConfigError, named, unknown_key
@@ -25,6 +25,8 @@ from sshml.errors import ConfigError, named, unknown_key
 if TYPE_CHECKING:
     from sshml.data.base import PhaseDataModule
 
+# Groups of several parts with names of their own.
+_OF_PARTS = ("augmentation", "callbacks", "logger")
 # Groups whose files set keys of all others.
 _GLOBAL = ("experiment", "sweep", "debug")
 
@@ -140,7 +142,7 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
     for group in ("data", "model", "loss", "optimizer", "scheduler", "explanation", "trainer"):
         if settings[group] is not None:
             check_node(group, settings[group])
-    for group in ("augmentation", "callbacks", "logger"):
+    for group in _OF_PARTS:
         for name, node in settings[group].items():
             check_node(f"{group}.{name}", node)
     # Defaults for what `~KEY` has removed.
@@ -270,6 +272,16 @@ def _as_config_error(error: ValidationError, schema: type[_Config]) -> ConfigErr
         }  # fmt: skip
         fields = nodes[location[0] if parent else ""].model_fields
         return ConfigError(f"{key}={first['input']}: {unknown_key(parent, location[-1], fields)}")
+    if first["type"] == "missing" and (CONF_DIR / key).is_dir():
+        return ConfigError(
+            f"{key}: missing; a configuration file of this group has its keys at the top and no "
+            f"# @package, or begins with # @package _global_ and has them under {key}:"
+        )
     if first["type"] == "missing":
         return ConfigError(f"{key}: missing; see {schema.FILE}")
+    if location[1:] == [TARGET] and location[0] in _OF_PARTS:
+        return ConfigError(
+            f"{key}={first['input']}: a configuration file of this group names its part: a line NAME: "
+            f"with {TARGET} and the rest indented below it"
+        )
     return ConfigError(f"{key}={as_typed(first['input'])}: {expectation(error)}; see {schema.FILE}")

@@ -67,6 +67,13 @@ def trusted(settings: Mapping[str, Any]) -> tuple[str, ...]:
     return (*settings.get("trust", ()), *named)
 
 
+def own_trust(settings: Mapping[str, Any]) -> str:
+    """The override by which a run's own file may name the user's own code, to be typed again; or ''."""
+    named = {target for _, target in targets(settings) if not _is_within(str(target), PACKAGES)}
+    packages = sorted({str(target).partition(".")[0] for target in named})
+    return f" 'trust=[{','.join(packages)}]'" if packages else ""
+
+
 def check_name(path: str, target: Any, trust: Sequence[str] = ()) -> None:
     """Check, without importing anything, that a file may name a target.
 

@@ -55,7 +55,7 @@ class ProfileDataset(Samples):
         images = self.representation.images(self.ensemble.hamiltonian, chains.couplings)
         parameters = {"ratio": chains.ratio, "W": chains.W}
         return Batch(
-            input=torch.from_numpy(images).unsqueeze(1),
+            input=torch.from_numpy(images if images.ndim == 4 else images[:, None]),
             label=labels[self.label],
             labels=labels,
             parameters={name: torch.from_numpy(of).float() for name, of in parameters.items()},
@@ -165,7 +165,8 @@ class SSHDataModule(PhaseDataModule):
         self.known_parameters = {
             "ratio": Parameter(chain.control, chain.symbol), "W": Parameter("W", "W")
         }  # fmt: skip
-        self.shape = (1, *self.representation.shape(n_cells))
+        *channels, height, width = self.representation.shape(n_cells)
+        self.shape = (channels[0] if channels else 1, height, width)
 
     def critical(self, name: str) -> Sequence[float]:
         """Ratios where the phase of infinite chains changes, of a single disorder strength."""

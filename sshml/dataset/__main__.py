@@ -39,9 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("settings", nargs="*", metavar="KEY=VALUE")
-    options = parser.parse_args(arguments)
+    parser.add_argument(
+        "--config-dir", "-cd", metavar="FOLDER", help="of configuration files of your own"
+    )
+    options = parser.parse_intermixed_args(arguments)
     try:
-        _write(options.out, options.settings)
+        _write(options.out, options.settings, options.config_dir)
     except Exception as error:
         if (line := line_of(error, options.settings, "train")) is None:
             raise
@@ -49,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _write(path: Path, overrides: Sequence[str]) -> None:
+def _write(path: Path, overrides: Sequence[str], own_folder: str | None) -> None:
     from sshml.dataset.write import ENDINGS, write_dataset  # noqa: PLC0415
 
     card_path = path.with_name(f"{path.name}.json")
@@ -65,12 +68,18 @@ def _write(path: Path, overrides: Sequence[str]) -> None:
             raise ConfigError(
                 f"{override}: expected keys of {', '.join(_GROUPS)}, which decide about data"
             )
+    own: list[str] = []
+    if own_folder is not None:
+        if not Path(own_folder).is_dir():
+            raise ConfigError(f"--config-dir={own_folder}: there is no such folder")
+        own = [f"hydra.searchpath=[{json.dumps(f'file://{Path(own_folder).resolve()}')}]"]
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        settings = plain_config(compose("train", ["paths.run=.", "logger=csv", *overrides]))
+        settings = plain_config(compose("train", ["paths.run=.", "logger=csv", *own, *overrides]))
     data = check_samples(settings["data"])
     try:
         card = write_dataset(path, data)
-        command = shlex.join(["python", "-m", "sshml.dataset", str(path), *overrides])
+        of_own = [] if own_folder is None else ["--config-dir", own_folder]
+        command = shlex.join(["python", "-m", "sshml.dataset", str(path), *of_own, *overrides])
         whole = {**card, "command": command, "settings": settings["data"]}
         write_atomically(card_path, json.dumps(whole, indent=2) + "\n")
     except OSError as error:

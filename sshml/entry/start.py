@@ -8,7 +8,6 @@ import io
 import os
 import signal
 import sys
-import sysconfig
 import tempfile
 import traceback
 import warnings
@@ -17,7 +16,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 
-from sshml.errors import fail, how_to_install
+from sshml.errors import fail, how_to_install, is_of_the_user
 from sshml.signals import ENDING, signals
 
 # As a shell shows a program that nobody reads from any more.
@@ -136,7 +135,7 @@ def _unexpected(error: Exception) -> int:
     What comes from code of the user's own keeps its traceback, which shows its author what is wrong.
     """
     whole = "".join(traceback.format_exception(error))
-    if any(_is_of_the_user(frame.filename) for frame in traceback.extract_tb(error.__traceback__)):
+    if any(is_of_the_user(frame.filename) for frame in traceback.extract_tb(error.__traceback__)):
         with suppress(OSError):
             sys.stderr.write(whole)
         return 1
@@ -148,19 +147,6 @@ def _unexpected(error: Exception) -> int:
         report = f"please report it with {path}"
     _fail(f"{type(error).__name__}: {error}; this is a fault of sshml, {report}")
     return 1
-
-
-def _is_of_the_user(file: str) -> bool:
-    """Whether code is neither of Python, nor of a library, nor of this package and its programs."""
-    from pathlib import Path  # noqa: PLC0415  # not needed where all is well
-
-    package = Path(__file__).resolve().parents[1]
-    programs = [package.parent / name for name in ("train.py", "transfer.py")]
-    libraries = sysconfig.get_paths()
-    of_python = [libraries[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    places: list[Path | str] = [package, *programs, *of_python]
-    # Of what Cython has compiled there is no file.
-    return Path(file).is_file() and not any(Path(file).is_relative_to(place) for place in places)
 
 
 def _problem() -> str | None:

@@ -9,8 +9,8 @@ from typing import Any
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from sshml.config.programs import is_sweep
-from sshml.config.trust import trusted
+from sshml.config.programs import is_sweep, own_configuration
+from sshml.config.trust import own_trust, trusted
 from sshml.errors import CheckpointError
 from sshml.files.checkpoint import read_checkpoint
 from sshml.files.run_folder import RunFolder, check_unused
@@ -18,7 +18,7 @@ from sshml.thesis.report import check_report, report_of_study
 from sshml.tracking import PictureLogger, check_loggers, opened, pictured, upload_command
 from sshml.training.train import quieten_libraries
 from sshml.transfer.baselines import ONLY_METHOD
-from sshml.transfer.columns import tested_at
+from sshml.transfer.columns import tested_at, trained_at
 from sshml.transfer.execute import Tested, execute
 from sshml.transfer.figures import drawn_figures, sample_figures, transfer_panel
 from sshml.transfer.phase_diagram import diagrams_of, write_scores
@@ -27,7 +27,6 @@ from sshml.transfer.summary import (
     print_accuracies,
     print_methods,
     print_scores,
-    strength,
     write_summary,
 )
 from sshml.transfer.table import Table, network_scores, write_predictions
@@ -61,7 +60,7 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Tabl
     except (KeyboardInterrupt, SystemExit):
         status = "interrupted"
         if not is_sweep():  # a sweep says how to resume all of its jobs
-            print(f"interrupted; {way_on(run.path)}", file=sys.stderr)
+            print(f"interrupted; {way_on(run.path, settings)}", file=sys.stderr)
         raise KeyboardInterrupt from None
     finally:
         run.finish(status)
@@ -103,9 +102,10 @@ def _parameters(settings: Mapping[str, Any], checkpoint: str | Path) -> dict[str
     return parameters
 
 
-def way_on(folder: Path) -> str:
+def way_on(folder: Path, settings: Mapping[str, Any]) -> str:
     """What to do to have an unfinished study finished."""
-    return f"resume with: python transfer.py {shlex.quote(f'resume={folder}')}"
+    given = f"{own_configuration()}{shlex.quote(f'resume={folder}')}{own_trust(settings)}"
+    return f"resume with: python transfer.py {given}"
 
 
 def _work(
@@ -161,7 +161,7 @@ def _draw_maps(tested: Tested, of_maps: str, run: RunFolder, loggers: Sequence[P
     figure = transfer_panel(
         tested.examples,
         of_method.replace("_", " ")
-        + f"trained at W = {strength(tested.network.train_W)}, {tested_at(W)}, {of_maps}",
+        + f"{trained_at(tested.network.train_W)}, {tested_at(W)}, {of_maps}",
     )
     of_network = f"maps_{of_method}{tested.network.name}"
     place = "" if W is None else f"_at_W{W:g}"

@@ -14,6 +14,7 @@ from sshml.physics.profiles import (
     density_profiles,
     energies,
     profile_maxima,
+    solve_matrices,
     solve_profiles,
 )
 from sshml.physics.topology import (
@@ -40,6 +41,7 @@ __all__ = [
     "profile_maxima",
     "sample_hoppings",
     "sample_invariant",
+    "solve_matrices",
     "solve_profiles",
     "sublattice_separation",
     "winding_number",

@@ -13,7 +13,8 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar
 
 from sshml.config.build import build
-from sshml.config.programs import is_sweep
+from sshml.config.programs import is_sweep, own_configuration
+from sshml.config.trust import own_trust
 from sshml.data.base import PhaseDataModule
 from sshml.errors import DivergedError, PrunedError, UnfinishedError, errors_of_parts
 from sshml.files.run_folder import RunFolder, check_unused, is_resumed
@@ -73,7 +74,7 @@ def train(
     except (KeyboardInterrupt, SystemExit):  # Lightning turns Ctrl-C into the latter
         status, stopped_by = "interrupted", "signal"
         if by_itself and not is_sweep():  # a sweep says how to resume all of its jobs
-            print(f"interrupted; {way_on(run.path)}", file=sys.stderr)
+            print(f"interrupted; {way_on(run.path, settings)}", file=sys.stderr)
         raise KeyboardInterrupt from None
     except DivergedError:
         status, stopped_by = "diverged", "divergence"
@@ -85,12 +86,13 @@ def train(
         if not is_of_processes(error):
             raise
         raise UnfinishedError(
-            f"another process of the run was ended, as where memory ran out; {way_on(run.path)}"
+            "another process of the run was ended, as where memory ran out; "
+            f"{way_on(run.path, settings)}"
         ) from error
     finally:
         run.finish(status, stopped_by)
     if stopped_by == "max_time" and by_itself:
-        print(f"stopped by trainer.max_time; {way_on(run.path)}", file=sys.stderr)
+        print(f"stopped by trainer.max_time; {way_on(run.path, settings)}", file=sys.stderr)
     print_summary(run, settings, metrics, stopped_by)
     return metrics
 
@@ -118,11 +120,12 @@ def quieten_libraries() -> None:
         warnings.filterwarnings("ignore", message=said_of_every_run)
 
 
-def way_on(folder: Path) -> str:
+def way_on(folder: Path, settings: Mapping[str, Any]) -> str:
     """What to do to have an unfinished run finished."""
     last = folder / "checkpoints" / "last.ckpt"
     if last.is_file():
-        return f"resume with: python train.py {shlex.quote(f'ckpt_path={last}')}"
+        given = f"{own_configuration()}{shlex.quote(f'ckpt_path={last}')}{own_trust(settings)}"
+        return f"resume with: python train.py {given}"
     return "start the run again; no epoch was finished"
 
 

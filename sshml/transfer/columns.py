@@ -1,5 +1,6 @@
 """The columns of a study's table: what each row of ``transfer.json`` and ``transfer.csv`` has."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -55,6 +56,8 @@ class Columns(OfCell):
     target_unlabelled: float | None = None
 
 
+# Several strengths, or an interval of them, as a word.
+_STRENGTHS = r"[\d.eE+-]+"
 #: Their names.
 COLUMNS = tuple(Columns.model_fields)
 #: Those that loggers show against W.
@@ -74,6 +77,13 @@ def tested_at(W: float | None) -> str:
 def strength_name(W: float | str | Sequence[float]) -> float | str:
     """A strength, or several, as one number or word, for tables."""
     return W if isinstance(W, int | float | str) else "+".join(f"{w:g}" for w in dict.fromkeys(W))
+
+
+def trained_at(train_W: float | str) -> str:
+    """What a network was trained at, or the file that it was trained on, as one reads it."""
+    if isinstance(train_W, str) and not re.fullmatch(_STRENGTHS, train_W):
+        return f"trained on {train_W}"
+    return f"trained at W = {train_W if isinstance(train_W, str) else format(train_W, 'g')}"
 
 
 def cell_of(row: Mapping[str, Any]) -> Cell:

@@ -29,7 +29,7 @@ from sshml.signals import end_if_interrupted
 from sshml.trained import TrainedNetwork, examples
 from sshml.training.train import train
 from sshml.transfer.baselines import ONLY_METHOD
-from sshml.transfer.columns import Cell, Row, strength_name, tested_at
+from sshml.transfer.columns import Cell, Row, strength_name, tested_at, trained_at
 from sshml.transfer.commands import command_of, training_overrides
 from sshml.transfer.networks import Method, PlannedNetwork
 from sshml.transfer.plan import Plan
@@ -101,7 +101,7 @@ def execute(plan: Plan, table: Table) -> Iterator[Tested]:
                     _note(table, (method.name, *network_cell, W), error)
                 else:
                     yield tested
-                    _say(tested.rows[0])
+                    _say(tested.rows[0], plan.classes)
 
 
 class _Network:
@@ -263,14 +263,14 @@ def _note(table: Table, cell: Cell | NetworkCell, error: Exception) -> None:
     _LOG.debug("%s", traceback.format_exc())
     method, train_W, seed, W = cell
     where = "" if W is None else f", {tested_at(W)}"
-    print(f"failed: {_named(method)}trained at W={train_W}, seed {seed}{where}: {reason}", flush=True)
+    print(f"failed: {_named(method)}{trained_at(train_W)}, seed {seed}{where}: {reason}", flush=True)
 
 
-def _say(row: Row) -> None:
-    found = {"called topological": row["topological_share"], "ceiling": row["ceiling"]}
+def _say(row: Row, classes: Sequence[str]) -> None:
+    found = {f"called {classes[1]}": row["topological_share"], "ceiling": row["ceiling"]}
     known = "  ".join(f"{name} {share:.2%}" for name, share in found.items() if share is not None)
     print(
-        f"{_named(row['method'])}trained at W={row['train_W']}, seed {row['seed']}, "
+        f"{_named(row['method'])}{trained_at(row['train_W'])}, seed {row['seed']}, "
         f"{tested_at(row['W'])}:  "
         f"accuracy {row['accuracy']:.2%} [{row['accuracy_low']:.2%}, {row['accuracy_high']:.2%}]  "
         f"{known}",

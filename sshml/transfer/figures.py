@@ -22,7 +22,7 @@ from sshml.figures import (
 from sshml.physics import inverse_participation_ratio, profile_maxima
 from sshml.physics.numbers import Floats
 from sshml.transfer.baselines import BASELINES, EXACT
-from sshml.transfer.columns import Row
+from sshml.transfer.columns import Row, trained_at
 from sshml.transfer.phase_diagram import Diagram, Plane, diagrams_of, of_methods
 from sshml.transfer.plan import Plan
 from sshml.transfer.scores import Answers
@@ -116,9 +116,7 @@ def accuracy_curve(
             continue
         W, mean, low, high = by_strength(own)
         seeds = len({row["seed"] for row in own})
-        label = f"network trained at W = {strength(train_W)}" + (
-            f", {seeds} seeds" if seeds > 1 else ""
-        )
+        label = f"network {trained_at(train_W)}" + (f", {seeds} seeds" if seeds > 1 else "")
         axes.plot(W, 100 * mean, "o-", ms=4, color=colour, label=label)
         if seeds == 1:
             low, high = (by_strength(own, f"accuracy_{side}")[1] for side in ("low", "high"))
@@ -232,7 +230,7 @@ def answer_shares(rows: Sequence[Row], classes: Sequence[str]) -> Figure:
             axes.bar(range(len(W)), share, bottom=bottom, width=0.9, label=name, **style)
             bottom += share
         axes.set_xticks(range(len(W)), [f"{w:g}" for w in W], rotation=60 if len(W) > 7 else 0)
-        axes.set(title=f"trained at W = {strength(train_W)}", xlabel="W of the test", ylim=(0, 100))
+        axes.set(title=trained_at(train_W), xlabel="W of the test", ylim=(0, 100))
     grid[0].set_ylabel("share of the test set (%)")
     title = f"positive =\n{classes[1]}" if len(classes) == 2 else "called"
     grid[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title=title)

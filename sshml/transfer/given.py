@@ -155,6 +155,9 @@ def _tested_on(
                 if before.get(name) != now:
                     print(f"data.{name}={now}: the network was trained with {before.get(name)}")
     if "n_cells" not in data:
+        if "data.path" in typed:  # another file has its own
+            data |= {key: settings["data"][key] for key in ("shape", "parameters")}
+            _check_channels(build(data), build(trained))
         return data
     if data["n_cells"] != trained["n_cells"]:
         print(f"data.n_cells={data['n_cells']}: images of another size than the network was trained on")
@@ -177,13 +180,17 @@ def _other_data(data: Mapping[str, Any], typed: set[str], trained: Mapping[str, 
             f"{len(of_network.classes)} of the network, {', '.join(of_network.classes)} (data.classes "
             "of data=arrays names those without a sample too)"
         )
-    if given.shape[0] != of_network.shape[0]:
-        raise ConfigError(
-            f"data: has images of {given.shape[0]} channels; expected {of_network.shape[0]}, as the "
-            "network was trained on"
-        )
+    _check_channels(given, of_network)
     if "classes" in found and given.classes != of_network.classes:
         for label, names in enumerate(zip(given.classes, of_network.classes, strict=True)):
             print(f"label {label}: {names[0]} is {names[1]} of the network")
         found["classes"] = list(of_network.classes)
     return found
+
+
+def _check_channels(given: PhaseDataModule, of_network: PhaseDataModule) -> None:
+    if given.shape[0] != of_network.shape[0]:
+        raise ConfigError(
+            f"data: has images of {given.shape[0]} channels; expected {of_network.shape[0]}, as the "
+            "network was trained on"
+        )

@@ -18,7 +18,9 @@ Detector = Callable[[NDArray[np.floating]], Floats]
 
 
 class Representation(ABC):
-    """Turns solved chains into images, one channel each.
+    """Turns chains into images.
+
+    One of your own has ``title``, ``rows``, ``columns``, ``quantity``, :meth:`shape`, :meth:`images`.
 
     Attributes:
         title: what an image is.
@@ -43,14 +45,19 @@ class Representation(ABC):
     detectors: ClassVar[Mapping[str, Detector]] = {}
 
     @abstractmethod
-    def shape(self, n_cells: int) -> tuple[int, int]:
-        """Height and width of an image of a chain of M cells."""
+    def shape(self, n_cells: int) -> tuple[int, int] | tuple[int, int, int]:
+        """Height and width of an image of a chain of M cells; before them channels, if not one."""
 
     @abstractmethod
-    def images(
-        self, hamiltonian: Hamiltonian, couplings: Couplings
-    ) -> Float32[Images, "n height width"]:
-        """Images of open chains."""
+    def images(self, hamiltonian: Hamiltonian, couplings: Couplings) -> Float32[Images, " *shape"]:
+        """Images of n open chains, finite float32 numbers of shape (n, …).
+
+        Args:
+            hamiltonian: of the chains: its ``density_profiles(couplings)`` are the densities of all
+                states; :func:`sshml.physics.solve_matrices` has energies and states of its
+                ``matrices(couplings)``.
+            couplings: of the chains.
+        """
 
     def scale(self, images: NDArray[np.floating]) -> tuple[float, float]:
         """The values that pictures of images (..., H, W) show as the darkest and the brightest."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Complex, Float64
+from jaxtyping import Float64, Inexact
 from numpy.typing import NDArray
 
 from sshml.physics.hamiltonians.base import (
@@ -64,10 +64,12 @@ class MatrixHamiltonian(Hamiltonian):
         control: str = "ratio",
     ) -> None:
         self._transitions = np.asarray(real("transitions", list(transitions)), np.float64)
-        if len(phases) != len(transitions) + 1 or (np.diff(self._transitions) <= 0).any():
+        if (np.diff(self._transitions) <= 0).any():
+            raise ValueError(f"transitions={list(transitions)}: expected ratios that grow")
+        if len(phases) != len(transitions) + 1:
             raise ValueError(
                 f"phases={list(phases)}: expected {len(transitions) + 1}, one for each interval "
-                f"between the growing transitions {list(transitions)}"
+                "between transitions"
             )
         if not set(phases) <= set(range(len(classes))) or len(set(classes)) < max(2, len(classes)):
             raise ValueError(
@@ -98,8 +100,8 @@ class MatrixHamiltonian(Hamiltonian):
         lines = self._transitions.reshape(-1, *(1,) * strengths.ndim)
         return np.where(strengths == 0, lines, np.nan)
 
-    def matrices(self, couplings: Couplings) -> Complex[NDArray[Any], "n 2*M 2*M"]:
-        """Those that the function makes.
+    def matrices(self, couplings: Couplings) -> Inexact[NDArray[Any], "n 2*M 2*M"]:
+        """Those that the function makes, real or complex.
 
         Raises:
             ValueError: for one that is not Hermitian, not finite or of another shape.
@@ -116,10 +118,12 @@ class MatrixHamiltonian(Hamiltonian):
         expected = (2 * n_cells, 2 * n_cells)
         if made.shape != expected or made.dtype.kind not in "fiuc":
             raise ValueError(
-                f"the matrix of {parameters} is {made.dtype} of shape {made.shape}; expected numbers "
-                f"of shape {expected}"
+                f"function returned {made.dtype} of shape {made.shape} for {parameters}; expected "
+                f"numbers of shape {expected}"
             )
-        matrix = made.astype(np.complex128)
+        matrix = made.astype(np.complex128 if made.dtype.kind == "c" else np.float64)
         if not (np.isfinite(matrix).all() and np.allclose(matrix, matrix.conj().T)):
-            raise ValueError(f"the matrix of {parameters} is not finite and Hermitian")
+            raise ValueError(
+                f"function returned a matrix that is not finite and Hermitian for {parameters}"
+            )
         return matrix

@@ -9,6 +9,8 @@ import torch
 from sshml.config.build import hamiltonian, representation
 from sshml.errors import named
 
+# Of what two calls with the same arguments give.
+_OTHERS = "differ between two calls; what is random has to come from the given numbers alone"
 # Chains that are made to see that both work.
 _TRIED = 4
 #: Cells of the chains that parts of a run are tried on, at most.
@@ -41,8 +43,10 @@ def check_chains(data: Mapping[str, Any]) -> None:
             raise ValueError("it has no labels ratio, which networks are scored by")
         uniforms = np.random.default_rng(0).random((_TRIED, chain.n_random(n_cells)))
         couplings = chain.couplings(ratio, W, uniforms, disorder)
+        again = chain.couplings(ratio, W, uniforms.copy(), disorder)
         for name, of in couplings.items():
             _expect_array(f"couplings {name}", of, "f", (_TRIED, n_cells))
+            _expect(np.array_equal(of, again[name]), f"couplings {name} {_OTHERS}")
         labels = chain.labels(ratio, W, couplings, disorder)
         for kind in chain.label_kinds:
             _expect_array(f"labels {kind}", labels.get(kind), "i", (_TRIED,))
@@ -59,17 +63,26 @@ def check_chains(data: Mapping[str, Any]) -> None:
         if chain.is_chiral:
             _expect_array("blocks", chain.blocks(couplings), "f", (_TRIED, n_cells, n_cells))
         else:
-            _expect_hermitian(chain.matrices(couplings), n_cells)
+            matrices = chain.matrices(couplings)
+            _expect_hermitian(matrices, n_cells)
+            _expect(np.array_equal(matrices, chain.matrices(couplings)), f"matrices {_OTHERS}")
     with named("data.representation", data["representation"]):
         shown = representation(data)
+        for name in ("title", "rows", "columns", "quantity"):
+            has = isinstance(getattr(shown, name, None), str)
+            _expect(has, f"has no {name}; expected text, for figures")
         shape = shown.shape(n_cells)
         _expect(
-            isinstance(shape, tuple) and len(shape) == 2 and all(isinstance(n, int) for n in shape),
-            f"shape({n_cells}) is {shape!r}; expected (height, width)",
+            isinstance(shape, tuple)
+            and len(shape) in (2, 3)
+            and all(isinstance(n, int) for n in shape),
+            f"shape({n_cells}) is {shape!r}; expected (height, width) or (channels, height, width)",
         )
         images = shown.images(chain, couplings)
         _expect_array("images", images, "f", (_TRIED, *shape))
         _expect(images.dtype == np.float32, f"images are {images.dtype}; expected float32")
+        is_density = not shown.is_density or images.min() >= 0
+        _expect(is_density, "images are negative; expected is_density = False")
         _expect(images.flags.writeable, "images are read-only; expected a copy")
         torch.from_numpy(images)  # which takes no mirrored view
 
