@@ -7,7 +7,7 @@ import sysconfig
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeGuard
 
 # Of a line, which shows the value that was given, whatever its length.
 _LONGEST = 1000
@@ -92,16 +92,21 @@ def fail(text: str) -> int:
     return 2
 
 
+def _names_code(value: object) -> TypeGuard[Mapping[str, str]]:
+    """Whether a setting is a node, which names a class or function."""
+    return isinstance(value, Mapping) and isinstance(value.get("_target_"), str)
+
+
 def _words(name: str, value: object) -> tuple[str, ...]:
     """What a reason that is about a setting may name."""
+    if _names_code(value):
+        return (name, value["_target_"].rpartition(".")[2])
     return (name, value) if isinstance(value, str) and len(value) > 2 else (name,)
 
 
 def _given(key: str, value: object) -> str:
     """A setting, or what a node of settings names."""
-    if isinstance(value, Mapping) and "_target_" in value:
-        return f"{key}._target_={value['_target_']}"
-    return f"{key}={value}"
+    return f"{key}._target_={value['_target_']}" if _names_code(value) else f"{key}={value}"
 
 
 def place_of(error: BaseException) -> str | None:
@@ -148,7 +153,11 @@ def named(path: str, node: Mapping[str, Any]) -> Iterator[None]:
             for name, value in node.items()
             if any(re.search(rf"\b{re.escape(word)}\b", what) for word in _words(name, value))
         }
-        given = [_given(f"{path}.{name}", value) for name, value in (mentioned or node).items()]
+        code = {name: value for name, value in node.items() if _names_code(value)}
+        # A function of the user's own is likelier than what it was given.
+        at_fault = {name: value for name, value in code.items() if name in mentioned}
+        shown = at_fault or mentioned or code or node
+        given = [_given(f"{path}.{name}", value) for name, value in shown.items()]
         way_out = f"change {'one of ' if len(given) > 1 else ''}{' '.join(given)}"
         raise ConfigError(f"{path}: {what}; {way_out}") from error
 

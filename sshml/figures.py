@@ -26,8 +26,10 @@ class Example:
     """A sample, what a network says of it, and where it looks.
 
     Attributes:
-        image: what the network sees, shape (H, W).
-        maps: raw class activation maps, shape (C, h, w).
+        image: what the network sees, shape (H, W); of several channels the first.
+        n_channels: how many the network sees.
+        maps: raw maps of each class, shape (C, h, w).
+        of_maps: what a pixel of them is, as TeX.
         label: its class.
         probabilities: of the C classes, by the network.
         classes: their names.
@@ -36,7 +38,9 @@ class Example:
     """
 
     image: NDArray[np.float32]
+    n_channels: int
     maps: NDArray[np.float32]
+    of_maps: str
     label: int
     probabilities: Sequence[float]
     classes: Sequence[str]
@@ -270,7 +274,11 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
     """
     rows = sorted(examples, key=lambda e: (e.prediction != e.label, e.label))
     representation, classes = examples[0].representation, examples[0].classes
-    heads = [representation.title, *(["maxima of states"] * isinstance(representation, DensityProfile))]
+    of_channels = f"\nchannel 1 of {n}" if (n := examples[0].n_channels) > 1 else ""
+    heads = [
+        representation.title + of_channels,
+        *(["maxima of states"] * isinstance(representation, DensityProfile)),
+    ]
     n_images, height, width = len(heads), 1.75 * len(rows) + 1.2, 3.3 + 1.95 + 2.7 * len(classes)
     figure = Figure(figsize=(width, height))
     figure.suptitle(title, y=1 - 0.15 / height)
@@ -302,7 +310,7 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
             style = image_style(representation, example.image)
             extend = _extend(example.image, style) if of_images else "neither"
             figure.colorbar(axes.images[0], cax=bar, extend=extend)
-            bar.set_title(representation.quantity if of_images else "$M_c$", fontsize=9)
+            bar.set_title(representation.quantity if of_images else example.of_maps, fontsize=9)
             bar.tick_params(labelsize=8)
             bar.yaxis.set_major_locator(MaxNLocator(4))
         describe(row[0], example)

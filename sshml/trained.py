@@ -127,7 +127,9 @@ def examples(
     return [
         Example(
             image=batch["input"][k, 0].numpy(),
+            n_channels=data.shape[0],
             maps=maps[k].numpy(),
+            of_maps=explanation.quantity,
             label=int(batch["labels"][data.label_kinds[0]][k]),
             probabilities=probabilities[k].tolist(),
             classes=data.classes,

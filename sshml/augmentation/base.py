@@ -33,7 +33,7 @@ class Augmentation(nn.Module):
         """Change some of a batch.
 
         Args:
-            profiles: images, shape (n, 1, H, W); not changed in place.
+            profiles: images, shape (n, C, H, W); not changed in place.
             labels: of their classes, shape (n,).
 
         Returns:

@@ -304,6 +304,8 @@ def _shape_in(file: Mapping[str, Any], names: _Names) -> tuple[int, ...]:
             "(n,H,W) or (n,C,H,W)"
         )
     shape = tuple(int(size) for size in images.shape[1:])
+    if len(shape) == 3 and shape[2] <= 4 < shape[0]:
+        print(f"{key}: taken as {shape[0]} channels of {shape[1]}x{shape[2]}; (n,C,H,W) is expected")
     return shape if len(shape) == 3 else (1, *shape)
 
 

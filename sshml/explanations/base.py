@@ -22,9 +22,11 @@ class Explanation(ABC):
 
     Attributes:
         title: what figures call its maps.
+        quantity: what a pixel of a map is, as TeX; empty for none.
     """
 
     title: str
+    quantity: str = ""
 
     def check(self, network: nn.Module, images: Tensor) -> None:  # noqa: B027  # most need nothing
         """Check that a network has what the maps are made of.

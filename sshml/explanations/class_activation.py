@@ -23,6 +23,7 @@ class ClassActivation(Explanation):
     """
 
     title = "class activation maps"
+    quantity = "$M_c$"
 
     def check(self, network: nn.Module, images: Tensor) -> None:
         """The logits are linear in the mean of ``features``, by a linear ``head``."""

@@ -72,7 +72,9 @@ class ExampleSet:
         return [
             Example(
                 image=sample["input"][0].numpy(),
+                n_channels=data.shape[0],
                 maps=activation.numpy(),
+                of_maps=explanation.quantity,
                 label=sample["label"],
                 probabilities=sample["probabilities"],
                 classes=data.classes,

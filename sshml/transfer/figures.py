@@ -298,7 +298,7 @@ def transfer_panel(examples: Sequence[Example], title: str) -> Figure:
         image_axes(row[4], activation, example.representation, example.image.shape, **limits)
         bar = row[4].inset_axes((1.05, 0.0, 0.05, 1.0))
         figure.colorbar(row[4].images[0], cax=bar)
-        bar.set_title("$M_c$", fontsize=9)
+        bar.set_title(example.of_maps, fontsize=9)
         bar.tick_params(labelsize=8)
         for axes in row[1:]:
             axes.tick_params(labelleft=False)

@@ -114,16 +114,15 @@ class MatrixHamiltonian(Hamiltonian):
     def _matrix(self, ratio: float, W: float, random: Floats, n_cells: int) -> NDArray[Any]:
         rng = np.random.default_rng(random.view(np.uint64))
         parameters = {"ratio": ratio, "W": W, "n_cells": n_cells}
+        where = f"at {self.control} = {ratio:g}, W = {W:g}, M = {n_cells}"
         made = np.asarray(self._function(parameters, rng))
         expected = (2 * n_cells, 2 * n_cells)
         if made.shape != expected or made.dtype.kind not in "fiuc":
             raise ValueError(
-                f"function returned {made.dtype} of shape {made.shape} for {parameters}; expected "
-                f"numbers of shape {expected}"
+                f"function returned {made.dtype} of shape {made.shape} {where}; expected numbers of "
+                f"shape {expected}"
             )
         matrix = made.astype(np.complex128 if made.dtype.kind == "c" else np.float64)
         if not (np.isfinite(matrix).all() and np.allclose(matrix, matrix.conj().T)):
-            raise ValueError(
-                f"function returned a matrix that is not finite and Hermitian for {parameters}"
-            )
+            raise ValueError(f"function returned a matrix that is not finite and Hermitian {where}")
         return matrix

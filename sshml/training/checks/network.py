@@ -145,6 +145,8 @@ def check_explanation(
     with torch.random.fork_rng(devices=()):
         network, images = build_network(model, download=False).eval(), torch.rand(1, *shape)
     given = f"explanation._target_={node[TARGET]}"
+    if not isinstance(getattr(explanation, "title", None), str):
+        raise ConfigError(f"{given}: has no title; expected text, for figures")
     try:
         explanation.check(network, images)
     except Exception as error:  # a class of the user's own may raise anything

@@ -67,7 +67,16 @@ def check_enough(n_samples: int, target: PhaseDataModule) -> None:
 def labelled_profiles(
     data: PhaseDataModule, index: Sequence[int], device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Profiles of a training split, shape (n, 1, 2M, 2M), and their labels, shape (n,)."""
+    """Images of a training split and their labels.
+
+    Args:
+        data: of the source or the target.
+        index: numbers of the samples.
+        device: where they are to be.
+
+    Returns:
+        Shapes (n, C, H, W) and (n,).
+    """
     batch = data.dataset(Split.TRAIN).__getitems__(index)
     profiles = batch["input"].to(device, memory_format=torch.channels_last)
     return profiles, batch["label"].to(device)
