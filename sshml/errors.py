@@ -110,9 +110,10 @@ def _given(key: str, value: object) -> str:
 
 
 def place_of(error: BaseException) -> str | None:
-    """Where in the user's own code an error was raised, file and line; None if elsewhere."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{last.filename}, line {last.lineno}" if is_of_the_user(last.filename) else None
+    """Where in the user's own code an error came up, file and line; None if it did elsewhere."""
+    stack = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in stack if is_of_the_user(frame.filename)]
+    return f"{own[-1].filename}, line {own[-1].lineno}" if own else None
 
 
 def is_of_the_user(file: str) -> bool:
@@ -145,14 +146,14 @@ def named(path: str, node: Mapping[str, Any]) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:  # a custom class may raise anything
         what = reason_of(error)
-        if place := place_of(error):
-            raise ConfigError(f"{path}: {type(error).__name__}: {what} ({place})") from error
         # What the reason does not name may be any of them, or the class itself.
         mentioned = {
             name: value
             for name, value in node.items()
             if any(re.search(rf"\b{re.escape(word)}\b", what) for word in _words(name, value))
         }
+        if not mentioned and (place := place_of(error)):
+            raise ConfigError(f"{path}: {type(error).__name__}: {what} ({place})") from error
         code = {name: value for name, value in node.items() if _names_code(value)}
         # A function of the user's own is likelier than what it was given.
         at_fault = {name: value for name, value in code.items() if name in mentioned}

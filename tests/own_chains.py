@@ -28,3 +28,23 @@ def of_another_shape(parameters: Mapping[str, Any], rng: np.random.Generator) ->
 
 def not_hermitian(parameters: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
     return np.triu(ssh(parameters, rng))
+
+
+def of_no_key(parameters: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
+    return np.eye(2 * parameters["M"])
+
+
+def of_numpy(parameters: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
+    """What is random does not come from rng."""
+    return np.diag(np.random.rand(2 * parameters["n_cells"]))  # noqa: NPY002
+
+
+def aubry_andre(
+    parameters: Mapping[str, Any], rng: np.random.Generator, beta: float = (np.sqrt(5) - 1) / 2
+) -> np.ndarray:
+    """Energies that vary along the chain with a period of their own, and a random phase."""
+    sites = np.arange(2 * parameters["n_cells"])
+    energies = 2 * parameters["ratio"] * np.cos(2 * np.pi * (beta * sites + rng.random()))
+    return (
+        np.diag(energies) + np.diag(np.ones(len(sites) - 1), 1) + np.diag(np.ones(len(sites) - 1), -1)
+    )

@@ -94,3 +94,18 @@ def test_mistakes_are_one_line(
     assert line in error
     assert error.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["here.h5"]
+
+
+def test_chains_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "my, [own] conf"
+    (folder / "hamiltonian").mkdir(parents=True)
+    (folder / "hamiltonian" / "own.yaml").write_text(
+        "# @package data\nhamiltonian:\n  _target_: sshml.physics.hamiltonians.MatrixHamiltonian\n"
+        "  function: {_target_: own_chains.rice_mele, _partial_: true}\ndisorder: own\n"
+    )
+    assert main(["own.npz", "--config-dir", str(folder), "hamiltonian=own", *SETTINGS]) == 0
+    card = json.loads(Path("own.npz.json").read_text())
+    assert card["settings"]["hamiltonian"]["function"]["_target_"] == "own_chains.rice_mele"
+    assert "--config-dir" in card["command"]
+    assert main(["b.npz", "--config-dir", "nowhere", "hamiltonian=own"]) == 2
+    assert "--config-dir=nowhere: there is no such folder" in capsys.readouterr().err

@@ -334,3 +334,20 @@ def test_a_fault_in_a_file_of_ones_own_is_told(
     (tmp_path / "mine" / "model" / "own.yaml").write_text(content)
     done = run_train("data.n_cells=8", "--config-dir", str(tmp_path / "mine"), "model=own", *overrides)
     assert line in one_error(done)
+
+
+@pytest.mark.parametrize(
+    ("group", "content", "line"),
+    [
+        ("model", "# @package data\n_target_: sshml.networks.CNN\n", "has its keys at the top and no"),
+        ("model", "# @package _global_\n_target_: sshml.networks.CNN\n", "has its keys at the top and"),
+        ("hamiltonian", "hamiltonian: {_target_: x.Y}\n", "is to begin with # @package data"),
+        ("augmentation", "_target_: sshml.augmentation.SiteReversal\n", "names its part: a line NAME:"),
+    ],
+)
+def test_a_file_without_its_package_is_told(
+    run_train: Command, tmp_path: Path, group: str, content: str, line: str
+) -> None:
+    (tmp_path / "mine" / group).mkdir(parents=True)
+    (tmp_path / "mine" / group / "own.yaml").write_text(content)
+    assert line in one_error(run_train("--config-dir", str(tmp_path / "mine"), f"{group}=own"))

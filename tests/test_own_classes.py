@@ -2,13 +2,17 @@
 
 import math
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import ROOT, TINY, TINY_TRANSFER, Command, one_error, rows
 
+from sshml import load_classifier
+from sshml.dataset.__main__ import main as write_dataset
 from sshml.transfer.baselines import BASELINES, Baseline
 
 CHAINS = {
@@ -27,7 +31,9 @@ CHAINS = {
     "OneName": "classes is 'topological'",
 }
 IMAGES = {
-    "ImagesOfThreeSides": "shape(8) is (1, 16, 16); expected (height, width)",
+    "ImagesOfFourSides": "shape(8) is (1, 1, 16, 16); expected (height, width) or (channels,",
+    "ImagesWithoutTitle": "has no title; expected text",
+    "NegativeDensities": "images are negative; expected is_density = False",
     "ImagesOfDoubles": "images are float64; expected float32",
     "ImagesOfTorch": "images: got Tensor",
     "ImagesWithAChannel": "images: got float32 of shape (4, 1, 16, 16)",
@@ -51,6 +57,8 @@ OTHERS = {
     ),
     "+augmentation.own._target_=wrong.ChangesLabels": "augmentation.own: it changes the labels in",
     "+scheduler._target_=wrong.NoScheduler": "scheduler: expected a class derived from",
+    "figures=true explanation._target_=wrong.MapsWithoutTitle": "has no title; expected text",
+    "figures=true explanation._target_=wrong.MapsOfAnotherShape": "expected a finite map of two axes",
 }
 CASES = [
     *((f"hamiltonian=kitaev data.hamiltonian._target_=wrong.{name}", f"data.hamiltonian: {line}")
@@ -67,6 +75,40 @@ def test_a_mistake_in_a_class_of_ones_own_is_one_line(
 ) -> None:
     assert line in one_error(run_train(*TINY, *overrides.split()))
     assert not list(tmp_path.glob("runs/*/*/*"))
+
+
+def test_a_representation_of_several_channels(run_train: Command, run_transfer: Command) -> None:
+    done = run_train(*TINY, "figures=true", "data.representation._target_=wrong.TwoChannels")
+    assert done.status == 0, done.err
+    checkpoint = done.folder / "checkpoints" / "best.ckpt"
+    tested = run_transfer(f"checkpoint={checkpoint}", "data.W=[0.5]", "logger=csv", "trust=[wrong]")
+    assert tested.status == 0, tested.err
+    network = load_classifier(checkpoint, trust=["wrong"])
+    assert network.features[0].in_channels == 2
+    assert write_dataset(["two.npz", "data.n_cells=4", "data.representation._target_=wrong.TwoChannels",
+                          "data.n_train=3", "data.n_val=1", "data.n_test=1"]) == 0  # fmt: skip
+    images = np.load("two.npz")["images"]
+    assert images.shape == (5, 2, 8, 8)
+    np.testing.assert_allclose(images[:, 1], images[:, 0] ** 2)
+
+
+def test_a_run_of_ones_own_parts_is_resumed_by_the_line_that_it_prints(
+    run_train: Command, tmp_path: Path
+) -> None:
+    group = tmp_path / "my conf" / "representation"
+    group.mkdir(parents=True)
+    (group / "two.yaml").write_text("# @package data\nrepresentation: {_target_: wrong.TwoChannels}\n")
+    given = ("--config-dir", str(group.parent), "representation=two", *TINY, "trainer.max_epochs=100")
+    done = run_train(*given, "trainer.max_time=00:00:00:01")
+    assert done.status == 0, done.err
+    (line,) = (line for line in done.err.splitlines() if "resume with: " in line)
+    command = shlex.split(line.partition("resume with: python train.py ")[2])
+    assert command[:2] == ["--config-dir", str(group.parent)]
+    assert command[-1] == "trust=[wrong]"
+    again = run_train(*command, "trainer.max_time=null", "trainer.max_epochs=1")
+    assert again.status in (0, 2), again.err  # it may have done more than one epoch
+    assert "no such option" not in again.err
+    assert "trust" not in again.err
 
 
 def test_a_detector_of_ones_own_stands_beside_the_networks(

@@ -11,7 +11,8 @@ from pytorch_lightning.callbacks import Callback
 from torch import nn
 
 from sshml.augmentation import Augmentation
-from sshml.data.representations import DensityProfile
+from sshml.data.representations import DensityProfile, Representation
+from sshml.explanations import Explanation
 from sshml.networks import CNN
 from sshml.physics.hamiltonians import Kitaev
 from sshml.transfer.methods import TransferMethod
@@ -84,9 +85,52 @@ class DetectorNotShown(DensityProfile):
     detectors = {"mean_pixel": lambda images: images.mean(axis=(-2, -1))}  # noqa: RUF012
 
 
-class ImagesOfThreeSides(DensityProfile):
+class ImagesOfFourSides(DensityProfile):
     def shape(self, n_cells):
-        return 1, 2 * n_cells, 2 * n_cells
+        return 1, 1, 2 * n_cells, 2 * n_cells
+
+
+class ImagesWithoutTitle(Representation):
+    rows = columns = quantity = "any"
+
+    def shape(self, n_cells):
+        return 2 * n_cells, 2 * n_cells
+
+    def images(self, hamiltonian, couplings):
+        return hamiltonian.density_profiles(couplings)
+
+
+class NegativeDensities(ImagesWithoutTitle):
+    title = "density"
+    is_density = True
+
+    def images(self, hamiltonian, couplings):
+        return -hamiltonian.density_profiles(couplings)
+
+
+class TwoChannels(ImagesWithoutTitle):
+    """Nothing is wrong with it."""
+
+    title = "density and its square"
+
+    def shape(self, n_cells):
+        return 2, 2 * n_cells, 2 * n_cells
+
+    def images(self, hamiltonian, couplings):
+        profiles = hamiltonian.density_profiles(couplings)
+        return np.stack([profiles, profiles**2], axis=1)
+
+
+class MapsWithoutTitle(Explanation):
+    def of_class(self, network, images, label):
+        return images[:, 0]
+
+
+class MapsOfAnotherShape(MapsWithoutTitle):
+    title = "logits"
+
+    def of_class(self, network, images, label):
+        return network(images)
 
 
 class ImagesOfDoubles(DensityProfile):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import yaml
 from conftest import TINY, Command, networks, one_error
 from torch import nn
 from torch.nn.functional import linear, relu
@@ -11,7 +12,7 @@ from sshml.networks import MLP, ViT
 SMALL = [key for key in TINY if not key.startswith(("model.", "figures"))]
 OF = {
     "mlp": ("model=mlp", "model.widths=[8]"),
-    "vit": ("model=vit", "model.patch_size=4", "model.depth=1", "model.width=8", "optimizer=adamw"),
+    "vit": ("model=vit", "model.patch_size=4", "model.depth=1", "model.width=8"),
 }
 
 
@@ -76,6 +77,14 @@ def test_they_train_are_tested_and_go_on(run_train: Command, run_transfer: Comma
     assert "report=fig5: shows class activation maps" in line
     resumed = run_train(f"ckpt_path={checkpoint.with_name('last.ckpt')}", "trainer.max_epochs=2")
     assert resumed.status == 0, resumed.err
+
+
+def test_a_network_brings_its_optimizer_unless_another_is_given(run_train: Command) -> None:
+    optimizers = []
+    for given in ((), ("optimizer=sgd",)):
+        done = run_train("model=vit", *given, "--cfg", "job")
+        optimizers.append(yaml.safe_load(done.out)["optimizer"]["_target_"])
+    assert optimizers == ["torch.optim.AdamW", "torch.optim.SGD"]
 
 
 def test_a_study_trains_them(run_transfer: Command) -> None:

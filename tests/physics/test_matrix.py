@@ -1,5 +1,6 @@
 """Any finite Hamiltonian: against the kernels, closed forms, and what a stranger's file may name."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,20 @@ def test_a_function_of_ones_own_is_trained_and_tested(
     assert {row["accuracy_sample"] for row in rows(study)} == {None}
 
 
+def test_a_default_may_be_a_number_of_numpy(run_train: Command) -> None:
+    done = run_train(*OWN, FUNCTION.replace("rice_mele", "aubry_andre"))
+    assert done.status == 0, done.err
+    assert f"beta: {(math.sqrt(5) - 1) / 2}" in (done.folder / "config.yaml").read_text()
+
+
+def test_real_matrices_are_solved_as_real_ones() -> None:
+    real = MatrixHamiltonian(ssh)
+    complex_ = MatrixHamiltonian(lambda *given: ssh(*given).astype(np.complex128))
+    couplings = real.couplings(np.array([0.5]), np.zeros(1), np.zeros((1, 4)), "own")
+    assert real.matrices(couplings).dtype == np.float64
+    assert complex_.matrices(couplings).dtype == np.complex128
+
+
 @pytest.mark.parametrize("target", ["os.system", "sshml.files.stored.read_text"])
 def test_a_function_that_a_checkpoint_names_is_not_called(
     run_train: Command, run_transfer: Command, tmp_path: Path, target: str
@@ -117,14 +132,24 @@ def test_a_function_that_a_checkpoint_names_is_not_called(
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
-        (f"{FUNCTION.replace('rice_mele', 'of_another_shape')}", "float64 of shape (3, 3); expected"),
+        (
+            f"{FUNCTION.replace('rice_mele', 'of_another_shape')}",
+            "float64 of shape (3, 3) at ratio = 0.4",
+        ),
         (f"{FUNCTION.replace('rice_mele', 'not_hermitian')}", "is not finite and Hermitian"),
         (f"{FUNCTION.replace('rice_mele', 'no_such')}", "cannot be used"),
+        (f"{FUNCTION.replace('rice_mele', 'of_no_key')}", "KeyError: 'M' ("),
+        (f"{FUNCTION.replace('rice_mele', 'of_no_key')}", "own_chains.py, line "),
+        (f"{FUNCTION.replace('rice_mele', 'of_numpy')}", "differ between two calls"),
+        (f"{FUNCTION.replace('rice_mele', 'of_numpy')}", "function._target_=own_chains.of_numpy"),
         ("~data.hamiltonian.function", "data.hamiltonian.function: missing"),
         ("+data.hamiltonian.function.dleta=1", "did you mean data.hamiltonian.function.delta?"),
         ("data.hamiltonian.phases=[1]", "phases=[1]: expected 2"),
         ("data.hamiltonian.phases=[1,2]", "phases=[1, 2]: expected labels of the classes"),
-        ("data.hamiltonian.transitions=[1,1] data.hamiltonian.phases=[1,0,1]", "growing transitions"),
+        (
+            "data.hamiltonian.transitions=[1,1] data.hamiltonian.phases=[1,0,1]",
+            "transitions=[1, 1]: expected ratios that grow",
+        ),
         ("data.label=sample", "label=sample: expected 'ratio'"),
         ("augmentation=zero_modes", "zero_modes: is for chains of SSH"),
         ("augmentation=column_permutation", "column_permutation: is for chiral chains"),
