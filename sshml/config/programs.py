@@ -1,5 +1,6 @@
 """The two programs and the keys that each one's configuration has."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,18 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-#: The configuration files.
-CONF_DIR = Path(__file__).resolve().parents[2] / "conf"
+_PACKAGE = Path(__file__).resolve().parents[1]
+#: The configuration files: within the package where it is installed, beside it in a clone.
+CONF_DIR = next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir())
+#: In the environment of whatever the command ``sshml`` has started.
+BY_COMMAND = "SSHML_BY_COMMAND"
+
+
+def command_of(name: str) -> str:
+    """How a program is run, as this one was: ``sshml train``, or ``python train.py``."""
+    if BY_COMMAND in os.environ:
+        return f"sshml {name}"
+    return f"python {name}.py" if name in ("train", "transfer") else f"python -m sshml.{name}"
 
 
 def of_other_program(key: str, name: str) -> str | None:
@@ -21,7 +32,7 @@ def of_other_program(key: str, name: str) -> str | None:
     """
     other = "train" if name == "transfer" else "transfer"
     if key.split(".", maxsplit=1)[0] in top_level(other) - top_level(name):
-        return f"a setting of {other}.py only; run python {other}.py, or omit it"
+        return f"a setting of {other}.py only; run {command_of(other)}, or omit it"
     return None
 
 

@@ -17,7 +17,7 @@ from pydantic import (
 from sshml.config.build import TARGET, build
 from sshml.config.moved import FIRST_PARTS, of_this_version
 from sshml.config.nodes import check_node, signature_of, typed_keys, with_defaults
-from sshml.config.programs import CONF_DIR, of_other_program
+from sshml.config.programs import CONF_DIR, command_of, of_other_program
 from sshml.config.wording import as_typed, expectation
 from sshml.data.grid import strength_grid
 from sshml.errors import ConfigError, named, unknown_key
@@ -117,7 +117,7 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
     """
     if schema is TrainConfig and "source" in config and _chosen("experiment") != "None":
         raise ConfigError(
-            "experiment: tests networks, which train.py does not; run python transfer.py "
+            f"experiment: tests networks, which train.py does not; run {command_of('transfer')} "
             f"experiment={_chosen('experiment')}"
         )
     if schema is TransferConfig:
@@ -236,8 +236,8 @@ def _refuse_training_experiment() -> None:
         TransferConfig.model_fields.keys() - TrainConfig.model_fields.keys()
     ):
         raise ConfigError(
-            f"experiment={name}: trains a network and tests none elsewhere; run python train.py "
-            f"experiment={name}, then python transfer.py checkpoint=RUN/checkpoints/best.ckpt"
+            f"experiment={name}: trains a network and tests none elsewhere; run {command_of('train')} "
+            f"experiment={name}, then {command_of('transfer')} checkpoint=RUN/checkpoints/best.ckpt"
         )
 
 

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import wandb
 
+from sshml.config.programs import command_of
 from sshml.errors import ConfigError, fail, reason_of
 from sshml.tracking.wandb import HangError, within
 
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0; 2 after a user's mistake, told in one line.
     """
-    parser = _Parser(prog="python -m sshml.dashboard", description=__doc__)
+    parser = _Parser(prog=command_of("dashboard"), description=__doc__)
     parser.add_argument("--entity", required=True, help="W&B user or team")
     parser.add_argument("--project", default="sshml", help="W&B project (default: %(default)s)")
     parser.add_argument(
@@ -100,7 +101,7 @@ def _make(entity: str, project: str, file: Path | None) -> None:
     names = shlex.join(["--entity", entity, "--project", project])
     print(
         f"{reason}: the specification of the workspace and the report is in {path}; to send it: "
-        f"wandb login, then python -m sshml.dashboard {names}"
+        f"wandb login, then {command_of('dashboard')} {names}"
     )
 
 

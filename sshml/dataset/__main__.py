@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 
-from sshml.config.programs import CONF_DIR
+from sshml.config.programs import CONF_DIR, command_of
 from sshml.config.schema import plain_config
 from sshml.entry import cli  # noqa: F401  # registers what the configuration computes
 from sshml.entry.command import Parser
@@ -33,7 +33,7 @@ _GROUPS = ("data", "hamiltonian", "representation", "model", "seed")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = Parser(
-        prog="python -m sshml.dataset",
+        prog=command_of("dataset"),
         description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
     )
@@ -86,7 +86,7 @@ def _write(path: Path, overrides: Sequence[str], own_folder: str | None) -> None
         raise ConfigError(f"{path}: {error.strerror or error}; expected a place to write to") from error
     shape = "x".join(map(str, card["arrays"]["images"]["shape"]))
     print(f"images:  {shape}\nfile:    {path}\ncard:    {card_path}")
-    print(f"train:   python train.py data=arrays {shlex.quote(f'data.path={path}')}")
+    print(f"train:   {command_of('train')} data=arrays {shlex.quote(f'data.path={path}')}")
 
 
 if __name__ == "__main__":

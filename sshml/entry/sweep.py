@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sshml.config.limits import check_process_count
 from sshml.config.moved import FIRST_GROUPS, FIRST_PARTS
+from sshml.config.programs import command_of
 from sshml.config.schema import TrainConfig, TransferConfig, plain_config
 from sshml.config.trust import trusted
 from sshml.entry.processes import (
@@ -278,7 +279,7 @@ def print_what_is_left(folder: Path, jobs: Mapping[str, Sequence[str]]) -> int:
         print(f"{what}: {shown(own)}: {error_of(folder / name)} ({shown(folder / name)})")
     counted = f"{len(jobs) - len(left)} of {len(jobs)} jobs are done"
     counted += "".join(f", {len(names)} {status}" for status, names in of.items() if names)
-    print(f"{counted}; look at them with: python -m sshml.study {shown(folder)}")
+    print(f"{counted}; look at them with: {command_of('study')} {shown(folder)}")
     return len(left) - sum(map(len, of.values()))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from sshml.config.programs import is_sweep, own_configuration
+from sshml.config.programs import command_of, is_sweep, own_configuration
 from sshml.config.trust import own_trust, trusted
 from sshml.errors import CheckpointError
 from sshml.files.checkpoint import read_checkpoint
@@ -105,7 +105,7 @@ def _parameters(settings: Mapping[str, Any], checkpoint: str | Path) -> dict[str
 def way_on(folder: Path, settings: Mapping[str, Any]) -> str:
     """What to do to have an unfinished study finished."""
     given = f"{own_configuration()}{shlex.quote(f'resume={folder}')}{own_trust(settings)}"
-    return f"resume with: python transfer.py {given}"
+    return f"resume with: {command_of('transfer')} {given}"
 
 
 def _work(

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from sshml.config.programs import command_of
 from sshml.entry.command import Parser, add_trust, results_errors, results_folder
 from sshml.errors import CheckpointError, ConfigError, fail
 from sshml.explain.checks import (
@@ -45,7 +46,7 @@ _FILES = ("scores.csv", "generalisation.csv", "explain.png")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = Parser(
-        prog="python -m sshml.explain",
+        prog=command_of("explain"),
         description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
     )

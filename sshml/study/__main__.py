@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sshml import __version__
+from sshml.config.programs import command_of
 from sshml.entry.command import Parser, results_errors
 from sshml.errors import ConfigError, fail, shown
 from sshml.files.stored import check_own
@@ -31,7 +32,7 @@ _COMMAND = "python -m sshml.study"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = Parser(
-        prog="python -m sshml.study", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        prog=command_of("study"), description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
     parser.add_argument(

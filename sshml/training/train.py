@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar
 
 from sshml.config.build import build
-from sshml.config.programs import is_sweep, own_configuration
+from sshml.config.programs import command_of, is_sweep, own_configuration
 from sshml.config.trust import own_trust
 from sshml.data.base import PhaseDataModule
 from sshml.errors import DivergedError, PrunedError, UnfinishedError, errors_of_parts
@@ -125,7 +125,7 @@ def way_on(folder: Path, settings: Mapping[str, Any]) -> str:
     last = folder / "checkpoints" / "last.ckpt"
     if last.is_file():
         given = f"{own_configuration()}{shlex.quote(f'ckpt_path={last}')}{own_trust(settings)}"
-        return f"resume with: python train.py {given}"
+        return f"resume with: {command_of('train')} {given}"
     return "start the run again; no epoch was finished"
 
 

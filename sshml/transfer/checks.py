@@ -12,6 +12,7 @@ from torch import nn
 from sshml.config.build import hamiltonian
 from sshml.config.moved import FIRST_GROUPS
 from sshml.config.nodes import dotted, with_defaults
+from sshml.config.programs import command_of
 from sshml.config.trust import check_classes, trusted
 from sshml.errors import ConfigError, printable
 from sshml.files.stored import CONFIG, MANIFEST, read_settings, relocated
@@ -97,7 +98,7 @@ def _settings_of(folder: Path, trust: Sequence[str]) -> dict[str, Any]:
     stored = read_settings(folder)
     if "ckpt_path" in stored:
         raise ConfigError(
-            f"resume={folder}: a run of train.py; resume it with python train.py "
+            f"resume={folder}: a run of train.py; resume it with {command_of('train')} "
             + shlex.quote(f"ckpt_path={folder}/checkpoints/last.ckpt")
         )
     try:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sshml.config.build import build
+from sshml.config.programs import command_of
 from sshml.config.trust import trusted
 from sshml.data.base import PhaseDataModule
 from sshml.errors import ConfigError
@@ -61,7 +62,7 @@ def planned(settings: Mapping[str, Any], overrides: Sequence[str]) -> Plan:
     if n_processes(settings["trainer"]) > 1:
         raise ConfigError(
             f"trainer.devices={settings['trainer']['devices']}: expected 1 here; train with "
-            "python train.py trainer=ddp, then test by python transfer.py "
+            f"{command_of('train')} trainer=ddp, then test by {command_of('transfer')} "
             "checkpoint=RUN/checkpoints/best.ckpt"
         )
     methods = methods_of(settings)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sshml.config.build import TARGET, build
 from sshml.config.moved import FIRST_PARTS
+from sshml.config.programs import command_of
 from sshml.errors import ConfigError, printable
 from sshml.files.stored import relocated
 from sshml.training.checks.run import check_run
@@ -42,7 +43,7 @@ def networks_to_train(
     if "W" not in settings["data"]:
         raise ConfigError(
             f"data._target_={settings['data'][TARGET]}: has no disorder strengths to train at; train "
-            "by python train.py, and test by checkpoint=RUN/checkpoints/best.ckpt"
+            f"by {command_of('train')}, and test by checkpoint=RUN/checkpoints/best.ckpt"
         )
     if "data.seed" in typed:
         raise ConfigError(

@@ -20,6 +20,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from sshml.config.programs import command_of
 from sshml.entry.command import Parser, add_trust, results_errors, results_folder
 from sshml.errors import CheckpointError, ConfigError, fail
 from sshml.explain.checks import check_once, strengths
@@ -35,7 +36,7 @@ _STRANGENESS = ("network", "W", "against", "features", "entropy")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = Parser(
-        prog="python -m sshml.uncertainty",
+        prog=command_of("uncertainty"),
         description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
     )

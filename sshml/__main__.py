@@ -1,0 +1,61 @@
+"""The command ``sshml``: every program of the package by one name."""
+
+import os
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+
+from sshml.config.programs import BY_COMMAND
+from sshml.entry.start import start, start_command
+
+_PROGRAMS = {
+    "train": "train, test and explain a network",
+    "transfer": "test networks at other disorder strengths, train them first if need be",
+}
+_COMMANDS = {
+    "study": "look at the runs of a sweep: tables, curves, a page",
+    "explain": "whether maps show what networks decide by",
+    "uncertainty": "networks of several seeds as one, and when to doubt them",
+    "dataset": "write a generated set to a file",
+    "dashboard": "a W&B workspace and report of all runs",
+}
+
+
+def main() -> int:
+    """Run the program that the command line names; returns the exit status."""
+    name = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    os.environ[BY_COMMAND] = "1"
+    if name in _PROGRAMS:
+        # Lightning starts further processes of a run by this file, and not by `-m`.
+        sys.modules["__main__"].__spec__ = None
+        program = find_spec(f"sshml.programs.{name}")
+        sys.argv = [str(program.origin), *sys.argv[2:]]  # type: ignore[union-attr]
+        return start(import_module(f"sshml.programs.{name}").main, name)
+    if name in _COMMANDS:
+        start_command(f"sshml.{name}")
+        status: int = import_module(f"sshml.{name}.__main__").main(sys.argv[2:])
+        return status
+    if name == "--version":
+        from importlib.metadata import version  # noqa: PLC0415  # takes a while
+
+        print(f"sshml {version('sshml')}")
+        return 0
+    if name in ("-h", "--help"):
+        print(_help())
+        return 0
+    names = ", ".join((*_PROGRAMS, *_COMMANDS))
+    print(f"error: sshml {name}: no such program; expected one of {names}", file=sys.stderr)
+    return 2
+
+
+def _help() -> str:
+    lines = [f"  {name:<12} {about}" for name, about in (_PROGRAMS | _COMMANDS).items()]
+    shown = "\n".join(lines)
+    return (
+        f"usage: sshml PROGRAM [ARGUMENTS]\n\n{shown}\n\n"
+        "sshml PROGRAM --help says more of each; sshml --version."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

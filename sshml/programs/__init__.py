@@ -1,0 +1,1 @@
+"""The two programs, ``sshml train`` or ``python train.py``, and ``sshml transfer``."""
