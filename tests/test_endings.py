@@ -468,8 +468,8 @@ def test_a_callback_that_ends_a_run_before_its_first_epoch_is_one_line(run_train
 
 def test_the_way_on_is_a_command_that_a_shell_takes(tmp_path: Path) -> None:
     last = tmp_path / "a b" / "checkpoints" / "last.ckpt"
-    assert way_on(tmp_path / "a b").endswith("start the run again; no epoch was finished")
+    assert way_on(tmp_path / "a b", {}).endswith("start the run again; no epoch was finished")
     last.parent.mkdir(parents=True)
     last.touch()
-    assert shlex.split(way_on(tmp_path / "a b"))[-1] == f"ckpt_path={last}"
-    assert shlex.split(transfer_way_on(tmp_path / "a b"))[-1] == f"resume={tmp_path / 'a b'}"
+    assert shlex.split(way_on(tmp_path / "a b", {}))[-1] == f"ckpt_path={last}"
+    assert shlex.split(transfer_way_on(tmp_path / "a b", {}))[-1] == f"resume={tmp_path / 'a b'}"

@@ -20,19 +20,29 @@ CHAINS = {
     "BlocksOfNothing": "blocks: got NoneType",
     "ComplexBlocks": "blocks: got complex128",
     "CouplingsOfOneChain": "couplings mu: got float64 of shape (1, 8)",
-    "CouplingsOfNothing": "couplings mu: got float64 of shape (4, 0)",
+    "CouplingsOfNothing": "couplings mu: got float64 of shape (200, 0)",
     "InfiniteCouplings": "couplings mu: not finite",
     "LabelsOfFloats": "labels ratio: got float64",
     "LabelsOfTorch": "labels ratio: got Tensor",
     "LabelsOfOneKind": "labels sample: got NoneType",
     "LabelsFromFive": "the labels ratio are [5, 6]; expected numbers of its 2 classes",
+    "LabelTwoSometimes": "the labels ratio are [0, 2]; expected numbers of its 2 classes",
+    "OtherTransition": "the labels ratio of clean chains change between 0.995025 and 1.00498, where critical_ratios has nothing",
+    "InvertedInvariant": "the labels sample of clean chains are those of ratio for 0% only",
+    "ChangesTheRatio": "couplings changes ratio; expected a copy",
+    "NumberOfFloats": "n_random is 8.0; expected a whole number",
     "NoTransitions": "critical_ratios of one W has to be an array",
     "ClassesAlike": "classes is ('phase', 'phase')",
     "OneName": "classes is 'topological'",
 }
+UNNAMED = {
+    "NoControl": "has no control, for figures and tables",
+    "Unfinished": "it has no couplings, critical_ratios, labels, n_random; expected them to be defined",
+    "Kitaeu": "there is no Kitaeu in wrong; did you mean wrong.Kitaev?",
+}
 IMAGES = {
     "ImagesOfFourSides": "shape(8) is (1, 1, 16, 16); expected (height, width) or (channels,",
-    "ImagesWithoutTitle": "has no title; expected text",
+    "ImagesWithoutTitle": "has no title, for figures and tables",
     "NegativeDensities": "images are negative; expected is_density = False",
     "ImagesOfDoubles": "images are float64; expected float32",
     "ImagesOfTorch": "images: got Tensor",
@@ -63,6 +73,8 @@ OTHERS = {
 CASES = [
     *((f"hamiltonian=kitaev data.hamiltonian._target_=wrong.{name}", f"data.hamiltonian: {line}")
       for name, line in CHAINS.items()),
+    *((f"hamiltonian=kitaev data.hamiltonian._target_=wrong.{name} ~data.hamiltonian.delta", line)
+      for name, line in UNNAMED.items()),
     *((f"data.representation._target_=wrong.{name}", line) for name, line in IMAGES.items()),
     *((f"model._target_=wrong.{name}", line) for name, line in NETWORKS.items()),
     *OTHERS.items(),

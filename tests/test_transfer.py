@@ -73,7 +73,7 @@ def test_a_matrix_is_trained_tested_and_resumed(run_transfer: Command) -> None:
     broken = run_transfer(f"resume={run.folder}", "report=[section4_1,c2]")
     assert "Section 4.1" in (broken.folder / "report.md").read_text()
     assert (broken.status, broken.manifest["status"]) == (1, "failed")
-    assert "failed: trained at W=0.0, seed 1: CheckpointError" in broken.out
+    assert "failed: trained at W = 0, seed 1: CheckpointError" in broken.out
     assert {(row["train_W"], row["W"]) for row in networks(broken)} == {(0, 0.5), (0.5, 0), (0.5, 0.5)}
 
 

@@ -14,7 +14,7 @@ from sshml.augmentation import Augmentation
 from sshml.data.representations import DensityProfile, Representation
 from sshml.explanations import Explanation
 from sshml.networks import CNN
-from sshml.physics.hamiltonians import Kitaev
+from sshml.physics.hamiltonians import Hamiltonian, Kitaev
 from sshml.transfer.methods import TransferMethod
 
 
@@ -66,6 +66,53 @@ class LabelsOfOneKind(Kitaev):
 class LabelsFromFive(Kitaev):
     def labels(self, *given):
         return {kind: of + 5 for kind, of in super().labels(*given).items()}
+
+
+class LabelTwoSometimes(Kitaev):
+    def labels(self, ratio, *given):
+        return {kind: np.where(ratio < 0.1, 2, 0) for kind in super().labels(ratio, *given)}
+
+
+class OtherTransition(Kitaev):
+    def critical_ratios(self, W, disorder):
+        return 0.7 * super().critical_ratios(W, disorder)
+
+
+class InvertedInvariant(Kitaev):
+    def labels(self, *given):
+        found = super().labels(*given)
+        return {**found, "sample": 1 - found["sample"]}
+
+
+class ChangesTheRatio(Kitaev):
+    def couplings(self, ratio, *given):
+        ratio += 0.1
+        return super().couplings(ratio, *given)
+
+
+class NumberOfFloats(Kitaev):
+    def n_random(self, n_cells):
+        return float(n_cells)
+
+
+class NoControl(Hamiltonian):
+    symbol, classes, disorders = "$x$", ("a", "b"), ("on_site",)
+
+    def n_random(self, n_cells):
+        return n_cells
+
+    def couplings(self, ratio, W, uniforms, disorder):
+        return {"x": uniforms}
+
+    def labels(self, ratio, W, couplings, disorder):
+        return {"ratio": (ratio < 1).astype(np.int64)}
+
+    def critical_ratios(self, W, disorder):
+        return np.ones((1, *np.shape(W)))
+
+
+class Unfinished(Hamiltonian):
+    pass
 
 
 class NoTransitions(Kitaev):

@@ -5,11 +5,13 @@ argument names, their annotations and the limits in them. So a custom network or
 checked like those of this package.
 """
 
+import difflib
 import functools
 import inspect
 import logging
 import math
 import re
+import sys
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -107,12 +109,23 @@ def signature_of(path: str, target: str) -> tuple[inspect.Signature, dict[str, A
         if base and not (isinstance(built, type) and issubclass(built, get_object(base))):
             raise TypeError(f"expected a class derived from {base}")
         if inspect.isabstract(built):
-            raise TypeError("expected a class derived from it")
+            missing = ", ".join(sorted(getattr(built, "__abstractmethods__", ())))
+            raise TypeError(f"it has no {missing}; expected them to be defined")
         annotated = built.__init__ if isinstance(built, type) else built  # type: ignore[misc]
         return inspect.signature(built), _annotations(annotated)
     except (Exception, SystemExit) as error:  # importing a module may raise any
-        what = reason_of(error)
+        what = _no_such_name(target) or reason_of(error)
         raise ConfigError(f"{path}.{TARGET}={target}: cannot be used ({what})") from error
+
+
+def _no_such_name(target: str) -> str | None:
+    """What to say of a name that a module does not have; None if it has it, or is no module."""
+    module, _, name = target.rpartition(".")
+    if (found := sys.modules.get(module)) is None or hasattr(found, name):
+        return None
+    close = difflib.get_close_matches(name, dir(found), n=1)
+    meant = f"; did you mean {module}.{close[0]}?" if close else ""
+    return f"there is no {name} in {module}{meant}"
 
 
 def _annotations(function: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ def command_of(name: str) -> str:
     """How a program is run, as this one was: ``sshml train``, or ``python train.py``."""
     if BY_COMMAND in os.environ:
         return f"sshml {name}"
-    return f"python {name}.py" if name in ("train", "transfer") else f"python -m sshml.{name}"
+    if name not in ("train", "transfer"):
+        return f"python -m sshml.{name}"
+    typed = (Path(word) for word in sys.orig_argv if Path(word).name in ("train.py", "transfer.py"))
+    return f"python {shlex.quote(str(next(typed, Path('train.py')).with_name(f'{name}.py')))}"
 
 
 def of_other_program(key: str, name: str) -> str | None:

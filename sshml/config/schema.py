@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 # Groups of several parts with names of their own.
 _OF_PARTS = ("augmentation", "callbacks", "logger")
+# What parts of data are to be called by.
+_NAMES = {
+    "hamiltonian": ("control", "symbol", "classes", "disorders"),
+    "representation": ("title", "rows", "columns", "quantity"),
+}
 # Groups whose files set keys of all others.
 _GLOBAL = ("experiment", "sweep", "debug")
 
@@ -148,9 +153,7 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
     # Defaults for what `~KEY` has removed.
     settings["data"] = with_defaults(settings["data"])
     settings["trainer"] = {"precision": "32-true", "devices": "auto", **settings["trainer"]}
-    for part in FIRST_PARTS.keys() & settings["data"].keys():
-        with named(f"data.{part}", settings["data"][part]):
-            build(settings["data"][part])
+    _check_parts(settings["data"])
     with named("data", settings["data"]):
         data: PhaseDataModule = build(settings["data"])
         settings["data"] |= data.recorded()
@@ -158,6 +161,18 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
     _follow("in_channels", data.shape[0], 1, settings["model"])
     _follow_size(data.shape, settings["model"])
     return settings
+
+
+def _check_parts(data: Mapping[str, Any]) -> None:
+    """Build the parts of the data, which have to say what they are called."""
+    for part in FIRST_PARTS.keys() & data.keys():
+        with named(f"data.{part}", data[part]):
+            built = build(data[part])
+        for name in _NAMES[part]:
+            if not hasattr(built, name):
+                raise ConfigError(
+                    f"data.{part}._target_={data[part][TARGET]}: has no {name}, for figures and tables"
+                )
 
 
 def _follow_size(shape: tuple[int, int, int], model: dict[str, Any]) -> None:

@@ -80,11 +80,19 @@ def _of_plugin(message: str, arguments: list[str]) -> str | None:
     return f'{launcher}: is not installed; run pip install -e ".[{unknown[1]}]"'
 
 
+def _of_package(message: str) -> str | None:
+    """The line for a file of a group that overrides others without saying that it may."""
+    found = re.match(r"In '(?P<file>[^']+)': Could not override '\w+@", message)
+    if found is None:
+        return None
+    return f"{found['file']}.yaml: overrides other groups; begin it with # @package _global_"
+
+
 def one_line(error: Exception, arguments: list[str], name: str = "train") -> str:
     """What a user needs to know of a mistake in a command line or a configuration file."""
     message = str(error) or reason_of(error.__cause__ or error)
-    if of_value := _of_value(error, message, arguments):
-        return of_value
+    if known := _of_value(error, message, arguments) or _of_package(message):
+        return known
     unknown = re.match(r"Could not (override|delete from config\.) '(?P<key>[^']+)'", message)
     if unknown:
         return _unknown_override(unknown["key"], arguments, name)

@@ -51,19 +51,19 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Tabl
     plan = check_transfer(settings, overrides)
     check_unused(settings)
     run = RunFolder(settings["paths"]["run"], settings, overrides)
-    status = "failed"
+    status, stopped_by = "failed", None
     try:
         table = Table(run.path, len(plan.classes), plan.plane)
         with opened(settings, "transfer") as loggers:
             _work(settings, plan, run, table, pictured(loggers))
         status = "finished" if not table.failed else "failed"
     except (KeyboardInterrupt, SystemExit):
-        status = "interrupted"
+        status, stopped_by = "interrupted", "signal"
         if not is_sweep():  # a sweep says how to resume all of its jobs
             print(f"interrupted; {way_on(run.path, settings)}", file=sys.stderr)
         raise KeyboardInterrupt from None
     finally:
-        run.finish(status)
+        run.finish(status, stopped_by)
     # A phase diagram has a table of its own.
     if plan.plane and table.lines:
         print_scores(diagrams_of(table.lines, plan.plane))

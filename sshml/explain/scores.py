@@ -17,7 +17,7 @@ class Scores:
     Attributes:
         area: share of the map's cells that the region has, which is what chance scores in the next two.
         share: of the positive part of the map that lies in the region.
-        pointing: 1 if the largest value lies in the region, else 0.
+        pointing: 1 if the largest value lies in the region, else 0; of several, their mean.
         overlap: intersection over union of the region and as many of the largest cells.
         chance_overlap: the mean of that of as many cells at random, of which the region holds a
             hypergeometric number.
@@ -58,7 +58,8 @@ def score(maps: Tensor, pixels: Tensor) -> Scores:
     rank = torch.empty_like(order).scatter_(1, order, torch.arange(height * width).expand(n, -1))
     size = region.sum(dim=1, keepdim=True)
     shared = ((rank < size) * region).sum(dim=1)
-    pointing = region.gather(1, order[:, :1])[:, 0]
+    largest = (flat == flat.amax(dim=1, keepdim=True)).double()
+    pointing = (largest * region).sum(dim=1) / largest.sum(dim=1)
     return Scores(
         area=area,
         share=(positive * region).sum(dim=1) / total,

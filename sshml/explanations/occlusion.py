@@ -12,7 +12,7 @@ from sshml.explanations.base import Explanation, mean_of, require
 class Occlusion(Explanation):
     """What the logit loses when a window of the image is replaced by the image's mean.
 
-    Of the size of the image (arXiv:1311.2901). By captum.
+    Its maps have one pixel a window (arXiv:1311.2901). By captum.
 
     Args:
         windows: that an image has, one after another, along either axis.
@@ -22,7 +22,7 @@ class Occlusion(Explanation):
         >>> from sshml.networks import CNN
         >>> maps = Occlusion(windows=4).maps(CNN(), torch.rand(1, 1, 60, 60), labels=(1,))
         >>> tuple(maps[0, 0].shape)
-        (60, 60)
+        (4, 4)
     """
 
     title = "occlusion"
@@ -33,7 +33,7 @@ class Occlusion(Explanation):
 
     @torch.no_grad()
     def of_class(self, network: nn.Module, images: Tensor, label: int) -> Tensor:
-        """Maps of the size of the image, even within each window."""
+        """Maps of one pixel a window."""
         from captum.attr import Occlusion as Method  # noqa: PLC0415
 
         height, width = (-(-size // self.windows) for size in images.shape[-2:])
@@ -41,4 +41,4 @@ class Occlusion(Explanation):
             images, sliding_window_shapes=(images.shape[1], height, width),
             strides=(images.shape[1], height, width), baselines=mean_of(images), target=label,
         )  # fmt: skip
-        return maps[:, 0]
+        return maps[:, 0, ::height, ::width]

@@ -16,6 +16,7 @@ from sshml.data.base import PhaseDataModule
 from sshml.errors import CheckpointError, ConfigError, reason_of
 from sshml.explanations import Explanation
 from sshml.files.checkpoint import network_state, read_checkpoint
+from sshml.networks import pools_globally
 from sshml.training.checks.network import check_explanation
 from sshml.training.checks.run import check_samples
 from sshml.transfer.checks import check_diagram, empty_network
@@ -89,7 +90,8 @@ def given_network(
         given = f"data.n_cells={data['n_cells']}" if "n_cells" in data else "data"
         raise ConfigError(
             f"{given}: its images of {height}x{width} do not fit the network of checkpoint={path} "
-            f"({reason_of(error)}); choose images of the size that it was trained on, or a larger one"
+            f"({reason_of(error)}); choose images of the size that it was trained on"
+            + (", or a larger one" if pools_globally(network) else "")
         ) from error
     return PlannedNetwork(
         train_W=strength_name(trained["W"]) if "W" in trained else _name_of(trained),
@@ -157,7 +159,10 @@ def _tested_on(
     if "n_cells" not in data:
         if "data.path" in typed:  # another file has its own
             data |= {key: settings["data"][key] for key in ("shape", "parameters")}
-            _check_channels(build(data), build(trained))
+            _check_alike(build(settings["data"]), build(trained))
+            if data["shape"] != trained["shape"]:
+                size, own = ("x".join(map(str, of["shape"][1:])) for of in (data, trained))
+                print(f"images of {size}: the network was trained on {own}")
         return data
     if data["n_cells"] != trained["n_cells"]:
         print(f"data.n_cells={data['n_cells']}: images of another size than the network was trained on")
@@ -174,23 +179,32 @@ def _other_data(data: Mapping[str, Any], typed: set[str], trained: Mapping[str, 
     found = dict(data)
     if not {"representation", "data.representation"} & typed:
         found["representation"] = trained["representation"]
+    _check_alike(given, of_network)
+    if "classes" in found:
+        found["classes"] = list(of_network.classes)
+    return found
+
+
+def _check_alike(given: PhaseDataModule, of_network: PhaseDataModule) -> None:
+    """A file's images and classes must be as many as the network's; says which class is which."""
     if len(given.classes) != len(of_network.classes):
         raise ConfigError(
             f"data: has the {len(given.classes)} classes {', '.join(given.classes)}; expected the "
             f"{len(of_network.classes)} of the network, {', '.join(of_network.classes)} (data.classes "
             "of data=arrays names those without a sample too)"
         )
-    _check_channels(given, of_network)
-    if "classes" in found and given.classes != of_network.classes:
-        for label, names in enumerate(zip(given.classes, of_network.classes, strict=True)):
-            print(f"label {label}: {names[0]} is {names[1]} of the network")
-        found["classes"] = list(of_network.classes)
-    return found
-
-
-def _check_channels(given: PhaseDataModule, of_network: PhaseDataModule) -> None:
     if given.shape[0] != of_network.shape[0]:
         raise ConfigError(
             f"data: has images of {given.shape[0]} channels; expected {of_network.shape[0]}, as the "
             "network was trained on"
         )
+    if given.classes == of_network.classes:
+        return
+    if set(given.classes) & set(of_network.classes):
+        raise ConfigError(
+            f"data: has the classes {', '.join(given.classes)}, and the network "
+            f"{', '.join(of_network.classes)}; expected the same order: change the labels of the file, "
+            "or name its classes by data.classes"
+        )
+    for label, names in enumerate(zip(given.classes, of_network.classes, strict=True)):
+        print(f"label {label}: {names[0]} is {names[1]} of the network")

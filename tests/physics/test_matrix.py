@@ -134,7 +134,7 @@ def test_a_function_that_a_checkpoint_names_is_not_called(
     [
         (
             f"{FUNCTION.replace('rice_mele', 'of_another_shape')}",
-            "float64 of shape (3, 3) at ratio = 0.4",
+            "float64 of shape (3, 3) at ratio = 0.00995,",
         ),
         (f"{FUNCTION.replace('rice_mele', 'not_hermitian')}", "is not finite and Hermitian"),
         (f"{FUNCTION.replace('rice_mele', 'no_such')}", "cannot be used"),

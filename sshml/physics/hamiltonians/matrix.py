@@ -114,7 +114,7 @@ class MatrixHamiltonian(Hamiltonian):
     def _matrix(self, ratio: float, W: float, random: Floats, n_cells: int) -> NDArray[Any]:
         rng = np.random.default_rng(random.view(np.uint64))
         parameters = {"ratio": ratio, "W": W, "n_cells": n_cells}
-        where = f"at {self.control} = {ratio:g}, W = {W:g}, M = {n_cells}"
+        where = f"at {self.control} = {ratio:.3g}, W = {W:g}, M = {n_cells}"
         made = np.asarray(self._function(parameters, rng))
         expected = (2 * n_cells, 2 * n_cells)
         if made.shape != expected or made.dtype.kind not in "fiuc":
