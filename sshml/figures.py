@@ -107,15 +107,17 @@ def sample_images(
     parameters: Mapping[Parameter, Sequence[float]],
     classes: Sequence[str],
     representation: Representation,
+    n_channels: int = 1,
 ) -> Figure:
     """What a network sees of some samples, side by side.
 
     Args:
-        images: shape (n, H, W).
+        images: shape (n, H, W); of several channels the first.
         labels: of each.
         parameters: of each.
         classes: names of the phases.
         representation: of the images.
+        n_channels: how many a network sees.
     """
     columns = min(4, len(images))
     rows = -(-len(images) // columns)
@@ -144,8 +146,17 @@ def sample_images(
         axes.set_xlabel(representation.columns)
     image = grid[0, 0].images[0]
     bar = figure.add_axes((1 - 0.95 / width, 0.2, 0.15 / width, 0.6))
-    figure.colorbar(image, cax=bar, label=representation.quantity, extend=_extend(images, style))
+    figure.colorbar(
+        image,
+        cax=bar,
+        label=representation.quantity + _first_of(n_channels),
+        extend=_extend(images, style),
+    )
     return figure
+
+
+def _first_of(n_channels: int) -> str:
+    return f"\nchannel 1 of {n_channels}" if n_channels > 1 else ""
 
 
 def _extend(images: NDArray[np.floating], style: Mapping[str, Any]) -> str:
@@ -224,7 +235,7 @@ def accuracy_by_parameter(
     classes: Sequence[str],
     critical: Sequence[float] = (),
 ) -> Figure:
-    """Accuracy, and the share called by each class but the first, against a parameter.
+    """Accuracy, and the share called by each class (of two the second), against a parameter.
 
     Args:
         values: of each test sample, shape (n,).
@@ -238,21 +249,23 @@ def accuracy_by_parameter(
     n_bins = int(np.clip(len(values) / 25, 1, 20))
     edges = np.linspace(values.min(), values.max(), n_bins + 1)
     bins = np.clip(np.digitize(values, edges) - 1, 0, n_bins - 1)
+    centres = (edges[:-1] + edges[1:]) / 2
+    if len(known := np.unique(values)) <= n_bins:  # a parameter of a few values has one bin each
+        centres, bins = known, np.searchsorted(known, values)
     figure = Figure(figsize=(7, 3.8), layout="constrained")
     axes = figure.subplots()
     shares = {"accuracy": predictions == labels}
     shares |= {
         f"share called {name}": predictions == number
         for number, name in enumerate(classes)
-        if number > 0
+        if number > 0 or len(classes) > 2
     }
     for (title, of_samples), colour in zip(shares.items(), _COLOURS_OF_SHARES, strict=False):
         points = []
         for b in np.unique(bins):
             inside = of_samples[bins == b]
             interval = intervals.of_share(int(inside.sum()), len(inside))
-            centre = (edges[b] + edges[b + 1]) / 2
-            points.append(100 * np.array([centre / 100, inside.mean(), *interval]))
+            points.append(100 * np.array([centres[b] / 100, inside.mean(), *interval]))
         x, y, low, high = np.transpose(points)
         axes.plot(x, y, "o-", ms=3, color=colour, label=title)
         axes.fill_between(x, low, high, color=colour, alpha=0.2, lw=0)
@@ -274,11 +287,8 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
     """
     rows = sorted(examples, key=lambda e: (e.prediction != e.label, e.label))
     representation, classes = examples[0].representation, examples[0].classes
-    of_channels = f"\nchannel 1 of {n}" if (n := examples[0].n_channels) > 1 else ""
-    heads = [
-        representation.title + of_channels,
-        *(["maxima of states"] * isinstance(representation, DensityProfile)),
-    ]
+    heads = [representation.title + _first_of(examples[0].n_channels)]
+    heads += ["maxima of states"] * isinstance(representation, DensityProfile)
     n_images, height, width = len(heads), 1.75 * len(rows) + 1.2, 3.3 + 1.95 + 2.7 * len(classes)
     figure = Figure(figsize=(width, height))
     figure.suptitle(title, y=1 - 0.15 / height)
@@ -343,7 +353,8 @@ def describe(axes: Axes, example: Example) -> None:
     """Write beside the first picture of a row what it is and what the network says of it."""
     right = example.prediction == example.label
     named = zip(example.classes, example.probabilities, strict=True)
-    probabilities = "".join(f"p({name}) = {p:.3f}\n" for name, p in list(named)[1:])
+    shown = list(named)[len(example.classes) == 2 :]  # of two the second says it
+    probabilities = "".join(f"p({name}) = {p:.3f}\n" for name, p in shown)
     text = (
         f"{'right' if right else 'WRONG'}\n"
         f"true: {example.true}\n"

@@ -27,7 +27,7 @@ CHAINS = {
     "LabelsOfOneKind": "labels sample: got NoneType",
     "LabelsFromFive": "the labels ratio are [5, 6]; expected numbers of its 2 classes",
     "LabelTwoSometimes": "the labels ratio are [0, 2]; expected numbers of its 2 classes",
-    "OtherTransition": "the labels ratio of clean chains change between 0.995025 and 1.00498, where critical_ratios has nothing",
+    "OtherTransition": "the labels ratio of clean chains change between 0.995025 and 1.00498, where",
     "InvertedInvariant": "the labels sample of clean chains are those of ratio for 0% only",
     "ChangesTheRatio": "couplings changes ratio; expected a copy",
     "NumberOfFloats": "n_random is 8.0; expected a whole number",

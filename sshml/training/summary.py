@@ -21,18 +21,25 @@ from sshml.training.callbacks import TestPredictions
 from sshml.training.endings import STOPPED_BY
 from sshml.training.metrics import count_names
 
-# Far from the transition on both sides, and close to it, where profiles are hard to tell apart.
+# Far from a transition on both sides, and close to it, where profiles are hard to tell apart; in units
+# of its place.
 _RATIOS_SHOWN = (0.2, 0.6, 0.9, 0.98, 1.02, 1.1, 1.4, 1.8)
 
 
 def profiles_figure(datamodule: PhaseDataModule) -> Figure:
-    """Training samples whose ratio is closest to a few values; of data without one, some of them."""
+    """Some training samples: around the transition, if there is one, or over the whole control."""
     dataset = datamodule.dataset(Split.TRAIN)
     ratios = dataset.parameters().get("ratio")
     some = np.linspace(0, len(dataset) - 1, min(len(_RATIOS_SHOWN), len(dataset)))
     shown = some.astype(int).tolist()
     if ratios is not None:
-        nearest = (int(np.abs(ratios - ratio).argmin()) for ratio in _RATIOS_SHOWN)
+        transitions = datamodule.critical("ratio")
+        wanted = (
+            transitions[0] * np.array(_RATIOS_SHOWN)
+            if len(transitions) == 1
+            else np.linspace(ratios.min(), ratios.max(), len(_RATIOS_SHOWN))
+        )
+        nearest = (int(np.abs(ratios - ratio).argmin()) for ratio in wanted)
         shown = list(dict.fromkeys(nearest))
     batch = dataset.__getitems__(shown)
     return figures.sample_images(
@@ -41,6 +48,7 @@ def profiles_figure(datamodule: PhaseDataModule) -> Figure:
         {datamodule.known_parameters[name]: of.tolist() for name, of in batch["parameters"].items()},
         datamodule.classes,
         datamodule.representation,
+        n_channels=datamodule.shape[0],
     )
 
 

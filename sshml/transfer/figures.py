@@ -266,21 +266,21 @@ def transfer_panel(examples: Sequence[Example], title: str) -> Figure:
     if not examples[0].representation.columns_are_states:
         return map_panel(examples, title)
     rows = sorted(examples, key=lambda e: (e.prediction != e.label, e.label))
-    height = 1.75 * len(rows) + 1.1
+    height = 1.75 * len(rows) + 1.2
     figure = Figure(figsize=(11.5, height))
     figure.suptitle(title, y=1 - 0.15 / height)
     # Fixed margins, in inches: a layout engine takes seconds for so many axes.
     grid = figure.subplots(
         len(rows), 5, squeeze=False,
         gridspec_kw={"left": 0.19, "right": 0.93, "wspace": 0.2,
-                     "bottom": 0.5 / height, "top": 1 - 0.65 / height},
+                     "bottom": 0.5 / height, "top": 1 - 0.75 / height},
     )  # fmt: skip
     heads = (
         "density profile",
         "maxima of states",
         "mid-gap pair",
         "most localised states",
-        "map",
+        "map of the\npredicted class",
     )
     for axes, head in zip(grid[0], heads, strict=True):
         axes.set_title(head, fontsize=10)
