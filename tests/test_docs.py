@@ -62,8 +62,9 @@ def run(command: list[str], run_train: Command, run_transfer: Command, folder: s
         small += OF_MODEL
     if any(word.startswith("explanation=") for word in given):
         small += ["figures=true"]
-    if "transfer=even_shares" in given:
-        small += ["transfer.n_samples=20"]
+    if any("even_shares" in word for word in given):
+        of_method = "methods.even.transfer" if "+methods.plain={}" in given else "transfer"
+        small += [f"{of_method}.n_samples=20"]
     done = (run_train if program == "train.py" else run_transfer)(*given, *small)
     assert done.status == 0, done.err
     return done.folder
@@ -99,7 +100,7 @@ def write_files(page: str, folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("_own_modules")
-@pytest.mark.parametrize(("page", "n_commands"), [("own_chain", 3), ("extending", 7)])
+@pytest.mark.parametrize(("page", "n_commands"), [("own_chain", 4), ("extending", 8)])
 def test_own_parts(
     run_train: Command, run_transfer: Command, tmp_path: Path, page: str, n_commands: int
 ) -> None:

@@ -351,3 +351,10 @@ def test_a_file_without_its_package_is_told(
     (tmp_path / "mine" / group).mkdir(parents=True)
     (tmp_path / "mine" / group / "own.yaml").write_text(content)
     assert line in one_error(run_train("--config-dir", str(tmp_path / "mine"), f"{group}=own"))
+
+
+def test_an_option_of_a_method_is_chosen_as_of_any_group(run_transfer: Command) -> None:
+    line = one_error(run_transfer("methods={plain: {}, tuned: {transfer: fine_tune}}"))
+    assert "to choose an option, +transfer@methods.tuned.transfer=fine_tune" in line
+    chosen = ("+methods.plain={}", "+transfer@methods.tuned.transfer=fine_tune", "--cfg", "job")
+    assert run_transfer(*chosen).status == 0

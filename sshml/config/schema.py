@@ -299,4 +299,9 @@ def _as_config_error(error: ValidationError, schema: type[_Config]) -> ConfigErr
             f"{key}={first['input']}: a configuration file of this group names its part: a line NAME: "
             f"with {TARGET} and the rest indented below it"
         )
+    if location[0] == "methods" and location[2:] in (["transfer"], ["augmentation"]):
+        option = as_typed(first["input"])
+        return ConfigError(
+            f"{key}={option}: expected a mapping; to choose an option, +{location[2]}@{key}={option}"
+        )
     return ConfigError(f"{key}={as_typed(first['input'])}: {expectation(error)}; see {schema.FILE}")
