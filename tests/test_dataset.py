@@ -96,7 +96,10 @@ def test_mistakes_are_one_line(
     assert [path.name for path in tmp_path.iterdir()] == ["here.h5"]
 
 
-def test_chains_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_chains_of_ones_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     folder = tmp_path / "my, [own] conf"
     (folder / "hamiltonian").mkdir(parents=True)
     (folder / "hamiltonian" / "own.yaml").write_text(

@@ -127,7 +127,9 @@ OTHER_MISTAKES = {
     "rerun=runs ckpt_path=x.ckpt": ["leave out one of them"],
     "representation=correlation_matrix augmentation=zero_modes": ["zero_modes: is for images"],
     "hamiltonian._target_=x.Y": ["its settings are those of the data, data.hamiltonian._target_=x.Y"],
-    "data.hamiltonian._target_=sshml.physics.hamiltonians.Hamiltonian": ["expected a class derived"],
+    "data.hamiltonian._target_=sshml.physics.hamiltonians.Hamiltonian": [
+        "it has no couplings, critical_ratios, labels, n_random; expected them to be defined"
+    ],
     "hamiltonian=extended_ssh data.label=thermodynamic": ["expected 'ratio' or 'sample'"],
     "hamiltonian=extended_ssh data.disorder=mondragon_shem": ["expected 'thesis' or 'additive'"],
     "hamiltonian=extended_ssh data.hamiltonian.t3=.nan": ["t3"],

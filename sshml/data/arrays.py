@@ -139,7 +139,10 @@ class ArraysDataModule(PhaseDataModule):
         if parameters is None or classes is None or shape is None:
             with self.file() as file:
                 parameters = _parameters_in(file, self.names) if parameters is None else parameters
-                classes = _classes_in(file, self.names) if classes is None else classes
+                named = (
+                    _classes_in(file, self.names) if classes is None else _names_in(file, self.names)
+                )
+                classes = _one_order(named, classes)
                 shape = _shape_in(file, self.names)
         self.classes = tuple(classes)
         self.shape = (shape[0], shape[1], shape[2])
@@ -199,22 +202,33 @@ class ArraysDataModule(PhaseDataModule):
         looked_at = (self.path, stat.st_mtime_ns, stat.st_size, self.names.images, type(shown))
         if looked_at in _LOOKED_AT:  # by an earlier job of a sweep
             return
+        self.check_kind()
         with self.file() as file:
             images = file[self.names.images]
-            first = np.asarray(images[:1], dtype=np.float32).reshape(1, *self.shape)[:, 0]
-            try:
-                shown.regions(torch.from_numpy(first))
-                for detect in shown.detectors.values():
-                    detect(first)
-            except Exception as error:  # of a representation of the user's own, it may be any
-                raise ConfigError(
-                    f"data.representation: images of {_by(self.shape[1:])} are not of the kind "
-                    f"{shown.title} ({reason_of(error)}); leave it out for any image"
-                ) from error
             step = max(1, _AT_ONCE // max(1, 8 * int(np.prod(images.shape[1:]))))
             for start in range(0, n, step):
                 self._check_images(np.asarray(images[start : start + step]), start)
         _LOOKED_AT.add(looked_at)
+
+    def check_kind(self) -> None:
+        """Check that the images are such as the representation says.
+
+        Raises:
+            ConfigError: if its regions or detectors cannot be read off them.
+        """
+        shown = self.representation
+        with self.file() as file:
+            images = np.asarray(file[self.names.images][:1], dtype=np.float32)
+        first = images.reshape(1, *self.shape)[:, 0]
+        try:
+            shown.regions(torch.from_numpy(first))
+            for detect in shown.detectors.values():
+                detect(first)
+        except Exception as error:  # of a representation of the user's own, it may be any
+            raise ConfigError(
+                f"data.representation: images of {_by(self.shape[1:])} are not of the kind "
+                f"{shown.title} ({reason_of(error)}); choose representation=image"
+            ) from error
 
     def _check_images(self, images: NDArray[Any], start: int) -> None:
         flat = images.reshape(len(images), -1).astype(np.float32)
@@ -323,6 +337,10 @@ def _labels_in(file: Mapping[str, Any], images: str, name: str) -> Int64[Integer
             f"{key}: is {labels.dtype} of shape {tuple(labels.shape)}; expected whole numbers of shape "
             f"({n},), one for each image"
         )
+    if n == 0:
+        raise ConfigError(
+            f"data.images={images}: there is none; expected a sample or more of each class"
+        )
     values = np.asarray(labels[:])
     with np.errstate(invalid="ignore"):
         whole = values.astype(np.int64)
@@ -331,10 +349,34 @@ def _labels_in(file: Mapping[str, Any], images: str, name: str) -> Int64[Integer
     return whole
 
 
+def _names_in(file: Mapping[str, Any], names: _Names) -> tuple[str, ...] | None:
+    """Names of the classes, as far as the file has them."""
+    if "classes" not in file or file["classes"].ndim != 1 or names.labels == "classes":
+        return None
+    found = np.asarray(file["classes"][:]).tolist()
+    named = tuple(c.decode() if isinstance(c, bytes) else str(c) for c in found)
+    if len(set(named)) != len(named) or len(named) < 2:
+        raise ConfigError(
+            f"data.path: the file names its classes {', '.join(named)}; expected two names or more, no "
+            "two alike"
+        )
+    return named
+
+
+def _one_order(named: tuple[str, ...] | None, given: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of the classes: those given, which must not be those of the file in another order."""
+    if given is None or named is None:
+        return tuple(given or named or ())
+    if set(named) & set(given) and named != tuple(given):
+        raise ConfigError(
+            f"data.classes={list(given)}: the file names its classes {', '.join(named)}; leave it out"
+        )
+    return tuple(given)
+
+
 def _classes_in(file: Mapping[str, Any], names: _Names) -> tuple[str, ...]:
-    if "classes" in file and file["classes"].ndim == 1 and names.labels != "classes":
-        found = np.asarray(file["classes"][:])
-        return tuple(c.decode() if isinstance(c, bytes) else str(c) for c in found.tolist())
+    if named := _names_in(file, names):
+        return named
     labels = _labels_in(file, names.images, names.labels)
     n_classes = int(labels.max()) + 1
     if missing := set(range(n_classes)) - set(labels.tolist()):

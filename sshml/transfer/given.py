@@ -12,7 +12,9 @@ from sshml.config.limits import check_network
 from sshml.config.moved import FIRST_PARTS
 from sshml.config.nodes import dotted
 from sshml.config.trust import check_classes, trusted
+from sshml.data.arrays import ArraysDataModule
 from sshml.data.base import PhaseDataModule
+from sshml.data.streams import Split
 from sshml.errors import CheckpointError, ConfigError, reason_of
 from sshml.explanations import Explanation
 from sshml.files.checkpoint import network_state, read_checkpoint
@@ -128,7 +130,9 @@ def _check_fit(path: str, model: Mapping[str, Any], content: Mapping[str, Any]) 
 
 
 def _check_parts(settings: Mapping[str, Any], typed: set[str], trained: Mapping[str, Any]) -> None:
-    """A network is tested on the kind of chains and images that it was trained on."""
+    """A network is tested on the kind of chains and images that it was trained on, but for files."""
+    if settings["data"][TARGET] != trained[TARGET]:
+        return
     for part in FIRST_PARTS.keys() & trained.keys() & settings["data"].keys():
         own = [key for key in typed if re.match(rf"(data\.)?{part}", key)]
         if own and settings["data"][part][TARGET] != trained[part][TARGET]:
@@ -160,6 +164,7 @@ def _tested_on(
         if "data.path" in typed:  # another file has its own
             data |= {key: settings["data"][key] for key in ("shape", "parameters")}
             _check_alike(build(settings["data"]), build(trained))
+            _say_share(data)
             if data["shape"] != trained["shape"]:
                 size, own = ("x".join(map(str, of["shape"][1:])) for of in (data, trained))
                 print(f"images of {size}: the network was trained on {own}")
@@ -178,11 +183,22 @@ def _other_data(data: Mapping[str, Any], typed: set[str], trained: Mapping[str, 
     of_network, given = build(trained), build(data)
     found = dict(data)
     if not {"representation", "data.representation"} & typed:
-        found["representation"] = trained["representation"]
+        found["representation"] = _shown_as(data, trained["representation"])
     _check_alike(given, of_network)
     if "classes" in found:
         found["classes"] = list(of_network.classes)
+    _say_share(found)
     return found
+
+
+def _say_share(data: Mapping[str, Any]) -> None:
+    """Of a file, how many of its images are those of the test."""
+    module = build(data)
+    n, whole = len(module.dataset(Split.TEST)), sum(len(module.dataset(split)) for split in Split)
+    if n < whole:
+        print(
+            f"tested on {n} of {whole} images; data.shares=[0,0,1] tests all, if the file has no split"
+        )
 
 
 def _check_alike(given: PhaseDataModule, of_network: PhaseDataModule) -> None:
@@ -203,8 +219,20 @@ def _check_alike(given: PhaseDataModule, of_network: PhaseDataModule) -> None:
     if set(given.classes) & set(of_network.classes):
         raise ConfigError(
             f"data: has the classes {', '.join(given.classes)}, and the network "
-            f"{', '.join(of_network.classes)}; expected the same order: change the labels of the file, "
-            "or name its classes by data.classes"
+            f"{', '.join(of_network.classes)}; expected the same ones in the same order, or other names"
         )
     for label, names in enumerate(zip(given.classes, of_network.classes, strict=True)):
         print(f"label {label}: {names[0]} is {names[1]} of the network")
+
+
+def _shown_as(data: Mapping[str, Any], representation: dict[str, Any]) -> dict[str, Any]:
+    """The representation that a network was trained on, if other images are of its kind too."""
+    given = build({**data, "representation": representation})
+    if isinstance(given, ArraysDataModule):
+        try:
+            given.check_kind()
+        except ConfigError as error:
+            print(f"{str(error).partition('; ')[0]}: taken as any images, without its baselines")
+            own: dict[str, Any] = data["representation"]
+            return own
+    return representation

@@ -113,7 +113,8 @@ def _collected(
         labels={kind: whole[kind].numpy() for kind in data.label_kinds},
         logits=whole["logits"],
         detectors={name: whole[name].numpy() for name in detectors},
-        thresholds=thresholds,
+        # A network of chains may be tested on images that no detector reads.
+        thresholds={name: of for name, of in thresholds.items() if name in detectors},
     )
 
 

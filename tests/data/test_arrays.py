@@ -357,6 +357,48 @@ def test_a_network_of_a_file_is_tested_on_it_and_on_another(
     assert rows(alone)[0]["accuracy_source"] is None
 
 
+def test_another_file_may_have_other_sizes_and_parameters_but_not_classes_in_another_order(
+    run_train: Command, run_transfer: Command, tmp_path: Path
+) -> None:
+    write(tmp_path / "one.npz", {**content(), "classes": np.array(["right", "left"])})
+    source = run_train(*OWN, "data=arrays", "data.path=one.npz")
+    given = (f"checkpoint={source.folder}/checkpoints/best.ckpt", "data=arrays", "logger=csv")
+    other = {**content(80, 14, 16), "classes": np.array(["right", "left"])}
+    other["pressure"] = other.pop("U")
+    write(tmp_path / "two.npz", other)
+    done = run_transfer(*given, "data.path=two.npz")
+    assert done.status == 0, done.err
+    assert "images of 14x16: the network was trained on 12x10" in done.out
+    assert "tested on 16 of 80 images" in done.out
+    assert (done.folder / "figures" / "accuracy_by_pressure.png").is_file()
+    write(tmp_path / "three.npz", {**other, "classes": np.array(["left", "right"])})
+    line = one_error(run_transfer(*given, "data.path=three.npz"))
+    assert "has the classes left, right, and the network right, left" in line
+    line = one_error(run_transfer(*given, "data.path=three.npz", "data.classes=[right,left]"))
+    assert "the file names its classes left, right; leave it out" in line
+    write(tmp_path / "four.npz", {**other, "classes": np.array(["gas", "liquid"])})
+    renamed = run_transfer(*given, "data.path=four.npz")
+    assert renamed.status == 0, renamed.err
+    assert "label 0: gas is right of the network" in renamed.out
+
+
+def test_a_network_of_made_chains_is_tested_on_any_images(
+    run_train: Command, run_transfer: Command, tmp_path: Path
+) -> None:
+    write(tmp_path / "any.npz", content(60, 15, 18))
+    checkpoint = run_train(*TINY).folder / "checkpoints" / "best.ckpt"
+    done = run_transfer(
+        f"checkpoint={checkpoint}",
+        "data=arrays",
+        "data.path=any.npz",
+        "data.shares=[0,0,1]",
+        "logger=csv",
+    )
+    assert done.status == 0, done.err
+    assert "images of 15x18 are not of the kind density profile" in done.out
+    assert {row["method"] for row in rows(done)} == {"network"}
+
+
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
