@@ -41,6 +41,15 @@ def test_in_a_sweep_commas_separate_jobs() -> None:
     assert with_quoted_paths(arguments) == ["-m", "ckpt_path='a=1.ckpt',b.ckpt", "data.W=0,1"]
 
 
+def test_a_file_with_a_comma_in_its_name_is_one_in_a_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("N=8, g=1.npz").touch()
+    given = ["-m", "data.path=N=8, g=1.npz", "seed=0,1"]
+    assert with_quoted_paths(given) == ["-m", "data.path='N=8, g=1.npz'", "seed=0,1"]
+
+
 def test_odd_names_of_folders_and_checkpoints(
     run_train: Command, run_transfer: Command, tmp_path: Path
 ) -> None:

@@ -91,7 +91,7 @@ def plain_path(override: str) -> str:
 def with_quoted_paths(arguments: Sequence[str]) -> list[str]:
     """Quote the paths among the arguments, so that Hydra takes them as typed.
 
-    In a sweep commas still separate jobs.
+    In a sweep commas still separate jobs, unless there is a file of the whole name.
     """
     several = is_multirun(arguments)
     paths = (*PATH_KEYS, *FOLDERS)
@@ -108,7 +108,7 @@ def _quoted(override: str, several: bool) -> str:
     if key in FOLDERS and not value.startswith("~/"):  # may be made of other keys
         return override
     value = _at_home(value)
-    if several and not re.search(r"['\"()\[\]{}]", value):
+    if several and not re.search(r"['\"()\[\]{}]", value) and not os.path.lexists(value):
         return f"{key}={','.join(_quoted_value(part) for part in value.split(','))}"
     return f"{key}={_quoted_value(value)}"
 
