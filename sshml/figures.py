@@ -17,6 +17,8 @@ from sshml.physics import profile_maxima
 
 # A picture has no more points than this a side; of a larger profile it shows the brightest in each.
 _POINTS = 130
+# Parameters of a sample that have room beside its picture.
+_PARAMETERS = 4
 _COLOURS_OF_SHARES = ("tab:green", "tab:purple", "tab:orange", "tab:blue", "tab:brown", "tab:pink")
 _COLOURS = {"train": "tab:blue", "val": "tab:orange"}
 
@@ -355,12 +357,13 @@ def describe(axes: Axes, example: Example) -> None:
     named = zip(example.classes, example.probabilities, strict=True)
     shown = list(named)[len(example.classes) == 2 :]  # of two the second says it
     probabilities = "".join(f"p({name}) = {p:.3f}\n" for name, p in shown)
+    parameters = [f"{known.symbol} = {value:.4g}" for known, value in example.parameters.items()]
     text = (
         f"{'right' if right else 'WRONG'}\n"
         f"true: {example.true}\n"
         f"predicted: {example.predicted}\n"
         f"{probabilities}"
-    ) + "\n".join(f"{known.symbol} = {value:.4g}" for known, value in example.parameters.items())
+    ) + "\n".join(parameters[:_PARAMETERS] + ["…"] * (len(parameters) > _PARAMETERS))
     axes.annotate(
         text,
         xy=(0, 0.5),

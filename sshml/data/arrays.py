@@ -231,8 +231,9 @@ class ArraysDataModule(PhaseDataModule):
             ) from error
 
     def _check_images(self, images: NDArray[Any], start: int) -> None:
-        flat = images.reshape(len(images), -1).astype(np.float32)
-        wrong = {"a value that is not finite": ~np.isfinite(flat).all(axis=1)}
+        with np.errstate(over="ignore"):
+            flat = images.reshape(len(images), -1).astype(np.float32)
+        wrong = {"a value that is not finite as float32": ~np.isfinite(flat).all(axis=1)}
         if self.representation.is_density:
             wrong["a negative density"] = (flat < 0).any(axis=1)
         for what, rows in wrong.items():

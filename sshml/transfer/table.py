@@ -244,12 +244,17 @@ def write_predictions(path: Path, answers: Answers, data: PhaseDataModule) -> No
     samples = data.dataset(Split.TEST)
     rows = getattr(samples, "rows", range(len(samples)))
     probabilities = answers.logits.softmax(dim=1).tolist()
+    own = ("row", "label", "predicted")
+    # A parameter of the file may have the name of a column.
+    named = {
+        f"{name} of the file" if name in own else name: of for name, of in answers.parameters.items()
+    }
     text = csv_text(
-        ("row", *answers.parameters, "label", "predicted", *(f"p({name})" for name in data.classes)),
+        ("row", *named, "label", "predicted", *(f"p({name})" for name in data.classes)),
         (
             {
                 "row": int(row),
-                **{name: float(values[k]) for name, values in answers.parameters.items()},
+                **{name: float(values[k]) for name, values in named.items()},
                 "label": data.classes[answers.label[k]],
                 "predicted": data.classes[answers.predictions[k]],
                 **{f"p({name})": probabilities[k][c] for c, name in enumerate(data.classes)},

@@ -417,6 +417,20 @@ def test_what_cannot_be_tested_on_a_file_is_one_line(
     assert line in one_error(run_transfer(f"checkpoint={checkpoint}", *TO_FILE, overrides))
 
 
+def test_parameters_may_be_many_and_have_names_of_columns(
+    run_train: Command, run_transfer: Command, tmp_path: Path
+) -> None:
+    many = {f"T{k}": np.linspace(0, 1, N) for k in range(8)}
+    write(tmp_path / "many.npz", {**content(), **many, "predicted": np.arange(N)})
+    source = run_train(*OWN, "data=arrays", "data.path=many.npz")
+    given = (f"checkpoint={source.folder}/checkpoints/best.ckpt", "logger=csv", "figures=false")
+    done = run_transfer(*given)
+    assert done.status == 0, done.err
+    head = (done.folder / "predictions.csv").read_text().splitlines()[0].split(",")
+    assert len(set(head)) == len(head)
+    assert "predicted of the file" in head
+
+
 def test_a_study_trains_on_no_file(run_transfer: Command, tmp_path: Path) -> None:
     chains(tmp_path / "my chains.h5")
     assert "train by python train.py" in one_error(run_transfer(*TO_FILE, "logger=csv"))
