@@ -1,5 +1,7 @@
 """Networks without global average pooling: they train and are tested, with maps of another kind."""
 
+from pathlib import Path
+
 import pytest
 import torch
 import yaml
@@ -85,6 +87,23 @@ def test_a_network_brings_its_optimizer_unless_another_is_given(run_train: Comma
         done = run_train("model=vit", *given, "--cfg", "job")
         optimizers.append(yaml.safe_load(done.out)["optimizer"]["_target_"])
     assert optimizers == ["torch.optim.AdamW", "torch.optim.SGD"]
+
+
+def test_a_transformer_of_timm_needs_a_file_of_settings_only(
+    run_train: Command, run_transfer: Command, tmp_path: Path
+) -> None:
+    pytest.importorskip("timm")
+    (tmp_path / "mine" / "model").mkdir(parents=True)
+    (tmp_path / "mine" / "model" / "timm_vit.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /explanation: occlusion\nmodel:\n"
+        "  _target_: timm.models.VisionTransformer\n  img_size: 16\n  in_chans: 1\n  num_classes: 2\n"
+        "  patch_size: 4\n  embed_dim: 8\n  depth: 1\n  num_heads: 2\n"
+    )
+    done = run_train("--config-dir", str(tmp_path / "mine"), "model=timm_vit", *SMALL)
+    assert done.status == 0, done.err
+    checkpoint = done.folder / "checkpoints" / "best.ckpt"
+    tested = run_transfer(f"checkpoint={checkpoint}", "data.W=[0.5]", "logger=csv", "trust=[timm]")
+    assert tested.status == 0, tested.err
 
 
 def test_a_study_trains_them(run_transfer: Command) -> None:
