@@ -20,6 +20,7 @@ from sshml.config.nodes import check_node, signature_of, typed_keys, with_defaul
 from sshml.config.programs import CONF_DIR, command_of, of_other_program
 from sshml.config.wording import as_typed, expectation
 from sshml.data.grid import strength_grid
+from sshml.data.streams import Split
 from sshml.errors import ConfigError, named, unknown_key
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
     _follow("n_classes", len(data.classes), 2, settings["model"])
     _follow("in_channels", data.shape[0], 1, settings["model"])
     _follow_size(data.shape, settings["model"])
+    _follow_steps(data, settings)
     return settings
 
 
@@ -173,6 +175,14 @@ def _check_parts(data: Mapping[str, Any]) -> None:
                 raise ConfigError(
                     f"data.{part}._target_={data[part][TARGET]}: has no {name}, for figures and tables"
                 )
+
+
+def _follow_steps(data: "PhaseDataModule", settings: Mapping[str, Any]) -> None:
+    """Let a schedule of the whole run have the steps of data whose number is read from a file."""
+    scheduler, epochs = settings["scheduler"] or {}, settings["trainer"]["max_epochs"]
+    if scheduler.get("total_steps", 0) is None and epochs > 0:
+        batches = -(-len(data.dataset(Split.TRAIN)) // settings["data"]["batch_size"])
+        scheduler["total_steps"] = max(1, epochs * batches)
 
 
 def _follow_size(shape: tuple[int, int, int], model: dict[str, Any]) -> None:

@@ -56,12 +56,14 @@ def _group(run: str) -> str | None:
     return Path(run).name if of_study else None
 
 
-def _steps(epochs: int, n_train: int, batch_size: int) -> int:
-    """Steps of training in a whole run.
+def _steps(epochs: int, n_train: int | None, batch_size: int) -> int | None:
+    """Steps of training in a whole run; None for those of a file, which is not read yet.
 
     Raises:
         ConfigError: for numbers that have none, as of a run without a last epoch.
     """
+    if n_train is None:
+        return None
     given = {"trainer.max_epochs": epochs, "data.n_train": n_train, "data.batch_size": batch_size}
     for key, number in given.items():
         if not isinstance(number, int) or number < 1:

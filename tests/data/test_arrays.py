@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+import yaml
 import zarr
 from conftest import TINY, Command, one_error, rows
 
@@ -226,7 +227,6 @@ def test_images_may_have_channels_and_classes_any_number(run_train: Command, tmp
         ("data.path=x.npz data.n_cells=9", "data.n_cells=9: no such key"),
         ("data.path=x.npz augmentation=zero_modes", "zero_modes: is for chains of SSH"),
         ("data.path=x.npz augmentation=site_reversal", "is for images whose rows are sites"),
-        ("data.path=x.npz scheduler=one_cycle", "follows from data.n_train, which these settings lack"),
         ("data.path=x.npz data.batch_size=1000000000000", "GB of memory here"),
         ("data.path=x.npz +model.n_classes=3", "the data have 2 classes"),
         ("data.path=x.npz +model.in_channels=3", "the data have 1 channels"),
@@ -429,6 +429,18 @@ def test_parameters_may_be_many_and_have_names_of_columns(
     head = (done.folder / "predictions.csv").read_text().splitlines()[0].split(",")
     assert len(set(head)) == len(head)
     assert "predicted of the file" in head
+
+
+def test_a_schedule_of_the_whole_run_has_the_steps_of_the_file(
+    run_train: Command, tmp_path: Path
+) -> None:
+    write(tmp_path / "one.npz", content())
+    given = ("data=arrays", "data.path=one.npz", "scheduler=one_cycle", "trainer.max_epochs=3")
+    done = run_train(*OWN, *given)
+    assert done.status == 0, done.err
+    stored = yaml.safe_load((done.folder / "config.yaml").read_text())
+    # 0.7 of 60 images.
+    assert stored["scheduler"]["total_steps"] == 3 * -(-42 // stored["data"]["batch_size"])
 
 
 def test_a_study_trains_on_no_file(run_transfer: Command, tmp_path: Path) -> None:
