@@ -179,7 +179,7 @@ def _check_parts(data: Mapping[str, Any]) -> None:
 
 def _follow_steps(data: "PhaseDataModule", settings: Mapping[str, Any]) -> None:
     """Let a schedule of the whole run have the steps of data whose number is read from a file."""
-    scheduler, epochs = settings["scheduler"] or {}, settings["trainer"]["max_epochs"]
+    scheduler, epochs = settings["scheduler"] or {}, settings["trainer"].get("max_epochs") or 0
     if scheduler.get("total_steps", 0) is None and epochs > 0:
         batches = -(-len(data.dataset(Split.TRAIN)) // settings["data"]["batch_size"])
         scheduler["total_steps"] = max(1, epochs * batches)
