@@ -3,7 +3,6 @@
 import os
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 
 from sshml.config.programs import BY_COMMAND
 from sshml.entry.start import start, start_command
@@ -28,9 +27,9 @@ def main() -> int:
     if name in _PROGRAMS:
         # Lightning starts further processes of a run by this file, and not by `-m`.
         sys.modules["__main__"].__spec__ = None
-        program = find_spec(f"sshml.programs.{name}")
-        sys.argv = [str(program.origin), *sys.argv[2:]]  # type: ignore[union-attr]
-        return start(import_module(f"sshml.programs.{name}").main, name)
+        program = import_module(f"sshml.programs.{name}")
+        sys.argv = [str(program.__file__), *sys.argv[2:]]
+        return start(program.main, name)
     if name in _COMMANDS:
         start_command(f"sshml.{name}")
         status: int = import_module(f"sshml.{name}.__main__").main(sys.argv[2:])

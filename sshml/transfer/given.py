@@ -194,6 +194,8 @@ def _other_data(data: Mapping[str, Any], typed: set[str], trained: Mapping[str, 
 def _say_share(data: Mapping[str, Any]) -> None:
     """Of a file, how many of its images are those of the test."""
     module = build(data)
+    if not isinstance(module, ArraysDataModule):
+        return
     n, whole = len(module.dataset(Split.TEST)), sum(len(module.dataset(split)) for split in Split)
     if n < whole:
         print(

@@ -443,6 +443,18 @@ def test_a_schedule_of_the_whole_run_has_the_steps_of_the_file(
     assert stored["scheduler"]["total_steps"] == 3 * -(-42 // stored["data"]["batch_size"])
 
 
+def test_made_chains_are_no_share_of_a_file(
+    run_train: Command, run_transfer: Command, tmp_path: Path
+) -> None:
+    chains(tmp_path / "my chains.h5")
+    source = run_train(*OWN, "data=arrays", "data.path=my chains.h5")
+    given = (f"checkpoint={source.folder}/checkpoints/best.ckpt", "data=transfer", "data.W=[0]")
+    done = run_transfer(*given, "representation=density_profile", "data.n_cells=8", "data.n_test=20",
+                        "logger=csv", "figures=false")  # fmt: skip
+    assert done.status == 0, done.err
+    assert "data.shares" not in done.out
+
+
 def test_a_study_trains_on_no_file(run_transfer: Command, tmp_path: Path) -> None:
     chains(tmp_path / "my chains.h5")
     assert "train by python train.py" in one_error(run_transfer(*TO_FILE, "logger=csv"))
