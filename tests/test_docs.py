@@ -23,7 +23,7 @@ LIBRARIES = {"my_pythtb": ("pythtb", "2"), "my_kwant": ("kwant", "1.5")}
 
 
 def fences(page: str) -> list[tuple[str, str]]:
-    return FENCE.findall((ROOT / "docs" / f"{page}.md").read_text())
+    return FENCE.findall((ROOT / "docs" / "extending" / f"{page}.md").read_text())
 
 
 def commands(text: str) -> Iterator[list[str]]:
@@ -100,7 +100,7 @@ def write_files(page: str, folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("_own_modules")
-@pytest.mark.parametrize(("page", "n_commands"), [("own_chain", 4), ("extending", 8)])
+@pytest.mark.parametrize(("page", "n_commands"), [("own_chain", 4), ("index", 8)])
 def test_own_parts(
     run_train: Command, run_transfer: Command, tmp_path: Path, page: str, n_commands: int
 ) -> None:

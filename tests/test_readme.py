@@ -87,7 +87,7 @@ def test_the_notebook_example_works(run_train: Command, capfd: pytest.CaptureFix
 
 
 def test_the_examples_of_the_baselines_work(capfd: pytest.CaptureFixture[str]) -> None:
-    page = (ROOT / "docs" / "beyond_the_thesis.md").read_text()
+    page = (ROOT / "docs" / "results" / "beyond_the_thesis.md").read_text()
     examples = [text for language, text in FENCE.findall(page) if language == "python"]
     for text in examples:
         small = re.sub(r'(n_train|n_test)(=|": )\d+', r"\g<1>\g<2>200", text)
@@ -99,7 +99,7 @@ def test_the_examples_of_the_baselines_work(capfd: pytest.CaptureFixture[str]) -
     assert (scores["method"], scores["accuracy"] > 0.95) == ("sublattice_separation", True)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/beyond_the_thesis.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/results/beyond_the_thesis.md"])
 def test_pictures_and_files_it_names_are_there(page: str) -> None:
     text, folder = (ROOT / page).read_text(), (ROOT / page).parent
     for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", text):

@@ -1,0 +1,37 @@
+"""The documentation site: ``sphinx-build -W docs build/site``."""
+
+import sshml
+
+project = "sshml"
+author = "the sshml developers"
+version = release = sshml.__version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+]
+exclude_patterns = ["recipes"]
+
+# Anchors of headings, for links such as page.md#heading.
+myst_heading_anchors = 4
+myst_enable_extensions = ["attrs_block", "colon_fence", "deflist", "dollarmath"]
+
+# Tutorials are run at every build; a cell that fails ends it.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # docstrings say types and shapes
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+
+copybutton_prompt_text = "$ "
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"sshml {version}"
+html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
