@@ -1,20 +1,25 @@
 """The documentation site: ``sphinx-build -W docs build/site``."""
 
+import sys
+from pathlib import Path
+
 import sshml
+
+sys.path.append(str(Path(__file__).parent / "_extensions"))
 
 project = "sshml"
 author = "the sshml developers"
 version = release = sshml.__version__
 
 extensions = [
+    "generated",
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
 ]
-exclude_patterns = ["recipes"]
+exclude_patterns = ["_extensions", "recipes"]
 
 # Anchors of headings, for links such as page.md#heading.
 myst_heading_anchors = 4
@@ -26,12 +31,17 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"  # docstrings say types and shapes
+autodoc_typehints = "description"  # in signatures, shapes are too long to read
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True  # attributes that a docstring has are not listed again
 
 copybutton_prompt_text = "$ "
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"sshml {version}"
-html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
+html_theme_options = {
+    "header_links_before_dropdown": 4,
+    "navigation_with_keys": False,
+    "show_toc_level": 2,
+}

@@ -28,13 +28,13 @@ class ZeroModes(Augmentation):
 
     This is domain randomisation: a network trained with it has not seen clean chains only.
 
-    At zero energy |psi_A(m+1) / psi_A(m)| = t1(m) / t2(m), so the logarithm of A's density falls evenly
-    along a clean topological chain, and walks at random where hoppings are uneven; B's rises where A's
-    falls. The phase is the sign of the walk from end to end (Mondragon-Shem et al., arXiv:1311.5233).
-    The pair lies on the stretch on which the walk falls farthest, A's peak at its beginning and B's at
-    its end. In a topological chain this is most of the chain, in a trivial one whatever stretch happens
-    to fall, as between the walls of a domain; with little ``wander`` there is none, and trivial images
-    keep their own.
+    At zero energy ``|psi_A(m+1) / psi_A(m)| = t1(m) / t2(m)``, so the logarithm of A's density falls
+    evenly along a clean topological chain, and walks at random where hoppings are uneven; B's rises
+    where A's falls. The phase is the sign of the walk from end to end (Mondragon-Shem et al.,
+    arXiv:1311.5233). The pair lies on the stretch on which the walk falls farthest, A's peak at its
+    beginning and B's at its end. In a topological chain this is most of the chain, in a trivial one
+    whatever stretch happens to fall, as between the walls of a domain; with little ``wander`` there is
+    none, and trivial images keep their own.
 
     Logarithms of hoppings are normal; their mean and their standard deviation are drawn again for every
     image, the sign of the mean by its label. A pair on a stretch without much of a fall is not a zero
