@@ -182,14 +182,14 @@ def learning_curves(rows: Sequence[Mapping[str, float]], best_epoch: int) -> Fig
     ):
         for stage, title in (("train", "training"), ("val", "validation")):
             points = [
-                (r["epoch"] + 1, scale * r[f"{stage}/{name}"]) for r in rows if f"{stage}/{name}" in r
+                (r["epoch"], scale * r[f"{stage}/{name}"]) for r in rows if f"{stage}/{name}" in r
             ]
             marker = "o" if len(points) < 30 else None
             axes.plot(
                 *zip(*points, strict=True), color=_COLOURS[stage], label=title, marker=marker, ms=3
             )
-        axes.axvline(best_epoch + 1, color="0.6", ls=":", label="best checkpoint")
-        axes.set(xlabel="epoch", ylabel=unit, xlim=(0, max(r["epoch"] for r in rows) + 2))
+        axes.axvline(best_epoch, color="0.6", ls=":", label="best checkpoint")
+        axes.set(xlabel="epoch", ylabel=unit, xlim=(0, max(r["epoch"] for r in rows) + 1))
         axes.grid(alpha=0.3)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     losses = [value for row in rows for name, value in row.items() if name.endswith("loss")]

@@ -74,7 +74,7 @@ class ChecksRows(ModelCheckpoint):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         row = read_epochs(self.folder)[-1]
         missing = {"train/loss", "val/loss", "lr"} - row.keys()
-        if row["epoch"] != trainer.current_epoch or missing:
+        if row["epoch"] != trainer.current_epoch + 1 or missing:
             raise RuntimeError(f"epoch {trainer.current_epoch}: {row} lacks {missing}")
 
 

@@ -159,7 +159,7 @@ def test_a_checkpoint_that_was_copied_trains_on_elsewhere(run_train: Command, tm
     done = run_train(*TINY, "optimizer.lr=0.5", f"ckpt_path={copied}", "trainer.max_epochs=2")
     assert done.status == 0, done.err
     assert done.folder != run.folder
-    assert done.metrics["epoch"] == 1
+    assert done.metrics["best_epoch"] == 2
 
 
 def test_the_saved_settings_name_no_folder(run_train: Command) -> None:

@@ -59,9 +59,9 @@ def test_a_damaged_file_is_one_line_that_names_it(
         (read_manifest, "manifest.json", json.dumps({**MANIFEST, "wall_time_s": "long"})),
         (read_settings, "config.yaml", "- a"),
         (read_settings, "config.yaml", "paths: {run: 3}"),
-        (read_metrics, "metrics.json", '{"epoch": "3"}'),
-        (read_metrics, "metrics.json", '{"epoch": 3, "test/accuracy": 1e308}'),
-        (read_metrics, "metrics.json", '{"epoch": 3, "val/loss": "small"}'),
+        (read_metrics, "metrics.json", '{"best_epoch": "3"}'),
+        (read_metrics, "metrics.json", '{"best_epoch": 3, "test/accuracy": 1e308}'),
+        (read_metrics, "metrics.json", '{"best_epoch": 3, "val/loss": "small"}'),
         (read_epochs, "metrics.csv", "epoch,val/loss\n"),
         (read_epochs, "metrics.csv", "epoch,val/loss\n0,1e308\n"),
         (read_epochs, "metrics.csv", "epoch,val/loss\n0,0.1\n0,0.2\n"),
@@ -81,11 +81,18 @@ def test_a_file_of_another_shape_is_not_one_of_a_run(
 def test_what_a_run_writes_is_read_back(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps({**MANIFEST, "job": "a", "wall_time_s": 3}))
     (tmp_path / "config.yaml").write_text("paths: {run: runs/a}\ndata: {W: [0.0, 0.5]}\n")
-    (tmp_path / "metrics.json").write_text('{"epoch": 1, "val/loss": null}')
-    (tmp_path / "metrics.csv").write_text("epoch,lr,val/loss\n0,0.1,\n1,0.1,0.2\n")
+    (tmp_path / "metrics.json").write_text('{"best_epoch": 2, "val/loss": null}')
+    (tmp_path / "metrics.csv").write_text("epoch,lr,val/loss\n1,0.1,\n2,0.1,0.2\n")
     assert read_manifest(tmp_path)["job"] == "a"
     assert read_settings(tmp_path)["data"]["W"] == [0.0, 0.5]
     assert read_metrics(tmp_path)["val/loss"] != read_metrics(tmp_path)["val/loss"]
-    assert read_epochs(tmp_path) == [{"epoch": 0, "lr": 0.1}, {"epoch": 1, "lr": 0.1, "val/loss": 0.2}]
+    assert read_epochs(tmp_path) == [{"epoch": 1, "lr": 0.1}, {"epoch": 2, "lr": 0.1, "val/loss": 0.2}]
     with pytest.raises(StoredError, match="no such file"):
         read_json(tmp_path / "transfer.json")
+
+
+def test_epochs_that_older_runs_count_from_0_are_counted_from_1(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text('{"epoch": 1, "val/loss": 0.2}')
+    (tmp_path / "metrics.csv").write_text("epoch,val/loss\n0,0.3\n1,0.2\n")
+    assert read_metrics(tmp_path) == {"best_epoch": 2, "val/loss": 0.2}
+    assert [row["epoch"] for row in read_epochs(tmp_path)] == [1, 2]

@@ -34,7 +34,7 @@ def test_a_run_leaves_everything_behind(run_train: Command) -> None:
     assert done.manifest["wall_time_s"] > 0
     with (done.folder / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["epoch"] for row in rows] == ["0", "1"]
+    assert [row["epoch"] for row in rows] == ["1", "2"]
     best = min(rows, key=lambda row: float(row["val/loss"]))
     assert done.metrics["val/loss"] == pytest.approx(float(best["val/loss"]))
     assert sum(done.metrics[f"test/{name}"] for name in ("tp", "fp", "tn", "fn")) == 20

@@ -271,6 +271,6 @@ class RunFolder:
 
     def write_metrics(self, metrics: Mapping[str, float]) -> None:
         """Write the final values, ``metrics.json``; null for one that is not finite."""
-        ordered = sorted(metrics.items(), key=lambda item: (item[0] != "epoch", item[0]))
+        ordered = sorted(metrics.items(), key=lambda item: (item[0] != "best_epoch", item[0]))
         values = {name: value if math.isfinite(value) else None for name, value in ordered}
         write_atomically(self.path / METRICS, json.dumps(values, indent=2) + "\n")

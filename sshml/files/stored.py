@@ -202,15 +202,19 @@ def relocated(settings: Any, before: str, after: str) -> Any:
 def read_metrics(folder: Path) -> dict[str, float]:
     """``metrics.json`` of a run folder; NaN for a value that was not finite.
 
+    Older runs have ``epoch``, counted from 0, in the place of ``best_epoch``.
+
     Raises:
         StoredError: if it is missing, damaged or not one of sshml.
     """
     path = folder / METRICS
     content = read_json(path)
+    if isinstance(content, dict) and isinstance(content.get("epoch"), int):
+        content["best_epoch"] = content.pop("epoch") + 1
     if not (
         isinstance(content, dict)
-        and isinstance(content.get("epoch"), int)
-        and 0 <= content["epoch"] < 2**31
+        and isinstance(content.get("best_epoch"), int)
+        and 0 < content["best_epoch"] < 2**31
         and all(value is None or _is_number(value) for value in content.values())
     ):
         raise StoredError(f"{path}: not the metrics of a run of sshml; restore it")
@@ -219,6 +223,8 @@ def read_metrics(folder: Path) -> dict[str, float]:
 
 def read_epochs(folder: Path) -> list[dict[str, float]]:
     """``metrics.csv`` of a run folder: one row per epoch, without the cells that are empty.
+
+    Epochs are counted from 1; older runs have counted them from 0.
 
     Raises:
         StoredError: if it is missing, damaged or not one of sshml.
@@ -238,7 +244,8 @@ def read_epochs(folder: Path) -> list[dict[str, float]]:
         raise StoredError(
             f"{path}: damaged, or not the metrics of a run of sshml ({_reason(error)}); restore it"
         ) from error
-    return rows
+    shift = rows[0]["epoch"] == 0
+    return [{**row, "epoch": row["epoch"] + shift} for row in rows]
 
 
 def _check_events(text: str) -> None:

@@ -20,15 +20,17 @@ def main(config: "DictConfig") -> float | None:
     """
     from sshml.config.programs import is_sweep  # noqa: PLC0415
     from sshml.entry.cli import overrides, user_mistakes  # noqa: PLC0415
+    from sshml.terminal import loading  # noqa: PLC0415
 
     with user_mistakes():
-        # torch and Lightning take seconds to import, which `--help` and a typo need not wait for.
-        from sshml.config.schema import plain_config  # noqa: PLC0415
-        from sshml.entry.sweep import finished_metrics, resumed_settings  # noqa: PLC0415
-        from sshml.entry.sweepers.trials import pruning  # noqa: PLC0415
-        from sshml.errors import PrunedError  # noqa: PLC0415
-        from sshml.files.run_folder import disk_errors  # noqa: PLC0415
-        from sshml.training.train import train, way_on  # noqa: PLC0415
+        # They take seconds to import, which `--help` and a typo need not wait for.
+        with loading("PyTorch and Lightning"):
+            from sshml.config.schema import plain_config  # noqa: PLC0415
+            from sshml.entry.sweep import finished_metrics, resumed_settings  # noqa: PLC0415
+            from sshml.entry.sweepers.trials import pruning  # noqa: PLC0415
+            from sshml.errors import PrunedError  # noqa: PLC0415
+            from sshml.files.run_folder import disk_errors  # noqa: PLC0415
+            from sshml.training.train import train, way_on  # noqa: PLC0415
 
         work_begins()
         settings = plain_config(config)

@@ -15,12 +15,14 @@ def main(config: "DictConfig") -> None:
     """Run one transfer study."""
     from sshml.entry.cli import overrides, user_mistakes  # noqa: PLC0415
     from sshml.errors import IncompleteError  # noqa: PLC0415
+    from sshml.terminal import loading  # noqa: PLC0415
 
     with user_mistakes():
-        # torch and Lightning take seconds to import, which `--help` and a typo need not wait for.
-        from sshml.config.schema import TransferConfig, plain_config  # noqa: PLC0415
-        from sshml.entry.transfer import transfer, way_on  # noqa: PLC0415
-        from sshml.files.run_folder import disk_errors  # noqa: PLC0415
+        # They take seconds to import, which `--help` and a typo need not wait for.
+        with loading("PyTorch and Lightning"):
+            from sshml.config.schema import TransferConfig, plain_config  # noqa: PLC0415
+            from sshml.entry.transfer import transfer, way_on  # noqa: PLC0415
+            from sshml.files.run_folder import disk_errors  # noqa: PLC0415
 
         work_begins()
         settings = plain_config(config, TransferConfig)

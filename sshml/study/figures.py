@@ -157,7 +157,7 @@ def learning_curves(study: Study) -> Figure:
     panels = list(figure.subplots(1, 2))
     colours = _run_colours(figure, panels, axis, len(study.runs))
     curves = [
-        np.array([(row["epoch"] + 1, row["val/loss"], 100 * row["val/accuracy"]) for row in run.curves])
+        np.array([(row["epoch"], row["val/loss"], 100 * row["val/accuracy"]) for row in run.curves])
         for run in study.runs
     ]
     curves = [np.where(np.isfinite(curve), curve, np.nan) for curve in curves]

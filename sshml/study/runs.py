@@ -33,7 +33,7 @@ _SIGNS = {CONFIG, EPOCHS, METRICS, "hparams.yaml", "checkpoints", ".hydra"}
 _CLOSED = {"checkpoints", "figures", "study", "tensorboard", "wandb"}
 # What a path in the run's own folder begins with, so that it is the same for all runs.
 _OWN = "RUN"
-_RESULTS = re.compile(r"epoch|lr|(train|val|test)/.+")
+_RESULTS = re.compile(r"(best_)?epoch|lr|(train|val|test)/.+")
 _CURVES = ("epoch", "val/loss", "val/accuracy")
 _UNFINISHED = {
     "running": "still running, or killed",

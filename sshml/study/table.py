@@ -76,13 +76,13 @@ class Study:
             raise ConfigError(f"--metric={metric}: {unknown_key('', metric, names)}")
         if not metrics[metric].notna().any():
             raise ConfigError(f"--metric={metric}: no run has a finite value of it; choose another")
-        axes = find_axes(runs, [*_FIRST, "seed", "epoch", *names, *_LAST])
+        axes = find_axes(runs, [*_FIRST, "seed", "best_epoch", *names, *_LAST])
         columns: dict[str, Any] = {
             "folder": [shown(run.folder) for run in runs],
             "status": [run.manifest["status"] for run in runs],
             **{axis.name: axis.values for axis in axes},
             "seed": [run.config["seed"] for run in runs],
-            "epoch": metrics["epoch"].astype("Int64"),
+            "best_epoch": metrics["best_epoch"].astype("Int64"),
             **{name: metrics[name] for name in names},
             "wall_time_s": [run.manifest.get("wall_time_s") for run in runs],
             "git_revision": [

@@ -4,7 +4,6 @@ import re
 import time
 from argparse import Namespace
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from sshml.files.run_folder import write_atomically
 from sshml.files.stored import read_epochs
 from sshml.files.tables import csv_text
+from sshml.terminal import duration, say
 
 _COUNTS = re.compile(r".*/(tp|fp|tn|fn|count_\d+_\d+)")
 
@@ -25,18 +25,18 @@ class MetricsFile(Logger):
 
     Args:
         path: the file.
-        echo: print a line an epoch, where there is no progress bar.
+        n_epochs: of the whole training; -1 for one without a last epoch.
 
     Attributes:
-        rows: the values of each epoch, by its number.
+        rows: the values of each epoch, by its number, counted from 1.
         test: the values of the test.
     """
 
-    def __init__(self, path: Path, *, echo: bool) -> None:
+    def __init__(self, path: Path, n_epochs: int) -> None:
         super().__init__()
         self._path = path
-        self._echo = echo
-        self._last_echo = time.monotonic()
+        self._n_epochs = n_epochs
+        self._last_line = time.monotonic()
         self.rows: dict[int, dict[str, float]] = {}
         self.test: dict[str, float] = {}
         if path.is_file():
@@ -66,8 +66,8 @@ class MetricsFile(Logger):
         row = self._add(metrics)
         if row:
             self._write()
-        if self._echo and "train/loss" in row:  # training is logged last, after validation
-            self._print(int(metrics["epoch"]))
+        if "train/loss" in row:  # training is logged last, after validation
+            self._say(int(metrics["epoch"]))
 
     def _add(self, metrics: Mapping[str, float]) -> dict[str, float]:
         """Sort values in; returns those that belong to an epoch."""
@@ -85,17 +85,18 @@ class MetricsFile(Logger):
         return row
 
     @rank_zero_only
-    def _print(self, epoch: int) -> None:
+    def _say(self, epoch: int) -> None:
         row, now = self.rows[epoch], time.monotonic()
         stages = [
             f"{stage} loss {row[f'{stage}/loss']:.4f} accuracy {row[f'{stage}/accuracy']:.2%}"
             for stage in ("train", "val")
-            if f"{stage}/loss" in row
+            if f"{stage}/accuracy" in row
         ]
-        line = "  ".join([f"epoch {epoch + 1}", *stages, f"{now - self._last_echo:.1f} s"])
-        with suppress(OSError):  # a training does not depend on who reads its lines
-            print(line, flush=True)
-        self._last_echo = now
+        seconds, left = now - self._last_line, self._n_epochs - epoch
+        time_left = f", about {duration(left * seconds)} left" if left > 0 else ""
+        of_all = f" of {self._n_epochs}" if self._n_epochs > 0 else ""
+        say("  ".join([f"epoch {epoch}{of_all}", *stages, f"{duration(seconds)}{time_left}"]))
+        self._last_line = now
 
     def _write(self) -> None:
         columns = [

@@ -131,6 +131,8 @@ class PhaseClassifier(pl.LightningModule):
         if self.trainer.state.stage is RunningStage.VALIDATING:  # not the check before the first epoch
             self._log_metrics("train")
             self.log("lr", torch.tensor(self._epoch_lr, dtype=torch.float64))
+            # Lightning would count from 0.
+            self.log("epoch", torch.tensor(self.current_epoch + 1, dtype=torch.float64))
 
     def on_test_epoch_end(self) -> None:
         """Log what the test measured."""
@@ -150,8 +152,8 @@ class PhaseClassifier(pl.LightningModule):
         }
 
     def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
-        """Keep the epoch that a checkpoint is of, counted from 0."""
-        self.epoch_loaded: int = checkpoint["epoch"]
+        """Keep the epoch that a checkpoint is of, counted from 1."""
+        self.epoch_loaded: int = checkpoint["epoch"] + 1
 
     def on_save_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
         """Write the format and the versions into the checkpoint."""

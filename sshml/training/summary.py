@@ -66,7 +66,7 @@ def draw_figures(
         datamodule: its data.
         history: the values of all epochs and of the test.
         predictions: of the test.
-        best_epoch: of the best checkpoint, counted from 0.
+        best_epoch: of the best checkpoint, counted from 1.
 
     Returns:
         The figures by name.
@@ -125,7 +125,7 @@ def print_summary(
         accuracy = [f"{stage} {metrics[f'{stage}/accuracy']:.2%}" for stage in ("val", "test")]
         print("accuracy:", *accuracy, run.path, sep="  ", flush=True)
         return
-    table = Table(title=f"best checkpoint: epoch {int(metrics['epoch']) + 1}")
+    table = Table(title=f"best checkpoint: epoch {metrics['best_epoch']:g}")
     table.add_column("")
     for stage, precision in (
         ("validation", settings["trainer"]["precision"]), ("test", EVALUATION)

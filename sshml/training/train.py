@@ -25,6 +25,7 @@ from sshml.training.checks.run import check_run
 from sshml.training.distributed import BatchNormSync, Termination, ending_processes, is_of_processes
 from sshml.training.endings import Divergence, Pruning, TimeLimit, stop_reason
 from sshml.training.module import PhaseClassifier
+from sshml.training.progress import EpochBar, say_start
 from sshml.training.summary import draw_figures, log_results, print_summary
 
 
@@ -45,8 +46,8 @@ def train(
         is_pruned: of a search, see :class:`sshml.training.endings.Pruning`; None for no pruning.
 
     Returns:
-        The final values, as in ``metrics.json``: ``epoch``, counted from 0, and ``train/…`` and
-        ``val/…`` of the best checkpoint; ``test/…``.
+        The final values, as in ``metrics.json``: ``best_epoch``, counted from 1, and ``train/…`` and
+        ``val/…`` of its checkpoint; ``test/…``.
 
     Raises:
         ConfigError: before any work, if the parts do not fit together.
@@ -158,11 +159,11 @@ def _train(
         explanation=settings["explanation"],
         channels_last=settings["channels_last"],
     )
-    on_terminal = sys.stdout.isatty()
-    history = MetricsFile(run.path / "metrics.csv", echo=not on_terminal)
+    history = MetricsFile(run.path / "metrics.csv", settings["trainer"]["max_epochs"])
     with opened(settings, "train") as loggers:
         callbacks = _callbacks(settings)
         predictions = TestPredictions()
+        has_bar = any(isinstance(part, ProgressBar) for part in callbacks.values())
         limit = TimeLimit(time) if (time := settings["trainer"].get("max_time")) else None
         trainer: pl.Trainer = build(
             {key: value for key, value in settings["trainer"].items() if key != "max_time"},
@@ -174,15 +175,17 @@ def _train(
                 Divergence(),
                 *([limit] if limit else []),
                 *([Pruning(is_pruned)] if is_pruned else []),
+                *([EpochBar()] if sys.stdout.isatty() and not has_bar else []),
             ],
-            enable_progress_bar=on_terminal
-            or any(isinstance(part, ProgressBar) for part in callbacks.values()),
+            enable_progress_bar=has_bar or sys.stdout.isatty(),
             use_distributed_sampler=False,  # the data module gives every process its share
             plugins=[BatchNormSync(), AtomicCheckpointIO()],
         )
         named_loggers = {
             f"logger.{name}": part for name, part in zip(settings["logger"], loggers, strict=True)
         }
+        if not is_sweep():
+            say_start(settings, module.network, datamodule, trainer)
         with ending_processes(trainer), errors_of_parts({**callbacks, **named_loggers}):
             trainer.fit(module, datamodule, ckpt_path=settings["ckpt_path"], weights_only=True)
             if not history.rows:
@@ -191,7 +194,8 @@ def _train(
             best = trainer.checkpoint_callback.best_model_path or None  # type: ignore[union-attr]
             trainer.test(module, datamodule, ckpt_path=best, verbose=False, weights_only=True)
             epoch = module.epoch_loaded if best else max(history.rows)
-            metrics = {**history.rows[epoch], **history.test}
+            best_row = {name: value for name, value in history.rows[epoch].items() if name != "epoch"}
+            metrics = {"best_epoch": epoch, **best_row, **history.test}
             if trainer.is_global_zero and settings["figures"]:
                 drawn = draw_figures(run, datamodule, history, predictions, epoch)
                 log_results(loggers, drawn, predictions, datamodule.classes, epoch)

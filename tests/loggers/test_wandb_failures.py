@@ -39,7 +39,7 @@ def assert_complete(done: Outcome, epochs: int) -> None:
     assert done.status == 0, done.err
     assert "Traceback" not in done.err
     with (done.folder / "metrics.csv").open(newline="") as file:
-        assert [row["epoch"] for row in csv.DictReader(file)] == [str(e) for e in range(epochs)]
+        assert [row["epoch"] for row in csv.DictReader(file)] == [str(e + 1) for e in range(epochs)]
     assert done.manifest["status"] == "finished"
     assert 0 <= done.metrics["test/accuracy"] <= 1
 
@@ -78,7 +78,7 @@ def test_without_a_server_an_online_run_is_logged_offline(
         assert way_out in warning
     (path,) = done.folder.glob("wandb/offline-run-*/run-*.wandb")
     assert exit_codes(path) == [0]
-    assert [row["epoch"] for row in history(path) if "train/loss" in row] == [0]
+    assert [row["epoch"] for row in history(path) if "train/loss" in row] == [1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])

@@ -52,7 +52,7 @@ OTHERS: dict[str, tuple[Callable[[Path], None], str]] = {
     "revision": (changed("manifest.json", git_revision=[1]), "manifest.json: not a manifest of sshml"),
     "time": (changed("manifest.json", wall_time_s=10**40), "manifest.json: not a manifest of sshml"),
     "earlier": (changed("manifest.json", earlier=[[]]), "manifest.json: not a manifest of sshml"),
-    "epoch": (changed("metrics.json", epoch=10**30), "metrics.json: not the metrics of a run"),
+    "epoch": (changed("metrics.json", best_epoch=10**30), "metrics.json: not the metrics of a run"),
     "huge": (changed("metrics.json", **{"test/loss": 10**400}), "metrics.json: not the metrics of a"),
     "text": (changed("metrics.json", **{"test/loss": "low"}), "metrics.json: not the metrics of a run"),
     "columns": (written("metrics.csv", "loss\n1\n"), "metrics.csv: damaged"),

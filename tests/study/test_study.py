@@ -49,7 +49,7 @@ def test_real_runs(run_train: Command, tmp_path: Path) -> None:
     for _, row in table.iterrows():
         folder = Path(row["folder"])
         metrics = json.loads((folder / "metrics.json").read_text())
-        for name in ("epoch", "test/accuracy", "test/tp", "val/loss", "train/ece"):
+        for name in ("best_epoch", "test/accuracy", "test/tp", "val/loss", "train/ece"):
             assert row[name] == pytest.approx(metrics[name])
         manifest = json.loads((folder / "manifest.json").read_text())
         assert shlex.split(row["command"]) == ["python", "train.py", *manifest["overrides"]]
@@ -125,7 +125,7 @@ def searched(n: int) -> Study:
     for number in range(n):
         a, b, c = rng.uniform(0, 1, 3)
         config = {"seed": 0, "x.a": a, "x.b": b, "x.c": c}
-        metrics = {"epoch": 0.0, "test/accuracy": 0.5 + 0.1 * (3 * a + b)}
+        metrics = {"best_epoch": 1.0, "test/accuracy": 0.5 + 0.1 * (3 * a + b)}
         runs.append(
             Run(Path(str(number)), {"status": "finished", "overrides": []}, config, metrics, [], "")
         )

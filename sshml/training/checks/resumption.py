@@ -60,7 +60,7 @@ def check_resumption(settings: Mapping[str, Any], data: PhaseDataModule, network
     if is_resumed(settings):
         folder = Path(settings["paths"]["run"])
         first = _best_epoch(folder, checkpoint, trusted(settings))
-        _check_rows(folder, first, checkpoint["epoch"], len(data.classes))
+        _check_rows(folder, first, checkpoint["epoch"] + 1, len(data.classes))
     epochs, done = settings["trainer"]["max_epochs"], checkpoint["epoch"] + 1
     if 0 <= epochs < done + (not is_resumed(settings)):
         raise ConfigError(
@@ -70,14 +70,14 @@ def check_resumption(settings: Mapping[str, Any], data: PhaseDataModule, network
 
 
 def _best_epoch(folder: Path, checkpoint: Mapping[str, Any], trust: Sequence[str]) -> int:
-    """The earliest epoch of which a run has kept a network, counted from 0."""
+    """The earliest epoch of which a run has kept a network, counted from 1."""
     names = {
         Path(best).relative_to(state["dirpath"])
         for state in checkpoint["callbacks"].values()
         if isinstance(state, Mapping) and Path(state.get("dirpath", "")).name == "checkpoints"
         for best in state["best_k_models"]
     }
-    epochs: list[int] = [checkpoint["epoch"]]
+    epochs: list[int] = [checkpoint["epoch"] + 1]
     for name in names:
         path = folder / "checkpoints" / name
         if not path.is_file():
@@ -85,7 +85,7 @@ def _best_epoch(folder: Path, checkpoint: Mapping[str, Any], trust: Sequence[str
                 f"{path}: is missing, the best network so far; restore it, or copy the checkpoint "
                 "elsewhere and begin a new run from the copy"
             )
-        epochs.append(read_checkpoint(path, trust)["epoch"])
+        epochs.append(read_checkpoint(path, trust)["epoch"] + 1)
     return min(epochs)
 
 
