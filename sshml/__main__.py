@@ -4,13 +4,9 @@ import os
 import sys
 from importlib import import_module
 
-from sshml.config.programs import BY_COMMAND
+from sshml.config.programs import BY_COMMAND, PROGRAMS
 from sshml.entry.start import start, start_command
 
-_PROGRAMS = {
-    "train": "train, test and explain a network",
-    "transfer": "test networks at other disorder strengths, train them first if need be",
-}
 _COMMANDS = {
     "study": "look at the runs of a sweep: tables, curves, a page",
     "explain": "whether maps show what networks decide by",
@@ -24,7 +20,7 @@ def main() -> int:
     """Run the program that the command line names; returns the exit status."""
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     os.environ[BY_COMMAND] = "1"
-    if name in _PROGRAMS:
+    if name in PROGRAMS:
         # Lightning starts further processes of a run by this file, and not by `-m`.
         sys.modules["__main__"].__spec__ = None
         program = import_module(f"sshml.programs.{name}")
@@ -42,13 +38,13 @@ def main() -> int:
     if name in ("-h", "--help"):
         print(_help())
         return 0
-    names = ", ".join((*_PROGRAMS, *_COMMANDS))
+    names = ", ".join((*PROGRAMS, *_COMMANDS))
     print(f"error: sshml {name}: no such program; expected one of {names}", file=sys.stderr)
     return 2
 
 
 def _help() -> str:
-    lines = [f"  {name:<12} {about}" for name, about in (_PROGRAMS | _COMMANDS).items()]
+    lines = [f"  {name:<12} {about}" for name, about in (PROGRAMS | _COMMANDS).items()]
     shown = "\n".join(lines)
     return (
         f"usage: sshml PROGRAM [ARGUMENTS]\n\n{shown}\n\n"

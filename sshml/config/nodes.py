@@ -186,18 +186,6 @@ def with_defaults(settings: Any) -> Any:
     return whole
 
 
-def dotted(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one level of dotted keys; an empty mapping is a value."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat |= (
-            dotted(value, f"{prefix}{key}.")
-            if isinstance(value, Mapping) and value
-            else {f"{prefix}{key}": value}
-        )
-    return flat
-
-
 def typed_keys() -> set[str]:
     """The keys and groups that the command line sets."""
     if not HydraConfig.initialized():

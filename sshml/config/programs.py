@@ -13,6 +13,11 @@ from omegaconf import OmegaConf
 _PACKAGE = Path(__file__).resolve().parents[1]
 #: The configuration files: within the package where it is installed, beside it in a clone.
 CONF_DIR = next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir())
+#: The programs that Hydra runs, and what they do.
+PROGRAMS = {
+    "train": "train, test and explain a network",
+    "transfer": "test networks at other disorder strengths, train them first if need be",
+}
 #: In the environment of whatever the command ``sshml`` has started.
 BY_COMMAND = "SSHML_BY_COMMAND"
 

@@ -17,6 +17,7 @@ from pydantic import (
 from sshml.config.build import TARGET, build
 from sshml.config.moved import FIRST_PARTS, of_this_version
 from sshml.config.nodes import check_node, signature_of, typed_keys, with_defaults
+from sshml.config.options import PRESETS
 from sshml.config.programs import CONF_DIR, command_of, of_other_program
 from sshml.config.wording import as_typed, expectation
 from sshml.data.grid import strength_grid
@@ -33,8 +34,6 @@ _NAMES = {
     "hamiltonian": ("control", "symbol", "classes", "disorders"),
     "representation": ("title", "rows", "columns", "quantity"),
 }
-# Groups whose files set keys of all others.
-_GLOBAL = ("experiment", "sweep", "debug")
 
 
 class _Paths(BaseModel):
@@ -284,7 +283,7 @@ def _as_config_error(error: ValidationError, schema: type[_Config]) -> ConfigErr
                 f"{key}: a configuration file of this group is to begin with # @package data, as those "
                 f"in conf/{key}"
             ) from error
-        if key in _GLOBAL:
+        if key in PRESETS:
             raise ConfigError(
                 f"{key}: a configuration file of this group is to begin with # @package _global_, as "
                 f"those in conf/{key}"

@@ -9,6 +9,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import hydra
@@ -48,6 +49,13 @@ def _job_name(*, _root_: DictConfig) -> str:
     return job_name(_root_)
 
 
+def _help(*, _root_: DictConfig) -> str:
+    """The text, in which Hydra substitutes names with a ``$``."""
+    from sshml.entry.help import help_text  # noqa: PLC0415  # seldom asked for
+
+    return help_text(_root_).replace("$", "$$")
+
+
 def _group(run: str) -> str | None:
     """What a run belongs to, for loggers: its sweep, or the study of transfer.py; None by itself."""
     if is_sweep():
@@ -79,6 +87,7 @@ OmegaConf.register_new_resolver("sshml.run_folder", run_folder_for, use_cache=Tr
 OmegaConf.register_new_resolver("sshml.job_name", _job_name, replace=True)
 OmegaConf.register_new_resolver("sshml.jobs_at_once", jobs_at_once, replace=True)
 OmegaConf.register_new_resolver("sshml.steps", _steps, replace=True)
+OmegaConf.register_new_resolver("sshml.help", _help, replace=True)
 OmegaConf.register_new_resolver("sshml.group", _group, replace=True)
 OmegaConf.register_new_resolver("sshml.fastest_precision", fastest_precision, replace=True)
 
@@ -197,6 +206,9 @@ def run(main: Callable[..., object], name: str = "train") -> int:
     # Hydra would print mistakes over several lines and hide the traceback of our own errors.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     on_early_end(remove_unused_folder)
+    if "--version" in sys.argv[1:]:  # Hydra would print its own
+        print(f"sshml {version('sshml')}")
+        return 0
     try:
         sys.argv[1:] = with_flags_first(sys.argv[1:])
         flags = check_flags(sys.argv[1:], name)

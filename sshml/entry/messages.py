@@ -2,6 +2,8 @@
 
 import re
 import traceback
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -162,10 +164,22 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
         return f"{override}: other options set parts of {key} already; add to them by +{key}.NAME=VALUE"
     if not parent:
         known |= top_level(config_name)
-    text = unknown_key(parent, name, known)
-    if "_target_" in node and "did you mean" not in text:
-        text += f"; if {node['_target_']} takes it, add it by +{override}"
-    return f"{override}: {text}"
+    if _takes(parent, node, name):
+        return (
+            f"{override}: {node['_target_']} takes it, but conf/ does not set it; add it by +{override}"
+        )
+    return f"{override}: {unknown_key(parent, name, known)}"
+
+
+def _takes(path: str, node: Mapping[str, Any], name: str) -> bool:
+    """Whether the class that a node of conf/ or of the user's own files names has such an argument."""
+    if "_target_" not in node:
+        return False
+    from sshml.config.nodes import signature_of  # noqa: PLC0415  # imports torch
+
+    with suppress(ConfigError):
+        return name in signature_of(path, node["_target_"])[0].parameters
+    return False
 
 
 def _misplaced(key: str, override: str, arguments: list[str]) -> str | None:

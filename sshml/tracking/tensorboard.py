@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from sshml.config.nodes import dotted
+from sshml.config.options import dotted
 from sshml.errors import ConfigError
 from sshml.figures import Example, image_picture, map_picture
 from sshml.files.provenance import git_revision

@@ -26,7 +26,7 @@ from sshml.training.distributed import BatchNormSync, Termination, ending_proces
 from sshml.training.endings import Divergence, Pruning, TimeLimit, stop_reason
 from sshml.training.module import PhaseClassifier
 from sshml.training.progress import EpochBar, say_start
-from sshml.training.summary import draw_figures, log_results, print_summary
+from sshml.training.summary import draw_figures, hint, log_results, print_summary
 
 
 def train(
@@ -70,7 +70,7 @@ def train(
     by_itself = overrides is not None and command is None
     status, stopped_by = "failed", "error"
     try:
-        metrics, stopped_by = _train(settings, run, datamodule, is_pruned)
+        metrics, stopped_by, advice = _train(settings, run, datamodule, is_pruned)
         status = "finished"
     except (KeyboardInterrupt, SystemExit):  # Lightning turns Ctrl-C into the latter
         status, stopped_by = "interrupted", "signal"
@@ -94,7 +94,7 @@ def train(
         run.finish(status, stopped_by)
     if stopped_by == "max_time" and by_itself:
         print(f"stopped by trainer.max_time; {way_on(run.path, settings)}", file=sys.stderr)
-    print_summary(run, settings, metrics, stopped_by)
+    print_summary(run, settings, metrics, stopped_by, advice)
     return metrics
 
 
@@ -145,7 +145,8 @@ def _train(
     run: RunFolder,
     datamodule: PhaseDataModule,
     is_pruned: Callable[[int, float], bool] | None,
-) -> tuple[dict[str, float], str]:
+) -> tuple[dict[str, float], str, str | None]:
+    """Returns the final values, what ended the training, and a hint for the user."""
     _seed(settings)
     module = PhaseClassifier(
         network=settings["model"],
@@ -203,4 +204,5 @@ def _train(
             if trainer.is_global_zero:
                 for logger in pictured(loggers):
                     logger.artifact(run.path)
-    return metrics, reason
+            advice = hint(module.network, trainer.global_step, predictions)
+    return metrics, reason, advice

@@ -11,7 +11,8 @@ from torch import nn
 
 from sshml.config.build import hamiltonian
 from sshml.config.moved import FIRST_GROUPS
-from sshml.config.nodes import dotted, with_defaults
+from sshml.config.nodes import with_defaults
+from sshml.config.options import dotted
 from sshml.config.programs import command_of
 from sshml.config.trust import check_classes, trusted
 from sshml.errors import ConfigError, printable

@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sshml.config.nodes import dotted
+from sshml.config.options import dotted
 from sshml.config.programs import CONF_DIR
 from sshml.files.stored import RUN_FOLDER, relocated
 

@@ -16,7 +16,8 @@ from torch import nn
 
 from sshml.config.build import build
 from sshml.config.moved import FIRST_GROUPS
-from sshml.config.nodes import dotted, with_defaults
+from sshml.config.nodes import with_defaults
+from sshml.config.options import dotted
 from sshml.config.trust import trusted
 from sshml.data.base import PhaseDataModule
 from sshml.data.streams import Split

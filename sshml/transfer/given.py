@@ -10,7 +10,7 @@ import torch
 from sshml.config.build import TARGET, build
 from sshml.config.limits import check_network
 from sshml.config.moved import FIRST_PARTS
-from sshml.config.nodes import dotted
+from sshml.config.options import dotted
 from sshml.config.trust import check_classes, trusted
 from sshml.data.arrays import ArraysDataModule
 from sshml.data.base import PhaseDataModule
