@@ -9,6 +9,7 @@ from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 from pytorch_lightning.utilities import rank_zero_only
 from torch import nn
+from tqdm import tqdm
 
 from sshml.data.base import PhaseDataModule
 from sshml.data.streams import Split
@@ -97,7 +98,7 @@ class EpochBar(TQDMProgressBar):
         return _passing(super().init_test_tqdm())
 
 
-def _begin(bar: Tqdm, name: str, total: float) -> None:
+def _begin(bar: tqdm[Any], name: str, total: float) -> None:
     bar.set_description(name, refresh=False)
     bar.reset(total)
 
