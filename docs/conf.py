@@ -34,7 +34,9 @@ nb_execution_timeout = 600
 nb_merge_streams = True
 os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
 os.environ["TTY_COMPATIBLE"] = "0"  # the kernel asks for colours, which pages show as stray characters
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # beside other work, threads that wait for each other cost more
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # beside other work, threads that wait for each other cost more
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"  # in signatures, shapes are too long to read
