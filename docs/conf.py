@@ -1,6 +1,8 @@
 """The documentation site: ``sphinx-build -W docs build/site``."""
 
+import os
 import sys
+import sysconfig
 from pathlib import Path
 
 import sshml
@@ -29,6 +31,12 @@ myst_enable_extensions = ["attrs_block", "colon_fence", "deflist", "dollarmath"]
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
+nb_merge_streams = True
+os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
+os.environ["TTY_COMPATIBLE"] = "0"  # the kernel asks for colours, which pages show as stray characters
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # beside other work, threads that wait for each other cost more
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"  # in signatures, shapes are too long to read
@@ -39,6 +47,8 @@ napoleon_use_ivar = True  # attributes that a docstring has are not listed again
 copybutton_prompt_text = "$ "
 
 html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = f"sshml {version}"
 html_theme_options = {
     "header_links_before_dropdown": 4,
