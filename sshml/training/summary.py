@@ -113,7 +113,7 @@ def log_results(
 def print_summary(
     run: RunFolder, settings: Mapping[str, Any], metrics: Mapping[str, float], stopped_by: str
 ) -> None:
-    """Print a short table of the final values, and where everything is; in a sweep a line.
+    """Print a short table of the final values, and where everything is; nothing in a sweep.
 
     Args:
         run: the folder.
@@ -121,9 +121,7 @@ def print_summary(
         metrics: as in ``metrics.json``.
         stopped_by: what ended the training.
     """
-    if is_sweep():
-        accuracy = [f"{stage} {metrics[f'{stage}/accuracy']:.2%}" for stage in ("val", "test")]
-        print("accuracy:", *accuracy, run.path, sep="  ", flush=True)
+    if is_sweep():  # which prints a line of its own
         return
     table = Table(title=f"best checkpoint: epoch {int(metrics['epoch']) + 1}")
     table.add_column("")
