@@ -98,12 +98,13 @@ def _study(folders: Sequence[Path], metric: str, out: Path | None) -> None:
         if out.is_symlink():
             raise ConfigError(f"{out}: is a link; choose where to write by --out=FOLDER")
         check_own(out)
+    tables = ("runs.csv", "runs.parquet", SUMMARY)
     revisions = study.table["git_revision"].dropna().unique()
     origin = (
         f"{_COMMAND} {where} --metric {metric}; sshml {__version__}; runs of "
         f"{count(len(revisions), 'git revision')} {', '.join(r[:10] for r in revisions[:3])}"
     )
-    _check_unused(out, PAGE)
+    _check_unused(out, [*tables, PAGE])
     with results_errors(out):
         write_study(out, study, skipped, origin)
     _print_skipped(skipped)
@@ -113,7 +114,7 @@ def _study(folders: Sequence[Path], metric: str, out: Path | None) -> None:
     best = study.best(1).iloc[0]
     print(f"best {metric}: {study.metric.format(best[metric])}  {best['folder']}\n  {best['command']}")
     _print_summary(*summary_rows(study), out / SUMMARY)
-    for name in ("runs.csv", "runs.parquet", SUMMARY, PAGE):
+    for name in (*tables, PAGE):
         print(out / name)
 
 
@@ -128,10 +129,10 @@ def _print_summary(head: Sequence[str], rows: Sequence[Sequence[str]], path: Pat
         print(f"and {len(rows) - _LISTED} more in {shown(path)}")
 
 
-def _check_unused(out: Path, name: str) -> None:
-    """Results in a folder are replaced if an earlier call wrote them, whose page says so."""
-    page = out / name
-    earlier = [file for file in ("runs.csv", "runs.parquet", name) if os.path.lexists(out / file)]
+def _check_unused(out: Path, names: Sequence[str]) -> None:
+    """Results in a folder are replaced if an earlier call wrote them, whose page, the last, says so."""
+    page = out / names[-1]
+    earlier = [name for name in names if os.path.lexists(out / name)]
     is_study = page.is_file() and _COMMAND in page.read_text(errors="replace")
     if earlier and not is_study:
         raise ConfigError(
