@@ -132,7 +132,7 @@ def test_every_choice_of_a_group_runs(run_train: Command, choice: str) -> None:
     small = [o for o in TINY if not o.startswith(choice.split("=", maxsplit=1)[0])]
     done = run_train(choice, *small)
     assert done.status == 0, done.err
-    left = {"logger=tensorboard": "tensorboard/events.*", "debug=profile": "*profile*.txt"}
+    left = {"logger=tensorboard": "tensorboard/*/events.*", "debug=profile": "*profile*.txt"}
     assert list(done.folder.glob(left.get(choice, "metrics.json")))
 
 

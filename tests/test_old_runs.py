@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 
 from sshml import load_classifier
 from sshml.entry.cli import CONF_DIR
-from sshml.entry.sweep import job_name
+from sshml.entry.jobs import job_name
 from sshml.physics import density_profiles
 from sshml.study.__main__ import main as study
 
@@ -70,7 +70,7 @@ def test_runs_are_compared(old: Path, capsys: pytest.CaptureFixture[str]) -> Non
         (["data.disorder=additive", "seed=3"], "CNN_bc62870bdeac"),
     ],
 )
-def test_a_job_of_a_sweep_has_the_folder_it_had(overrides: list[str], name: str) -> None:
+def test_a_job_of_a_sweep_has_the_name_it_had(overrides: list[str], name: str) -> None:
     """So the same command does not train again what an earlier version has done."""
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         config = compose("train", overrides=[*overrides, "trainer.precision=32-true"])

@@ -50,6 +50,13 @@ def test_a_file_with_a_comma_in_its_name_is_one_in_a_sweep(
     assert with_quoted_paths(given) == ["-m", "data.path='N=8, g=1.npz'", "seed=0,1"]
 
 
+def test_the_folder_of_a_sweep_is_one() -> None:
+    given = ["-m", "hydra.sweep.dir=runs/sweeps/W,seed_5f2cf257", "seed=0,1"]
+    assert with_quoted_paths(given)[1] == "hydra.sweep.dir='runs/sweeps/W,seed_5f2cf257'"
+    given = ["-m", "hydra.sweep.dir=${paths.runs}/mine"]
+    assert with_quoted_paths(given) == given
+
+
 def test_odd_names_of_folders_and_checkpoints(
     run_train: Command, run_transfer: Command, tmp_path: Path
 ) -> None:

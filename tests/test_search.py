@@ -293,7 +293,7 @@ def test_a_pruned_job_is_trained_on_only_where_nothing_prunes(
     assert "pruned after epoch 1 of 2, at a validation accuracy of 50.00%" in done.out
     assert done.out.count("pruned in an earlier trial") == 1
     assert "0 of 1 jobs are done, 1 pruned;" in done.out
-    (job,) = (tmp_path / "search").glob("CNN_*")
+    (job,) = (tmp_path / "search").glob("trial=0,lr=1e-09")
     assert not (job / "error.txt").exists()
     assert len((job / "metrics.csv").read_text().splitlines()) == 2
     assert "trial" not in (job / "config.yaml").read_text() + (job / "manifest.json").read_text()

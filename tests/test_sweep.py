@@ -1,10 +1,13 @@
 """Sweeps: what is done, done again or left, by every launcher that runs here."""
 
+import csv
 import json
 import os
+import re
 import shutil
 import signal
 import stat
+import statistics
 import subprocess
 import sys
 import time
@@ -20,7 +23,9 @@ from hydra.core.plugins import Plugins
 
 from sshml.config.programs import CONF_DIR
 from sshml.entry.cli import with_sweep_folder
-from sshml.entry.sweep import error_of, is_diverged, is_finished, job_name
+from sshml.entry.jobs import job_in, job_name
+from sshml.entry.sweep import error_of, is_diverged, is_finished
+from sshml.entry.sweepers.results import print_results
 from sshml.study.runs import read_runs
 from tests.study.synthetic import write_run
 
@@ -124,19 +129,110 @@ def test_a_damaged_job_is_done_again_from_its_last_epoch(run_train: Command, tmp
     assert f"{second.parent}/manifest.json: damaged, not valid JSON" in line
 
 
+def test_folders_say_what_differs_and_the_sweep_is_added_to(run_train: Command, tmp_path: Path) -> None:
+    first = run_train("-m", *TINY, "seed=0,1", "data.W=0.50,0", "paths.runs=mine")
+    (sweep,) = tmp_path.glob("mine/sweeps/W,seed_*")
+    names = {path.name for path in sweep.glob("*/")}
+    assert names == {"W=0.5,seed=0", "W=0.5,seed=1", "W=0,seed=0", "W=0,seed=1"}
+    assert "job 2 of 4: W=0 seed=0\n" in first.out
+    again = run_train("-m", *TINY, "data.W=0,0.5", "seed=1,2", f"hydra.sweep.dir={sweep}")
+    assert "4 jobs, 2 of them to do" in again.out
+    assert {path.name for path in sweep.glob("*/")} == {*names, "W=0.5,seed=2", "W=0,seed=2"}
+    # Along another axis: what is done stays where it is, and has a name that another job would get.
+    other = run_train("-m", *TINY, "seed=0", "data.W=0", "data.n_cells=8,9", f"hydra.sweep.dir={sweep}")
+    assert "2 jobs, 1 of them to do" in other.out
+    last = run_train(
+        "-m", *TINY, "seed=0,1", "data.W=0.5", "data.n_cells=9", f"hydra.sweep.dir={sweep}"
+    )
+    assert "2 jobs, 2 of them to do" in last.out
+    more = {path.name for path in sweep.glob("*/")} - names - {"W=0.5,seed=2", "W=0,seed=2"}
+    assert more == {"n_cells=9", "seed=0", "seed=1"}
+    for folder in sweep.glob("*/"):
+        assert json.loads((folder / "manifest.json").read_text())["job"] == job_in(folder)
+
+
+def test_a_sweep_of_an_earlier_version_is_continued(run_train: Command, tmp_path: Path) -> None:
+    command = ("-m", *TINY, "seed=0,1")
+    assert run_train(*command).status == 0
+    (sweep,) = tmp_path.glob("runs/sweeps/*")
+    for folder in sweep.glob("*/"):  # as it had them
+        folder.rename(sweep / (sweep / folder.name / ".job").read_text().strip())
+    for note in sweep.glob("*/.job"):
+        note.unlink()
+    old = sweep.rename(sweep.with_name(sweep.name.replace("seed_", "sweep_")))
+    done = run_train(*command)
+    assert f"2 jobs, 0 of them to do, in {old.relative_to(tmp_path)}" in done.out
+    metrics = next(old.glob("*/metrics.json"))
+    before = metrics.read_text()
+    metrics.unlink()
+    assert "2 jobs, 1 of them to do" in run_train(*command).out
+    assert metrics.read_text() == before
+    assert len(list(old.glob("*/"))) == 2
+
+
+def test_results_are_means_and_sample_deviations_over_seeds(run_train: Command, tmp_path: Path) -> None:
+    command = (
+        "-m", *TINY, FAILING, "+callbacks.own.number=3,4", "data.n_train=500", "data.batch_size=10",
+        "data.n_test=100", "trainer.max_epochs=2", "optimizer.lr=0.01,1e20", "seed=0,1,2",
+        "trainer.precision=32-true", "hydra.sweep.dir=sweep",
+    )  # fmt: skip
+    done = run_train(*command)
+    with (tmp_path / "sweep" / "results.csv").open(newline="") as file:
+        rows = {(row.pop("number"), row.pop("lr")): row for row in csv.DictReader(file)}
+    assert next(iter(rows)) == ("3", "0.01")  # the only one with results
+    assert {key: (row["n"], row["failed"], row["diverged"]) for key, row in rows.items()} == {
+        ("3", "0.01"): ("3", "0", "0"), ("3", "1e20"): ("0", "0", "3"),
+        ("4", "0.01"): ("0", "3", "0"), ("4", "1e20"): ("0", "3", "0"),
+    }  # fmt: skip
+    paths = list(tmp_path.glob("sweep/number=3,lr=0.01,seed=*/metrics.json"))
+    assert len(paths) == 3
+    for metric in ("val/accuracy", "test/accuracy"):
+        values = [json.loads(path.read_text())[metric] for path in paths]
+        assert float(rows["3", "0.01"][metric]) == pytest.approx(statistics.mean(values))
+        assert float(rows["3", "0.01"][f"{metric}_std"]) == pytest.approx(statistics.stdev(values))
+        shown = f"{100 * statistics.mean(values):.2f} ± {100 * statistics.stdev(values):.2f} %"
+        assert shown in done.out
+    ended = [line for line in done.out.splitlines() if re.match(r"job \d+ of 12: (val|fail|div)", line)]
+    assert len(ended) == 12
+    assert all("; about " in line for line in ended[:-1])
+    assert "left" not in ended[-1]
+
+
+def test_of_many_results_the_best_are_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    accuracies = [0.5 + number / 100 for number in range(25)]
+    for number, accuracy in enumerate(accuracies):
+        folder = write_run(tmp_path / f"n={number}", [f"data.n_train={number}"], accuracy)
+        manifest = json.loads((folder / "manifest.json").read_text())
+        (folder / "manifest.json").write_text(json.dumps({**manifest, "job": folder.name}))
+    jobs = {f"n={number}": [f"data.n_train={number}"] for number in range(25)}
+    print_results(tmp_path, jobs, ["data.n_train"])
+    out = capsys.readouterr().out
+    assert [line.split()[0] for line in out.splitlines() if "%" in line] == [
+        str(number) for number in range(24, 4, -1)
+    ]
+    assert out.endswith(f"and 5 more in {tmp_path / 'results.csv'}\n")
+    assert "±" not in out
+    assert len((tmp_path / "results.csv").read_text().splitlines()) == 26
+
+
 def test_a_sweep_is_named_by_what_it_is() -> None:
     def name(*arguments: str) -> str:
         return with_sweep_folder(list(arguments))[-1]
 
     sweep = name("-m", "seed=0,1", "data.W=0,1")
-    assert sweep.startswith("hydra.sweep.dir=${paths.runs}/sweeps/sweep_")
+    assert re.fullmatch(
+        r"hydra\.sweep\.dir='\${sshml\.sweep_folder:\${paths\.runs},_[0-9a-f]{8},W,seed}'", sweep
+    )
     assert name("--multirun", "data.W=0,1", "hydra/launcher=joblib", "seed=0,1") == sweep
     assert name("-m", "seed=0,1", "data.W=0,1", "hydra.sweeper.redo_diverged=true") == sweep
     assert name("-m", "seed=0,1", "data.W=0,2") != sweep
-    assert "/finite_size_" in name("sweep=finite_size")
+    assert name("sweep=finite_size").endswith(",finite_size}'")
     assert name("-m", "seed=0,1", "hydra.sweep.dir=mine") == "hydra.sweep.dir=mine"
     assert with_sweep_folder(["data.W=0.5"]) == ["data.W=0.5"]
-    assert name("hydra.mode=MULTIRUN", "data.W=0,1").startswith("hydra.sweep.dir=")
+    assert name("hydra.mode=MULTIRUN", "data.W=0,1").endswith(",W}'")
+    assert name("hydra.mode=MULTIRUN", "data.W=1").endswith(",sweep}'")
 
 
 def test_a_job_is_its_resolved_configuration() -> None:

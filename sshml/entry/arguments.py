@@ -91,7 +91,8 @@ def plain_path(override: str) -> str:
 def with_quoted_paths(arguments: Sequence[str]) -> list[str]:
     """Quote the paths among the arguments, so that Hydra takes them as typed.
 
-    In a sweep commas still separate jobs, unless there is a file of the whole name.
+    In a sweep commas still separate jobs, unless there is a file of the whole name, or it is the one
+    folder of the sweep.
     """
     several = is_multirun(arguments)
     paths = (*PATH_KEYS, *FOLDERS)
@@ -105,10 +106,11 @@ def _at_home(path: str) -> str:
 
 def _quoted(override: str, several: bool) -> str:
     key, _, value = override.partition("=")
-    if key in FOLDERS and not value.startswith("~/"):  # may be made of other keys
+    if key in FOLDERS and "${" in value:  # made of other keys
         return override
     value = _at_home(value)
-    if several and not re.search(r"['\"()\[\]{}]", value) and not os.path.lexists(value):
+    is_list = several and key not in FOLDERS and not re.search(r"['\"()\[\]{}]", value)
+    if is_list and not os.path.lexists(value):
         return f"{key}={','.join(_quoted_value(part) for part in value.split(','))}"
     return f"{key}={_quoted_value(value)}"
 

@@ -8,12 +8,14 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from sshml.config.hardware import check_environment, fastest_precision, jobs_at_once
@@ -29,11 +31,15 @@ from sshml.entry.arguments import (
     with_flags_first,
     with_quoted_paths,
 )
+from sshml.entry.jobs import job_name, short_keys
 from sshml.entry.messages import line_of
 from sshml.entry.resuming import run_folder_for, with_recorded_overrides
 from sshml.entry.sweepers import register
 from sshml.errors import ConfigError, UnfinishedError, fail
 from sshml.signals import INTERRUPTED, on_early_end
+
+# Characters of what a sweep varies in the name of its folder, which W&B allows 128 as a group.
+_LONGEST = 80
 
 # conf/hydra/launcher/ has the plugins' own names, with other defaults.
 warnings.filterwarnings(
@@ -44,8 +50,6 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"hydra\.|omegaco
 
 
 def _job_name(*, _root_: DictConfig) -> str:
-    from sshml.entry.sweep import job_name  # noqa: PLC0415  # imports torch
-
     return job_name(_root_)
 
 
@@ -54,6 +58,19 @@ def _help(*, _root_: DictConfig) -> str:
     from sshml.entry.help import help_text  # noqa: PLC0415  # seldom asked for
 
     return help_text(_root_).replace("$", "$$")
+
+
+def _sweep_folder(runs: str, end: str, *names: str) -> str:
+    """Folder of a sweep: the one that the same command has made, whatever it is called, or a new one.
+
+    Args:
+        runs: where all runs are.
+        end: of its name, the digest of the command.
+        names: of what the sweep varies.
+    """
+    folder = Path(runs, "sweeps", ",".join(names)[:_LONGEST] + end)
+    earlier = sorted(folder.parent.glob(f"*{end}/"))
+    return str(folder if folder in earlier or not earlier else earlier[0])
 
 
 def _group(run: str) -> str | None:
@@ -85,6 +102,7 @@ def _steps(epochs: int, n_train: int | None, batch_size: int) -> int | None:
 # the folder does not change within a run.
 OmegaConf.register_new_resolver("sshml.run_folder", run_folder_for, use_cache=True, replace=True)
 OmegaConf.register_new_resolver("sshml.job_name", _job_name, replace=True)
+OmegaConf.register_new_resolver("sshml.sweep_folder", _sweep_folder, replace=True)
 OmegaConf.register_new_resolver("sshml.jobs_at_once", jobs_at_once, replace=True)
 OmegaConf.register_new_resolver("sshml.steps", _steps, replace=True)
 OmegaConf.register_new_resolver("sshml.help", _help, replace=True)
@@ -107,6 +125,16 @@ def _in_order(override: str) -> str:
     )
 
 
+def _axes(overrides: Sequence[str]) -> str:
+    """What a sweep varies, ``W,seed``."""
+    parsed = []
+    for override in overrides:
+        with contextlib.suppress(HydraException):  # which Hydra reports
+            parsed.append(OverridesParser.create().parse_override(override))
+    keys = [axis.get_key_element() for axis in parsed if axis.is_sweep_override()]
+    return ",".join(short_keys(keys).values())
+
+
 def with_sweep_folder(arguments: list[str]) -> list[str]:
     """Name the folder of a sweep after its command, so that the same command finds what it has done.
 
@@ -122,8 +150,8 @@ def with_sweep_folder(arguments: list[str]) -> list[str]:
     keys = {key_of(a) for a in given}
     if not is_multirun(arguments):
         return arguments
-    study = next((a.partition("=")[2] for a in given if a.startswith("sweep=")), "sweep")
-    if not re.fullmatch(r"[\w./-]+", study):
+    study = next((a.partition("=")[2] for a in given if a.startswith("sweep=")), None)
+    if study is not None and not re.fullmatch(r"[\w./-]+", study):
         raise ConfigError(f"sweep={study}: expected one study; run the others by commands of their own")
     if "hydra.sweep.dir" in keys:
         return arguments
@@ -136,7 +164,8 @@ def with_sweep_folder(arguments: list[str]) -> list[str]:
     )
     own = sorted(_in_order(a) for a in given if not a.startswith(not_of_it))
     digest = hashlib.sha256(json.dumps(own).encode()).hexdigest()[:8]
-    folder = f"hydra.sweep.dir=${{paths.runs}}/sweeps/{study}_{digest}"
+    name = study or _axes(given) or "sweep"
+    folder = f"hydra.sweep.dir='${{sshml.sweep_folder:${{paths.runs}},_{digest},{name}}}'"
     # Beside the others: the parser takes no overrides on both sides of a flag.
     beside = given[-1:] or [a for a in arguments if not a.startswith("-")][:1]
     place = arguments.index(beside[0]) + 1 if beside else len(arguments)

@@ -1,15 +1,16 @@
-"""Jobs of a sweep: what each is called, whether it is done, what became of all of them.
+"""Jobs of a sweep: whether each is done, and what became of all of them.
 
 A job is its resolved configuration, so the same command run again finds what it has done before.
 """
 
-import hashlib
 import json
 import math
 import re
 import shutil
 import sys
+import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,10 +24,10 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sshml.config.limits import check_process_count
-from sshml.config.moved import FIRST_GROUPS, FIRST_PARTS
 from sshml.config.programs import command_of
 from sshml.config.schema import TrainConfig, TransferConfig, plain_config
 from sshml.config.trust import trusted
+from sshml.entry.jobs import PLACELESS, job_in, name_of
 from sshml.entry.processes import (
     LOCK,
     PATIENCE,
@@ -36,6 +37,7 @@ from sshml.entry.processes import (
     ended_when_alone,
     only_process,
 )
+from sshml.entry.progress import print_begin, print_end
 from sshml.errors import CheckpointError, ConfigError, DivergedError, PrunedError, shown
 from sshml.files.checkpoint import read_checkpoint
 from sshml.files.run_folder import disk_errors, write_atomically
@@ -53,39 +55,12 @@ from sshml.signals import work_begins
 from sshml.training.checks.run import check_run
 from sshml.training.train import quieten_libraries
 
-# Where a run is stored, which loggers it has and what it draws do not change what it computes.
-_NOT_OF_A_JOB = {"hydra", "logger", "paths", "figures", "trust"}
 _ERROR = "error.txt"
-# Stands for the run's folder, which some settings name, in what its name is made from.
-_PLACELESS = "run"
 _ERROR_BYTES = 100_000
 # Characters of an error that are printed.
 _LONGEST = 500
 # Each is composed and checked before the first one starts, which takes some ms.
 _MOST_JOBS = 100_000
-
-
-def job_name(config: DictConfig) -> str:
-    """Name of a job's folder: its network and a digest of its resolved configuration.
-
-    Args:
-        config: as composed, with or without its ``hydra`` node.
-    """
-    node: Any = OmegaConf.to_container(config, resolve=False)
-    own = {key: value for key, value in node.items() if key not in _NOT_OF_A_JOB}
-    placeless = OmegaConf.create({**own, "paths": {"runs": "runs", "run": _PLACELESS}})
-    resolved: Any = OmegaConf.to_container(placeless, resolve=True)
-    return _name(resolved)
-
-
-def _name(settings: Mapping[str, Any]) -> str:
-    own = {key: value for key, value in settings.items() if key not in _NOT_OF_A_JOB}
-    # Jobs of versions that had no others keep their names.
-    own["data"] = {k: value for k, value in own["data"].items() if value != FIRST_PARTS.get(k, ...)}
-    own = {key: value for key, value in own.items() if value != FIRST_GROUPS.get(key, ...)}
-    digest = hashlib.sha256(json.dumps(own, sort_keys=True, default=str).encode()).hexdigest()
-    model = str(settings["model"].get("_target_", "job")).rpartition(".")[2]
-    return f"{model}_{digest[:12]}"
 
 
 def manifest(folder: Path) -> dict[str, Any]:
@@ -111,9 +86,16 @@ def is_diverged(folder: Path) -> bool:
     return _ended(folder, "diverged")
 
 
+def outcome(folder: Path) -> str:
+    """How a job ended: ``finished``, ``diverged``, ``pruned``, else ``failed``."""
+    if is_finished(folder):
+        return "finished"
+    return next((status for status in ("diverged", "pruned") if _ended(folder, status)), "failed")
+
+
 def _ended(folder: Path, status: str) -> bool:
     content = manifest(folder)
-    return content.get("status") == status and content.get("job") == folder.name
+    return content.get("status") == status and content.get("job") == job_in(folder)
 
 
 def finished_metrics(folder: str) -> dict[str, float] | None:
@@ -133,14 +115,14 @@ def finished_metrics(folder: str) -> dict[str, float] | None:
 
 @contextmanager
 def recorded(folder: Path) -> Iterator[None]:
-    """Print which job begins, and keep the traceback of a failing one in its folder.
+    """Print which job begins and how it ends, and keep the traceback of a failing one in its folder.
 
     Raises:
         ConfigError: if another process is running the job, as one of a sweep that was killed.
     """
     end_with_parent()
-    hydra = HydraConfig.get()
-    print(f"job {hydra.job.num + 1}:", *hydra.overrides.task, flush=True)
+    begun = time.monotonic()
+    print_begin()
     # What is left of a killed sweep ends within this time.
     with only_process(folder, "job", timeout=3 * PATIENCE), ended_when_alone():
         if not is_diverged(folder):
@@ -149,11 +131,13 @@ def recorded(folder: Path) -> Iterator[None]:
             yield
         except Exception as error:
             write_atomically(folder / _ERROR, traceback.format_exc())
-            if isinstance(error, DivergedError):
-                _change_manifest(folder, job=folder.name)
+            if has_diverged := isinstance(error, DivergedError):
+                _change_manifest(folder, job=job_in(folder))
+            print_end(folder, "diverged" if has_diverged else "failed", time.monotonic() - begun)
             raise
         (folder / _ERROR).unlink(missing_ok=True)
-        _change_manifest(folder, job=folder.name)
+        _change_manifest(folder, job=job_in(folder))
+        print_end(folder, manifest(folder).get("status", "done"), time.monotonic() - begun)
 
 
 def _change_manifest(folder: Path, **values: str) -> None:
@@ -269,18 +253,17 @@ def print_what_is_left(folder: Path, jobs: Mapping[str, Sequence[str]]) -> int:
         How many are neither done, nor diverged, nor pruned.
     """
     of_all = set.intersection(*map(set, jobs.values())) if len(jobs) > 1 else set()
-    left = {name: overrides for name, overrides in jobs.items() if not is_finished(folder / name)}
-    of = {status: {n for n in left if _ended(folder / n, status)} for status in ("diverged", "pruned")}
-    for name, overrides in left.items():
-        if name in of["pruned"]:
+    outcomes = {name: outcome(folder / name) for name in jobs}
+    for name, overrides in jobs.items():
+        if outcomes[name] in ("finished", "pruned"):
             continue
         own = " ".join(o for o in overrides if o not in of_all and not o.startswith("hydra."))
-        what = "diverged" if name in of["diverged"] else "failed"
-        print(f"{what}: {shown(own)}: {error_of(folder / name)} ({shown(folder / name)})")
-    counted = f"{len(jobs) - len(left)} of {len(jobs)} jobs are done"
-    counted += "".join(f", {len(names)} {status}" for status, names in of.items() if names)
+        print(f"{outcomes[name]}: {shown(own)}: {error_of(folder / name)} ({shown(folder / name)})")
+    count = Counter(outcomes.values())
+    counted = f"{count['finished']} of {len(jobs)} jobs are done"
+    counted += "".join(f", {count[how]} {how}" for how in ("diverged", "pruned") if count[how])
     print(f"{counted}; look at them with: {command_of('study')} {shown(folder)}")
-    return len(left) - sum(map(len, of.values()))
+    return count["failed"]
 
 
 def error_of(folder: Path) -> str:
@@ -310,7 +293,7 @@ def checked_jobs(
         batch: the overrides of each job.
 
     Returns:
-        The same by the names of their folders, each job once.
+        The same by the names of the jobs, each once.
 
     Raises:
         ConfigError: for the first job that cannot be.
@@ -327,7 +310,7 @@ def checked_jobs(
         for overrides in batch:
             job = context.config_loader.load_sweep_config(config, list(overrides))
             with open_dict(job):
-                job.hydra.runtime.output_dir = _PLACELESS
+                job.hydra.runtime.output_dir = PLACELESS
                 job.hydra.job.num = len(jobs)
             # Not set_config, which copies all of it.
             HydraConfig.instance().cfg = cast("HydraConf", job)
@@ -335,10 +318,7 @@ def checked_jobs(
             settings = plain_config(own, TrainConfig if is_training else TransferConfig)
             if is_training:
                 check_run(settings)
-            # Said to the job, which would find another name where it resolves its settings otherwise,
-            # as on a node that has bfloat16.
-            name = _name(settings)
-            jobs.setdefault(name, [*overrides, f"hydra.sweep.subdir={name}"])
+            jobs.setdefault(name_of(settings), overrides)
     finally:
         HydraConfig.instance().cfg = before
     return jobs
@@ -388,8 +368,8 @@ def mark_running(folder: Path, status: str) -> None:
 def _is_of_others(folder: Path) -> bool:
     """Whether a job's folder was resumed by itself, with other settings than the job's."""
     with suppress(StoredError):
-        settings = relocated(read_settings(folder), str(folder), _PLACELESS)
-        return _name({**settings, "ckpt_path": None}) != folder.name
+        settings = relocated(read_settings(folder), str(folder), PLACELESS)
+        return name_of({**settings, "ckpt_path": None}) != job_in(folder)
     return False
 
 

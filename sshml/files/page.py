@@ -19,6 +19,7 @@ class Section:
         head: names of the columns of the table.
         rows: of the table; none for no table. HTML escapes a cell unless it is ``markupsafe.Markup``.
         figures: by the names of their files.
+        sortable: whether a click on the head of a column sorts the rows of the HTML page.
     """
 
     title: str
@@ -26,6 +27,7 @@ class Section:
     head: Sequence[str] = ()
     rows: list[tuple[str, ...]] = field(default_factory=list)
     figures: dict[str, Figure] = field(default_factory=dict)
+    sortable: bool = False
 
 
 # Markdown is read by people and escapes nothing; HTML escapes all that is put in.

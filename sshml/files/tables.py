@@ -1,13 +1,23 @@
-"""Tables as files."""
+"""Tables as files, and on the terminal."""
 
 import csv
 import io
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from rich.console import Console
+from rich.table import Table
 
 from sshml.errors import shown
 
 _FORMULA = ("=", "+", "-", "@")
+
+
+def print_table(table: Table) -> None:
+    """Print a table; in a file, or for another program, every row is one line."""
+    sys.stdout.flush()
+    Console(width=None if sys.stdout.isatty() else 10_000).print(table)
 
 
 def csv_text(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:

@@ -1,7 +1,8 @@
 """Look at a set of runs: one table, pictures, one page.
 
-Reads every run of train.py in the folders and below, and writes runs.csv, runs.parquet, figures/ and
-study.html. The settings that differ between the runs are the axes; `seed` is what bands are over.
+Reads every run of train.py in the folders and below, and writes runs.csv, runs.parquet, summary.csv,
+figures/ and study.html. The settings that differ between the runs are the axes; means, spreads and
+bands are over seeds.
 """
 
 import argparse
@@ -12,18 +13,21 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from rich.console import Console
+from rich.box import SIMPLE
+from rich.table import Table
+from rich.text import Text
 
 from sshml import __version__
 from sshml.config.programs import command_of
 from sshml.entry.command import Parser, results_errors
 from sshml.errors import ConfigError, fail, shown
 from sshml.files.stored import check_own
+from sshml.files.tables import print_table
 from sshml.study.compare import comparison
 from sshml.study.runs import Skipped, read_runs
 
 _NEEDED = ("pandas", "pyarrow", "sklearn")
-# Skipped folders that are listed on the terminal; the page has them all.
+# Skipped folders, and means over seeds, that are listed on the terminal; files have them all.
 _LISTED = 20
 # What made a page, as the page says.
 _COMMAND = "python -m sshml.study"
@@ -56,8 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _compare(folders: Sequence[Path]) -> None:
     table = comparison(folders)
     if table.row_count:
-        # In a file, or for another program, every row is one line.
-        Console(width=None if sys.stdout.isatty() else 10_000).print(table)
+        print_table(table)
     else:
         print("no setting differs")
 
@@ -68,7 +71,14 @@ def _study(folders: Sequence[Path], metric: str, out: Path | None) -> None:
         raise ConfigError(
             f'{", ".join(missing)}: not installed; expected what pip install -e ".[study]" brings'
         )
-    from sshml.study.report import PAGE, count, values_text, write_study  # noqa: PLC0415
+    from sshml.study.report import (  # noqa: PLC0415
+        PAGE,
+        SUMMARY,
+        count,
+        summary_rows,
+        values_text,
+        write_study,
+    )
     from sshml.study.table import Study  # noqa: PLC0415
 
     if not folders:
@@ -88,12 +98,13 @@ def _study(folders: Sequence[Path], metric: str, out: Path | None) -> None:
         if out.is_symlink():
             raise ConfigError(f"{out}: is a link; choose where to write by --out=FOLDER")
         check_own(out)
+    tables = ("runs.csv", "runs.parquet", SUMMARY)
     revisions = study.table["git_revision"].dropna().unique()
     origin = (
         f"{_COMMAND} {where} --metric {metric}; sshml {__version__}; runs of "
         f"{count(len(revisions), 'git revision')} {', '.join(r[:10] for r in revisions[:3])}"
     )
-    _check_unused(out, PAGE)
+    _check_unused(out, [*tables, PAGE])
     with results_errors(out):
         write_study(out, study, skipped, origin)
     _print_skipped(skipped)
@@ -102,14 +113,26 @@ def _study(folders: Sequence[Path], metric: str, out: Path | None) -> None:
         print(f"  {axis.name}: {values_text(axis)}")
     best = study.best(1).iloc[0]
     print(f"best {metric}: {study.metric.format(best[metric])}  {best['folder']}\n  {best['command']}")
-    for name in ("runs.csv", "runs.parquet", PAGE):
+    _print_summary(*summary_rows(study), out / SUMMARY)
+    for name in (*tables, PAGE):
         print(out / name)
 
 
-def _check_unused(out: Path, name: str) -> None:
-    """Results in a folder are replaced if an earlier call wrote them, whose page says so."""
-    page = out / name
-    earlier = [file for file in ("runs.csv", "runs.parquet", name) if os.path.lexists(out / file)]
+def _print_summary(head: Sequence[str], rows: Sequence[Sequence[str]], path: Path) -> None:
+    table = Table(box=SIMPLE)
+    for name in head:
+        table.add_column(Text(shown(name)), overflow="fold")
+    for row in rows[:_LISTED]:
+        table.add_row(*(Text(shown(cell)) for cell in row))
+    print_table(table)
+    if len(rows) > _LISTED:
+        print(f"and {len(rows) - _LISTED} more in {shown(path)}")
+
+
+def _check_unused(out: Path, names: Sequence[str]) -> None:
+    """Results in a folder are replaced if an earlier call wrote them, whose page, the last, says so."""
+    page = out / names[-1]
+    earlier = [name for name in names if os.path.lexists(out / name)]
     is_study = page.is_file() and _COMMAND in page.read_text(errors="replace")
     if earlier and not is_study:
         raise ConfigError(

@@ -64,7 +64,7 @@ def differing(configs: Sequence[Mapping[str, Value]]) -> dict[str, Column]:
 
 
 def find_axes(runs: Sequence[Run], reserved: Sequence[str]) -> list[Axis]:
-    """The axes of a set of runs; ``seed`` only if nothing else differs.
+    """The axes of a set of runs. The seed is none of them.
 
     Args:
         runs: at least one.
@@ -78,7 +78,7 @@ def find_axes(runs: Sequence[Run], reserved: Sequence[str]) -> list[Axis]:
         for key, column in columns.items()
         if not _IGNORED.match(key)
         and key not in parents
-        and not (key.endswith("seed") and column == seeds)  # data.seed: ${seed}
+        and not (key.endswith("seed") and column == seeds)  # also data.seed: ${seed}
     }
     axes = _merged(columns, _typed(runs))
     for axis in axes:
@@ -87,8 +87,6 @@ def find_axes(runs: Sequence[Run], reserved: Sequence[str]) -> list[Axis]:
         elif not axis.numeric:
             axis.values = [v if v is None else as_text(v) for v in axis.values]
     _name(axes, reserved)
-    if not axes and len(set(seeds)) > 1:
-        axes = [Axis("seed", "seed", list(seeds))]
     return axes
 
 

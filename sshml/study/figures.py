@@ -11,6 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ _LABELLED = 12
 _CELLS = 20
 # Share of an axis that labels of two levels are apart at least.
 _APART = 0.04
+# Share of an axis that a character of a label takes.
+_CHARACTER = 0.017
 # Height of runs without a value in parallel coordinates, whose scales reach from 0 to 1.
 _MISSING = -0.12
 # A logarithmic scale from this ratio of the largest to the smallest value.
@@ -85,7 +88,7 @@ def metric_by_axis(study: Study, axis: Axis) -> Figure:
         _log_if_decades(axes, study.values)
     axes.grid(alpha=0.3)
     title = [other.name] if other else []
-    if study.table["seed"].nunique() > 1 and axis.name != "seed" and not points:
+    if study.table["seed"].nunique() > 1 and not points:
         title.append("bands: lowest to\nhighest seed")
     if title:
         figure.legend(title="\n".join(title), fontsize=9, title_fontsize=9, loc="outside right center")
@@ -152,7 +155,7 @@ def heat_map(study: Study, columns: Axis, rows: Axis) -> Figure:
 def learning_curves(study: Study) -> Figure:
     """Validation loss and accuracy of all runs against epochs, coloured by the most important axis."""
     axis = study.axes[0] if study.axes else None
-    figure = Figure(figsize=(10, 3.8), layout="constrained")
+    figure = Figure(figsize=(10, 3.8), layout=ConstrainedLayoutEngine(wspace=0.08))
     alpha = float(np.clip(15 / len(study.runs), 0.12, 0.9))
     panels = list(figure.subplots(1, 2))
     colours = _run_colours(figure, panels, axis, len(study.runs))
@@ -298,6 +301,7 @@ def _set_x(axes: Axes, axis: Axis) -> None:
     axes.set_xlabel(plain(axis.name))
     levels = axis.levels
     labelled = len(levels) <= _LABELLED
+    rotated = labelled and sum(len(text(v)) for v in levels) > 50
     if not axis.numeric:
         axes.set_xticks(range(len(levels)), [plain(v) for v in levels])
         axes.set_xlim(-0.5, len(levels) - 0.5)
@@ -310,11 +314,25 @@ def _set_x(axes: Axes, axis: Axis) -> None:
             axes.set_xscale("log" if log else "linear")
             # Those of a search lie anywhere.
             labelled &= np.diff(_unit(places, log=log)).min(initial=1) > _APART
+        rotated &= labelled
         if labelled:
-            axes.set_xticks([float(v) for v in levels], [plain(v) for v in levels])
+            at = _unit(axes.xaxis.get_transform().transform(places), log=False)
+            names = [plain(v) for v in levels]
+            axes.set_xticks(places, names if rotated else _apart(at, names))
             axes.xaxis.set_minor_locator(NullLocator())
-    if labelled and sum(len(text(v)) for v in levels) > 50:
+    if rotated:
         axes.tick_params(axis="x", rotation=30)
+
+
+def _apart(at: NDArray[np.float64], labels: Sequence[str]) -> list[str]:
+    """Labels at places from 0 to 1, empty where one would touch that before it."""
+    apart, end = [], -np.inf
+    for x, label in zip(at, labels, strict=True):
+        half = len(label) * _CHARACTER / 2
+        touches = x - half < end
+        apart.append("" if touches else label)
+        end = end if touches else x + half + _CHARACTER
+    return apart
 
 
 def _log_if_decades(axes: Axes, values: "pd.Series[float]") -> None:

@@ -1,9 +1,11 @@
 """The folder that a study leaves behind: table, pictures, one page."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 from markupsafe import Markup
 
 from sshml.errors import shown
@@ -12,10 +14,11 @@ from sshml.files.tables import csv_text
 from sshml.study import figures
 from sshml.study.axes import Axis
 from sshml.study.importance import Importance, importance
-from sshml.study.runs import Skipped
-from sshml.study.table import Study
+from sshml.study.runs import Skipped, Value
+from sshml.study.table import Metric, Study
 
 PAGE = "study.html"
+SUMMARY = "summary.csv"
 # Pictures of each kind, of the most important axes.
 _BY_AXIS = 8
 _PAIRS = 6
@@ -30,7 +33,7 @@ _PREDICTS = 0.3
 
 
 def write_study(out: Path, study: Study, skipped: Sequence[Skipped], origin: str) -> None:
-    """Write ``runs.csv``, ``runs.parquet``, ``figures/`` and ``study.html``.
+    """Write ``runs.csv``, ``runs.parquet``, ``summary.csv``, ``figures/`` and ``study.html``.
 
     Args:
         out: the folder; files of the same names in it are replaced.
@@ -42,8 +45,8 @@ def write_study(out: Path, study: Study, skipped: Sequence[Skipped], origin: str
     if found:  # knows more of what matters than one axis at a time can say
         study.axes.sort(key=lambda axis: found.names.index(axis.name))
     sections = [
-        _overview(study, skipped), *_best(study), _by_axis(study), _pairs(study),
-        _search(study, found), _learning(study), _skipped(skipped),
+        _overview(study, skipped), _over_seeds(study), *_best(study), _by_axis(study), _pairs(study),
+        _search(study, found), _learning(study), _all_runs(study), _skipped(skipped),
     ]  # fmt: skip
     sections = [section for section in sections if section.text]
     drawn = pictures(sections)
@@ -58,11 +61,18 @@ def write_study(out: Path, study: Study, skipped: Sequence[Skipped], origin: str
             picture.unlink()
     for name, png in drawn.items():
         (folder / f"{name}.png").write_bytes(png)
-    cells = study.table.astype(object).where(study.table.notna(), None)
-    names = [str(name) for name in cells]
-    rows = (dict(zip(names, row, strict=True)) for row in cells.itertuples(index=False, name=None))
-    (out / "runs.csv").write_text(csv_text(names, rows), encoding="utf-8")
+    for name, table in (("runs.csv", study.table), (SUMMARY, study.summary)):
+        rows = list(_rows(table))
+        (out / name).write_text(csv_text(map(str, table), rows), encoding="utf-8")
     study.table.to_parquet(out / "runs.parquet", index=False)
+
+
+def _rows(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """The rows of a table; None for a missing value."""
+    cells = table.astype(object).where(table.notna(), None)
+    names = [str(name) for name in cells]
+    for row in cells.itertuples(index=False, name=None):
+        yield dict(zip(names, row, strict=True))
 
 
 def count(n: int, what: str) -> str:
@@ -113,9 +123,61 @@ def _overview(study: Study, skipped: Sequence[Skipped]) -> Section:
     return section
 
 
+def summary_rows(study: Study) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Names of the columns and cells, as one reads them, of the means over seeds."""
+    axes = [axis.name for axis in study.axes]
+    metric = study.metric
+    head = [*axes, "seeds", f"{metric.name}, mean ± std", "95 % interval", "worst", "of seed"]
+    rows = []
+    for row in _rows(study.summary):
+        interval = worst = of_seed = "-"
+        if row["seeds"] > 1:
+            interval = f"{metric.format(row['low'])} to {metric.format(row['high'])}"
+            worst, of_seed = metric.format(row["worst"]), str(row["worst_seed"])
+        rows.append((
+            *(_value(row[name]) for name in axes), str(row["seeds"]),
+            metric.format_spread(row["mean"], row["std"]), interval, worst, of_seed,
+        ))  # fmt: skip
+    return head, rows
+
+
+def _over_seeds(study: Study) -> Section:
+    section = Section(f"{study.metric.name} over seeds", sortable=True)
+    if (study.summary["seeds"] == 1).all():
+        return section
+    section.head, section.rows = summary_rows(study)
+    section.text = [
+        "Mean and sample standard deviation over seeds, Student's 95 % interval of the mean, and the "
+        "worst seed; the best mean first."
+    ]
+    return section
+
+
+def _all_runs(study: Study) -> Section:
+    section = Section("All runs", sortable=True)
+    axes = [axis.name for axis in study.axes]
+    accuracies = [f"{stage}/accuracy" for stage in ("val", "test")]
+    metrics = [
+        Metric(name) for name in dict.fromkeys([study.metric.name, *accuracies]) if name in study.table
+    ]
+    section.text = ["A click on the head of a column sorts by it."]
+    section.head = (*axes, "seed", *(metric.name for metric in metrics), "epoch", "seconds", "folder")
+    for row in _rows(study.table):
+        section.rows.append((
+            *(_value(row[name]) for name in axes), str(row["seed"]),
+            *("-" if row[m.name] is None else m.format(row[m.name]) for m in metrics),
+            str(row["epoch"] + 1), _value(row["wall_time_s"]), _code(row["folder"]),
+        ))  # fmt: skip
+    return section
+
+
+def _value(value: Value | None) -> str:
+    return "-" if value is None else figures.text(value)
+
+
 def _best(study: Study) -> list[Section]:
     best = study.best(_BEST)
-    names = [axis.name for axis in study.axes if axis.name != "seed"]
+    names = [axis.name for axis in study.axes]
     results = Section("Best runs", head=("", study.metric.name, *names, "seed", "folder"))
     commands = Section("Commands of the best runs", head=("", "does it again"))
     results.text = [f"The {len(best)} best of {len(study.runs)} by {study.metric.name}."]
@@ -125,8 +187,8 @@ def _best(study: Study) -> list[Section]:
             "--metric val/accuracy, and report its test."
         )
     commands.text = ["Each is one line."]
-    for rank, (_, row) in enumerate(best.iterrows(), start=1):
-        values = ["-" if row[n] is None or row[n] != row[n] else figures.text(row[n]) for n in names]
+    for rank, row in enumerate(_rows(best), start=1):
+        values = [_value(row[name]) for name in names]
         value = study.metric.format(row[study.metric.name])
         results.rows.append((str(rank), value, *values, str(row["seed"]), _code(row["folder"])))
         commands.rows.append((str(rank), _code(row["command"])))

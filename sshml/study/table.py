@@ -9,11 +9,14 @@ from typing import Any
 import pandas as pd
 
 from sshml.errors import ConfigError, shown, unknown_key
+from sshml.intervals import of_mean
 from sshml.study.axes import Axis, find_axes
 from sshml.study.runs import Run
 
 _FIRST = ("folder", "status")
 _LAST = ("wall_time_s", "git_revision", "command")
+# Of the table of means over seeds.
+_OVER_SEEDS = ("seeds", "mean", "std", "low", "high", "worst", "worst_seed")
 _STAGES = {"test": "test", "val": "validation", "train": "training"}
 
 
@@ -47,6 +50,12 @@ class Metric:
         """A value as text."""
         return f"{value:.2%}" if self.in_percent else f"{value:.4g}"
 
+    def format_spread(self, mean: float, std: float | None) -> str:
+        """A mean and its standard deviation as text; None for one that is not known."""
+        if std is None:
+            return self.format(mean)
+        return f"{100 * mean:.2f} ± {100 * std:.2f} %" if self.in_percent else f"{mean:.4g} ± {std:.2g}"
+
 
 class Study:
     """A set of runs as a table.
@@ -76,7 +85,7 @@ class Study:
             raise ConfigError(f"--metric={metric}: {unknown_key('', metric, names)}")
         if not metrics[metric].notna().any():
             raise ConfigError(f"--metric={metric}: no run has a finite value of it; choose another")
-        axes = find_axes(runs, [*_FIRST, "seed", "best_epoch", *names, *_LAST])
+        axes = find_axes(runs, [*_FIRST, *_OVER_SEEDS, "seed", "best_epoch", *names, *_LAST])
         columns: dict[str, Any] = {
             "folder": [shown(run.folder) for run in runs],
             "status": [run.manifest["status"] for run in runs],
@@ -102,10 +111,35 @@ class Study:
     @cached_property
     def configurations(self) -> "pd.Series[int]":
         """A number for each run that runs which differ in their seeds only share."""
-        names = [axis.name for axis in self.axes if axis.name != "seed"]
+        names = [axis.name for axis in self.axes]
         if not names:
             return pd.Series(0, index=self.table.index)
         return self.table.groupby(names, dropna=False, sort=False).ngroup()
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """One row per configuration with a finite metric, the best mean first.
+
+        Columns: the axes, ``seeds`` (how many), ``mean`` and ``std`` (sample standard deviation) over
+        seeds, ``low`` and ``high`` (Student's 95 % interval of the mean), ``worst`` and ``worst_seed``.
+        Runs of the same configuration and seed count once, by their mean.
+        """
+        higher, by = self.metric.higher_is_better, "configuration"
+        groups = [self.configurations.rename(by), self.table["seed"]]
+        of_seed = self.table[self.metric.name].groupby(groups).mean().dropna().rename("value")
+        runs = of_seed.reset_index()
+        values = runs.groupby(by)["value"]
+        worst = runs.sort_values("value", ascending=higher, kind="stable").groupby(by).first()
+        largest = 1.0 if self.metric.in_percent else math.inf
+        ends = pd.DataFrame(
+            [of_mean(of.to_list(), largest) for _, of in values], worst.index, ["low", "high"]
+        )
+        first = self.configurations.drop_duplicates()
+        axes = self.table.loc[first.index, [axis.name for axis in self.axes]].set_axis(first)
+        found = values.agg(seeds="size", mean="mean", std="std").join(ends)
+        found = found.assign(worst=worst["value"], worst_seed=worst["seed"])
+        table = axes.join(found, how="inner")
+        return table.sort_values("mean", ascending=not higher, kind="stable", ignore_index=True)
 
     @property
     def is_search(self) -> bool:

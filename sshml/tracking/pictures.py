@@ -15,6 +15,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from sshml.figures import Example
+from sshml.files.stored import run_folder_of
 
 #: W, and what was measured there by name.
 Scores = tuple[float, dict[str, float]]
@@ -131,6 +132,45 @@ class PictureLogger(Logger):
 
     def _way_out(self) -> str:
         return "logger=csv leaves it out"
+
+
+def run_name(settings: Mapping[str, Any]) -> list[str]:
+    """The parts of a run's name: network, chains or file, method of a study, seed.
+
+    A study of a given checkpoint has its network and chains from there, so its name has the folder of
+    that instead.
+
+    Example:
+        >>> run_name({"model": {"_target_": "a.CNN"}, "data": {"n_cells": 30, "W": 0.5}, "seed": 1})
+        ['CNN', 'M=30', 'W=0.5', 'seed=1']
+    """
+    data, checkpoint = settings["data"], settings.get("checkpoint")
+    if checkpoint is not None:
+        parts = [run.name] if (run := run_folder_of(checkpoint)) else []
+    else:
+        parts = [class_name(settings["model"]), *chains(data)]
+    if "transfer" in settings:
+        parts.append("methods" if settings.get("methods") else class_name(settings["transfer"]))
+    elif "W" in data:
+        parts.append(strength(data["W"]))
+    return [*parts, f"seed={settings['seed']}"]
+
+
+def class_name(node: Mapping[str, Any]) -> str:
+    """The class that a node of the settings names."""
+    return str(node["_target_"]).rpartition(".")[2]
+
+
+def chains(data: Mapping[str, Any]) -> list[str]:
+    """The number of cells, or the file with the data; nothing where there is neither."""
+    if "n_cells" in data:
+        return [f"M={data['n_cells']}"]
+    return [Path(data["path"]).name] if "path" in data else []
+
+
+def strength(W: float | str | Sequence[float]) -> str:
+    """``W=0.25``; of several strengths ``W=0.25+0.5``."""
+    return f"W={'+'.join(map(str, W)) if isinstance(W, Sequence) and not isinstance(W, str) else W}"
 
 
 def warn(message: str) -> None:

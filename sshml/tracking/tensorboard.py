@@ -20,6 +20,7 @@ from sshml.tracking.pictures import (
     Scores,
     example_columns,
     example_values,
+    run_name,
     shielded,
 )
 
@@ -43,10 +44,10 @@ def _without_writer(hook: _Hook) -> _Hook:
 
 
 class TensorBoardLogger(PictureLogger):
-    """Event files for TensorBoard.
+    """Event files for TensorBoard, which names a run by its folder.
 
     Args:
-        folder: where they go.
+        folder: where they go, into a folder named ``CNN,M=30,W=0.5,seed=1``.
     """
 
     title = "TensorBoard"
@@ -73,13 +74,18 @@ class TensorBoardLogger(PictureLogger):
 
         # First: the thread of the writer may fail while it is made.
         threading.excepthook = _without_writer(self._hook)
-        self._writer = SummaryWriter(self._folder)
+        self._writer = SummaryWriter(self._run_folder(settings))
         self._steps_per_unit = _STEPS_PER_UNIT[job_type]
         values = dotted(settings) | {"git_revision": git_revision(), "job_type": job_type}
         plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in values.items()}
         *begin, self._end = hparams(plain, dict.fromkeys(_COMPARED, 0.0))  # type: ignore[no-untyped-call]
         for summary in begin:
             self._writer.file_writer.add_summary(summary)
+
+    def _run_folder(self, settings: Mapping[str, Any]) -> str:
+        """The folder that the run began in, if it is resumed; else a new one."""
+        begun = sorted(Path(self._folder).rglob("events.out.tfevents.*"))
+        return str(begun[0].parent if begun else Path(self._folder, ",".join(run_name(settings))))
 
     @shielded
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:  # noqa: ARG002

@@ -21,16 +21,21 @@ from sshml.tracking.pictures import (
     JobType,
     PictureLogger,
     Scores,
+    chains,
+    class_name,
     example_columns,
     example_values,
     one_line,
+    run_name,
     shielded,
+    strength,
     warn,
 )
 
 # W&B's own limits.
 _Project = Annotated[str, Field(pattern=r"^[^/\\#?%:]{1,128}$")]
 _MAX_TAG = 64
+_MAX_NAME = 128
 _Tag = Annotated[str, Field(min_length=1, max_length=_MAX_TAG)]
 
 _OFFLINE = "logger.wandb.mode=offline"
@@ -85,7 +90,7 @@ class WandbLogger(PictureLogger):
             if there is no account or the server cannot be reached.
         project: W&B project.
         entity: W&B user or team; None for the account's default.
-        name: of the run; None lets W&B choose.
+        name: of the run; None for its network, M, W and seed.
         group: that runs of one study share.
         tags: to find runs by, beside those of the settings.
     """
@@ -105,7 +110,8 @@ class WandbLogger(PictureLogger):
         super().__init__()
         self._folder = folder
         self._mode = mode
-        self._names = {"project": project, "entity": entity, "name": name, "group": group}
+        self._names = {"project": project, "entity": entity, "group": group}
+        self._name = name
         self._tags = tags
         self._run: Any = None
 
@@ -123,6 +129,7 @@ class WandbLogger(PictureLogger):
         begin = partial(
             wandb.init,
             **self._names,  # type: ignore[arg-type]
+            name=self._name or " ".join(run_name(settings))[:_MAX_NAME],
             dir=self._folder,
             mode="offline" if no_server else self._mode,
             id=pieces[0].name.rsplit("-", maxsplit=1)[-1] if pieces else None,
@@ -282,14 +289,12 @@ def settings_tags(settings: Mapping[str, Any]) -> list[str]:
     data = settings["data"]
     tags = []
     if settings.get("checkpoint") is None:
-        network = settings["model"]["_target_"].rsplit(".")[-1]
-        size = f"M={data['n_cells']}" if "n_cells" in data else ""
-        tags += [network, size, data.get("disorder", "")]
+        size = chains(data) if "n_cells" in data else []
+        tags += [class_name(settings["model"]), *size, data.get("disorder", "")]
     if "transfer" in settings:
-        tags.append(settings["transfer"]["_target_"].rsplit(".")[-1])
+        tags.append(class_name(settings["transfer"]))
     elif "W" in data:
-        W = data["W"]
-        tags.append(f"W={'+'.join(map(str, W)) if isinstance(W, list) else W}")
+        tags.append(strength(data["W"]))
     return [tag for tag in tags if 0 < len(tag) <= _MAX_TAG]
 
 

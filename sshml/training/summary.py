@@ -145,7 +145,7 @@ def print_summary(
     stopped_by: str,
     advice: str | None,
 ) -> None:
-    """Print a short table of the final values, and where everything is; in a sweep a line.
+    """Print a short table of the final values, and where everything is; nothing in a sweep.
 
     Args:
         run: the folder.
@@ -154,9 +154,7 @@ def print_summary(
         stopped_by: what ended the training.
         advice: what :func:`hint` says.
     """
-    if is_sweep():
-        accuracy = [f"{stage} {metrics[f'{stage}/accuracy']:.2%}" for stage in ("val", "test")]
-        print("accuracy:", *accuracy, run.path, sep="  ", flush=True)
+    if is_sweep():  # which prints a line of its own
         return
     table = Table(title=f"best checkpoint: epoch {metrics['best_epoch']:g}")
     table.add_column("")

@@ -19,7 +19,8 @@ TENSORBOARD = (*TINY, "logger=tensorboard", "figures=true")
 
 
 def events(folder: Path) -> EventAccumulator:
-    loaded = EventAccumulator(str(folder / "tensorboard"))
+    (run,) = (folder / "tensorboard").iterdir()
+    loaded = EventAccumulator(str(run))
     loaded.Reload()
     return loaded
 
@@ -33,6 +34,7 @@ def test_tensorboard_gets_the_scalars_pictures_and_settings_of_a_run_and_of_a_st
 ) -> None:
     done = run_train(*TENSORBOARD, "trainer.max_epochs=2", "callbacks.maps.every_n_epochs=1")
     assert done.status == 0, done.err
+    assert [path.name for path in (done.folder / "tensorboard").iterdir()] == ["CNN,M=8,W=0.0,seed=0"]
     loaded = events(done.folder)
     with (done.folder / "metrics.csv").open(newline="") as file:
         rows = {int(row.pop("epoch")): row for row in csv.DictReader(file)}
@@ -43,7 +45,7 @@ def test_tensorboard_gets_the_scalars_pictures_and_settings_of_a_run_and_of_a_st
         if name.startswith("test/"):
             assert [pytest.approx(value)] == list(scalars(loaded, name).values())
     pictures = set(loaded.Tags()["images"])
-    named = (
+    drawn = (
         "maps",
         "maps_test",
         "confusion_matrix",
@@ -51,7 +53,7 @@ def test_tensorboard_gets_the_scalars_pictures_and_settings_of_a_run_and_of_a_st
         "profiles",
         "accuracy_by_ratio",
     )
-    assert {f"figures/{name}" for name in named} <= pictures
+    assert {f"figures/{name}" for name in drawn} <= pictures
     examples = {name for name in pictures if name.startswith("test/examples/")}
     assert examples
     (table,) = loaded.Tensors("test/examples/text_summary")
@@ -65,6 +67,8 @@ def test_tensorboard_gets_the_scalars_pictures_and_settings_of_a_run_and_of_a_st
     checkpoint = done.folder / "checkpoints" / "best.ckpt"
     study = run_transfer(f"checkpoint={checkpoint}", "data.W=[0,0.25]", "logger=tensorboard")
     assert study.status == 0, study.err
+    (named,) = (study.folder / "tensorboard").iterdir()
+    assert named.name == f"{done.folder.name},ZeroShot,seed=0"
     loaded = events(study.folder)
     networks = [
         row
@@ -76,6 +80,24 @@ def test_tensorboard_gets_the_scalars_pictures_and_settings_of_a_run_and_of_a_st
         assert logged == {round(1000 * row["W"]): pytest.approx(row[name]) for row in networks}
     pictures = set(loaded.Tags()["images"])
     assert {f"figures/{name}" for name in ("accuracy_by_W", "matrix", "maps_W0_seed0")} <= pictures
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_resumed_run_goes_on_in_the_folder_of_its_events(run_train: Command, is_old: bool) -> None:
+    done = run_train(*TENSORBOARD)
+    (folder,) = (done.folder / "tensorboard").iterdir()
+    if is_old:  # as earlier versions had them
+        (events_file,) = folder.iterdir()
+        events_file.rename(folder.parent / events_file.name)
+        folder.rmdir()
+        folder = folder.parent
+    last = done.folder / "checkpoints" / "last.ckpt"
+    again = run_train(f"ckpt_path={last}", "trainer.max_epochs=2", "data.W=0.5")
+    assert again.status == 0, again.err
+    loaded = EventAccumulator(str(folder))
+    loaded.Reload()
+    assert list(scalars(loaded, "val/loss")) == [0, 1]
+    assert len(list((done.folder / "tensorboard").rglob("events.*"))) == 2
 
 
 def test_tensorboard_that_is_not_installed_is_told_before_any_work(
@@ -95,7 +117,8 @@ from sshml.tracking.tensorboard import TensorBoardLogger
 logger = TensorBoardLogger(sys.argv[1])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-logger.start({}, "train")
+settings = {"model": {"_target_": "sshml.networks.CNN"}, "data": {"n_cells": 8}, "seed": 0}
+logger.start(settings, "train")
 logger.finish(0)
 """
 

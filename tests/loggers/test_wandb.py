@@ -52,6 +52,7 @@ def test_a_run_and_its_resumption_are_one_run_of_wandb(
     first, second = paths = pieces(done.folder)
     (run, *_), (resumed, *_) = (of_kind(path, "run") for path in paths)
     assert run.run_id == resumed.run_id
+    assert run.display_name == resumed.display_name == "CNN M=8 W=0.5 seed=0"
     assert (run.project, run.job_type, run.run_group) == ("sshml", "train", "")
     assert set(run.tags) == {"thesis", "CNN", "M=8", "W=0.5"}
     assert config(first)["git_revision"] == git_revision()
@@ -142,6 +143,7 @@ def test_a_study_and_its_trainings_are_a_group(run_transfer: Command) -> None:
     assert [run.job_type for run in runs] == ["train", "transfer", "transfer"]
     assert {run.run_group for run in runs} == {done.folder.name}
     assert runs[0].run_id != runs[1].run_id == runs[2].run_id
+    assert [run.display_name for run in runs[:2]] == ["CNN M=8 W=0 seed=0", "CNN M=8 ZeroShot seed=0"]
     assert set(runs[1].tags) == {"CNN", "M=8", "thesis", "ZeroShot"}
     assert f"upload with:  wandb sync {done.folder}/wandb {done.folder}/sources/*/wandb" in again.out
     rows = json.loads((done.folder / "transfer.json").read_text())

@@ -158,7 +158,7 @@ def test_names_and_values_of_a_hostile_run_are_text(
     assert main(["runs"]) == 0
     assert all(line.isprintable() for line in capsys.readouterr().out.splitlines())
     out = runs / "study"
-    assert "<script>" not in (out / "study.html").read_text()
+    assert (out / "study.html").read_text().count("<script") == 1  # which sorts
     assert (out / "runs.csv").read_text().isascii()
     # As text, for not every version of pandas takes numbers of hundreds of digits.
     cells = pd.read_csv(out / "runs.csv", dtype=str).to_numpy().ravel().tolist()

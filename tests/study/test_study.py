@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from conftest import ROOT, TINY, Command
 from synthetic import write_run
 
+from sshml.files.page import Section, html
 from sshml.study import figures
 from sshml.study.__main__ import main
 from sshml.study.importance import importance
@@ -92,6 +94,75 @@ def test_lines_are_means_over_seeds_and_bands_reach_to_the_lowest_and_highest(gr
     bands = [band.get_paths()[0].vertices for band in axes.collections]
     assert {round(float(y), 6) for band in bands for x, y in band if x == 1} == {55, 65, 90, 94}
     assert figures.metric_by_axis(study, study.axes[0]).axes[0].get_xscale() == "linear"
+
+
+def test_means_are_over_seeds(grid: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    again = [f"{key}={value}" for key, value in (("optimizer.lr", 0.01), ("data.W", 1), ("seed", 0))]
+    write_run(grid / "runs" / "again", again, 0.88)  # with the other of this seed: 0.89
+    assert main(["runs"]) == 0
+    table = pd.read_csv(grid / "runs" / "study" / "summary.csv")
+    assert list(zip(table["lr"], table["W"], strict=True)) == [(0.01, 0), (0.01, 1), (0.1, 0), (0.1, 1)]
+    assert list(table["seeds"]) == [2] * 4
+    assert list(table["mean"]) == pytest.approx([0.97, 0.915, 0.8, 0.6])
+    # Of two values: half of their distance times the square root of 2.
+    assert list(table["std"]) == pytest.approx([0.01 * 2**0.5, 0.025 * 2**0.5, *[0.05 * 2**0.5] * 2])
+    # t = 12.706 for one degree of freedom, times half of their distance; a share is at most 1.
+    assert list(table["low"]) == pytest.approx(
+        [0.97 - 12.7062 * 0.01, 0.915 - 12.7062 * 0.025, 0.8 - 12.7062 * 0.05, 0], abs=1e-5
+    )
+    assert list(table["high"]) == [1] * 4
+    assert list(table["worst"]) == pytest.approx([0.96, 0.89, 0.75, 0.55])
+    assert list(table["worst_seed"]) == [0] * 4
+    assert "97.00 ± 1.41 %" in capsys.readouterr().out
+    assert main(["runs", "--metric", "val/loss"]) == 0  # the lowest is best, the highest worst
+    table = pd.read_csv(grid / "runs" / "study" / "summary.csv")
+    assert list(table["mean"]) == sorted(table["mean"])
+    assert (table["worst"] >= table["mean"]).all()
+
+
+def test_runs_that_differ_in_their_seed_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for seed, accuracy in enumerate((0.9, 0.92, 0.94)):
+        write_run(tmp_path / "runs" / str(seed), [f"seed={seed}"], accuracy)
+    assert main(["runs"]) == 0
+    assert "92.00 ± 2.00 %" in capsys.readouterr().out
+    out = tmp_path / "runs" / "study"
+    assert [path.name for path in (out / "figures").iterdir()] == ["learning_curves.png"]
+    assert "<td>92.00 ± 2.00 %</td>" in (out / "study.html").read_text()
+
+
+CLICK = """<script>
+addEventListener("load", () => {
+  const heads = [...document.querySelectorAll(".sortable:last-of-type th")];
+  const clicked = NAMES.map(name => heads.findLast(head => head.textContent === name));
+  for (const head of clicked) head.click();
+  const rows = [...clicked[0].closest("table").tBodies[0].rows];
+  document.body.textContent = "order " + rows.map(row => row.cells[row.cells.length - 1].textContent);
+});
+</script>"""
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs a browser")
+@pytest.mark.parametrize(
+    ("clicks", "order"),
+    [(["b"], "3,0,1,2"), (["b", "b"], "1,0,3,2"), (["test/accuracy"], "1,3,2,0"), (["c"], "1,3,0,2")],
+)
+def test_the_table_of_all_runs_sorts_by_a_click(tmp_path: Path, clicks: list[str], order: str) -> None:
+    section = Section("All runs", head=("b", "c", "test/accuracy", "folder"), sortable=True)
+    section.rows = [
+        ("1e-05", "n10", "100.00%", "0"), ("10", "a", "9.00%", "1"), ("-", "-", "99.00%", "2"),
+        ("-2", "n9", "50.00%", "3"),
+    ]  # fmt: skip
+    page = tmp_path / "study.html"
+    page.write_text(html("", "", [section], {}) + CLICK.replace("NAMES", json.dumps(clicks)))
+    done = subprocess.run(
+        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+         f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert f"order {order}<" in done.stdout
 
 
 def test_a_heat_map_has_the_means(grid: Path) -> None:

@@ -47,6 +47,11 @@ class ResumableSweeper(Sweeper):
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
+    @property
+    def one_by_one(self) -> bool:
+        """Whether the launcher does one job after another, in this process."""
+        return type(self.jobs_launcher).__name__ == "BasicLauncher"
+
     def overrides(self, arguments: Sequence[str]) -> list[Override]:
         """The overrides of the sweep, one for each key.
 

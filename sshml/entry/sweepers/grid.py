@@ -1,7 +1,8 @@
 """A sweep over a grid that does only what is missing."""
 
 import itertools
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,14 @@ class GridSweeper(ResumableSweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Run the jobs that are missing, and print what became of all of them."""
+        from sshml.entry.jobs import (  # noqa: PLC0415  # imports much
+            axes_text,
+            folder_names,
+            make_folder,
+            subdir,
+            values_on,
+        )
+        from sshml.entry.progress import Place  # noqa: PLC0415
         from sshml.entry.sweep import (  # noqa: PLC0415  # imports torch
             checked_jobs,
             is_diverged,
@@ -53,6 +62,7 @@ class GridSweeper(ResumableSweeper):
             only_sweep,
             print_what_is_left,
         )
+        from sshml.entry.sweepers.results import print_results  # noqa: PLC0415
 
         overrides = self.overrides(arguments)
         for override in overrides:
@@ -73,43 +83,53 @@ class GridSweeper(ResumableSweeper):
                 "the sweep has no jobs: an axis without values; expected KEY=VALUE,VALUE,…"
             )
         jobs = checked_jobs(self.context, self.settings, batch)
+        keys = [axis.get_key_element() for axis in overrides if axis.is_sweep_override()]
+        axes = {job: values_on(keys, of_job) for job, of_job in jobs.items()}
         folder = Path(self.settings.hydra.sweep.dir)
         with only_sweep(folder):
-            for name in jobs:
+            names = folder_names(folder, {job: axes_text(of, ",") for job, of in axes.items()})
+            for name in names.values():
                 if (folder / name).exists() and not (folder / name).is_dir():
                     raise ConfigError(f"{folder / name}: is where a job has its folder; move it away")
             OmegaConf.save(self.settings, folder / "multirun.yaml")
-            missing: list[Sequence[str]] = [
+            missing = [
                 job
-                for name, job in jobs.items()
+                for job, name in names.items()
                 if not is_finished(folder / name)
                 and (self.redo_diverged or not is_diverged(folder / name))
             ]
             print(f"{len(jobs)} jobs, {len(missing)} of them to do, in {folder}", flush=True)
             # A launcher keeps the settings of all jobs it was given until they are done; the basic
             # one does one job after another anyway.
-            one_by_one = type(self.jobs_launcher).__name__ == "BasicLauncher"
-            size = 1 if one_by_one else self.max_batch_size or max(len(missing), 1)
+            size = 1 if self.one_by_one else self.max_batch_size or max(len(missing), 1)
+            began = time.time() if self.one_by_one else None
             for first in range(0, len(missing), size):
-                self._launch(folder, missing[first : first + size], first)
-            if left := print_what_is_left(folder, jobs):
+                to_do = {}
+                for number, job in enumerate(missing[first : first + size], start=first + 1):
+                    label = axes_text(axes[job], " ") or job
+                    place = Place(label, number, len(missing), began)
+                    make_folder(folder / names[job], job)
+                    to_do[folder / names[job]] = [*jobs[job], subdir(names[job]), place.override()]
+                self._launch(folder, to_do, first)
+            by_folder = {names[job]: of_job for job, of_job in jobs.items()}
+            print_results(folder, by_folder, keys)
+            if left := print_what_is_left(folder, by_folder):
                 raise IncompleteError(
                     f"{left} of {len(jobs)} jobs failed; the same command runs them again"
                 )
 
-    def _launch(self, folder: Path, jobs: Sequence[Sequence[str]], first: int) -> None:
+    def _launch(self, folder: Path, jobs: Mapping[Path, Sequence[str]], first: int) -> None:
         """Launch jobs; a killed process ends joblib, and the jobs it leaves are launched again."""
         from sshml.entry.sweep import launched, left_by_launcher, mark_running  # noqa: PLC0415
 
         launcher = self.jobs_launcher
-        done = launched(folder, lambda: launcher.launch(jobs, initial_job_idx=first))
+        done = launched(folder, lambda: launcher.launch(list(jobs.values()), initial_job_idx=first))
         if done or "Joblib" not in type(launcher).__name__:
             return  # the jobs of others may still run, or wait in a queue
         mark_running(folder, "failed")
-        folders = {folder / job[-1].partition("=")[2]: job for job in jobs}
-        begun, not_begun = left_by_launcher(list(folders))
+        begun, not_begun = left_by_launcher(list(jobs))
         if len(not_begun) < len(jobs):
-            self._launch(folder, [folders[job] for job in not_begun], first)
+            self._launch(folder, {job: jobs[job] for job in not_begun}, first)
         if len(jobs) > 1:
             for job in begun:  # alone: one of them may be what kills its process
-                self._launch(folder, [folders[job]], first)
+                self._launch(folder, {job: jobs[job]}, first)

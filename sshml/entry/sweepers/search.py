@@ -1,5 +1,6 @@
 """A search by Optuna that resumes where it was ended."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -112,6 +113,7 @@ class SearchSweeper(ResumableSweeper):
             print_what_is_left,
         )
         from sshml.entry.sweepers.axes import distribution_of  # noqa: PLC0415
+        from sshml.entry.sweepers.results import print_results  # noqa: PLC0415
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         overrides = self.overrides(arguments)
@@ -136,8 +138,10 @@ class SearchSweeper(ResumableSweeper):
                 self.sampler.reseed_rng()  # else its first draws would come again
             to_do = max(self.n_trials - _number_done(study), 0)
             print(f"{self.n_trials} trials, {to_do} of them to do, in {folder}", flush=True)
-            launched(folder, lambda: self._search(study, drawn, fixed, to_do))
-            print_what_is_left(folder, jobs_of(folder))
+            launched(folder, lambda: self._search(folder, study, drawn, fixed, to_do))
+            jobs = jobs_of(folder)
+            print_results(folder, jobs, list(axes))
+            print_what_is_left(folder, jobs)
             if study.get_trials(states=(states.COMPLETE,)):
                 best = study.best_trial
                 values = (f"{key}={value}" for key, value in best.params.items())
@@ -170,22 +174,54 @@ class SearchSweeper(ResumableSweeper):
         return study
 
     def _search(
-        self, study: "Study", axes: dict[str, "BaseDistribution"], fixed: Sequence[str], to_do: int
+        self,
+        folder: Path,
+        study: "Study",
+        axes: dict[str, "BaseDistribution"],
+        fixed: Sequence[str],
+        to_do: int,
     ) -> None:
+        began = time.time() if self.one_by_one else None
         for first in range(0, to_do, self.n_jobs):
             trials = [study.ask(axes) for _ in range(min(self.n_jobs, to_do - first))]
             jobs = [
-                [
-                    *(f"{key}={value}" for key, value in trial.params.items()),
-                    *fixed,
-                    # By which the job finds its trial, if it is one that may be pruned.
-                    f"+hydra.sweeper.trial={trial.number}",
-                ]
-                for trial in trials
+                self._job(folder, trial, fixed, (first + number, to_do), began)
+                for number, trial in enumerate(trials, start=1)
             ]
             ended = self.jobs_launcher.launch(jobs, initial_job_idx=first)
             for trial, job in zip(trials, ended, strict=True):
                 _tell(study, trial, job)
+
+    def _job(
+        self,
+        folder: Path,
+        trial: "Trial",
+        fixed: Sequence[str],
+        place: tuple[int, int],
+        began: float | None,
+    ) -> list[str]:
+        """The overrides of a trial; its folder is that of an earlier trial with the same values."""
+        from sshml.entry.jobs import (  # noqa: PLC0415  # imports much
+            axes_text,
+            folder_names,
+            job_name,
+            make_folder,
+            subdir,
+        )
+        from sshml.entry.progress import Place  # noqa: PLC0415
+
+        values = {key: str(value) for key, value in trial.params.items()}
+        # By its number the job finds its trial, if it is one that may be pruned.
+        overrides = [
+            *(f"{key}={value}" for key, value in values.items()),
+            *fixed,
+            f"+hydra.sweeper.trial={trial.number}",
+        ]
+        job = job_name(self.context.config_loader.load_sweep_config(self.settings, overrides))
+        wanted = f"trial={trial.number},{axes_text(values, ',')}"
+        name = folder_names(folder, {job: wanted})[job]
+        make_folder(folder / name, job)
+        return [*overrides, subdir(name), Place(axes_text(values, " "), *place, began).override()]
 
 
 def _tell(study: "Study", trial: "Trial", job: JobReturn) -> None:
