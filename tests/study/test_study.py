@@ -1,7 +1,6 @@
 """``python -m sshml.study`` as a user runs it."""
 
 import json
-import re
 import shlex
 import shutil
 import subprocess
@@ -425,12 +424,3 @@ def test_without_the_extra_it_says_how_to_get_it(
 def test_it_does_not_import_torch() -> None:
     code = "import sys, sshml.study.report, sshml.study.__main__; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
-
-
-@pytest.mark.usefixtures("grid")
-def test_the_commands_of_the_readme_work() -> None:
-    commands = re.findall(r"^python -m sshml\.study (.*)$", (ROOT / "README.md").read_text(), re.M)
-    assert commands
-    for command in commands:
-        arguments = shlex.split(command, comments=True)
-        assert main(["runs/sweeps/x/0.100" if a == "RUN" else a for a in arguments]) == 0
