@@ -17,7 +17,7 @@ from rich.console import Console
 from sshml import __version__
 from sshml.config.programs import command_of
 from sshml.entry.command import Parser, results_errors
-from sshml.errors import ConfigError, fail, shown
+from sshml.errors import ConfigError, fail, pip_install, shown
 from sshml.files.stored import check_own
 from sshml.study.compare import comparison
 from sshml.study.runs import Skipped, read_runs
@@ -65,9 +65,7 @@ def _compare(folders: Sequence[Path]) -> None:
 def _study(folders: Sequence[Path], metric: str, out: Path | None) -> None:
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
-        raise ConfigError(
-            f'{", ".join(missing)}: not installed; expected what pip install -e ".[study]" brings'
-        )
+        raise ConfigError(f"{', '.join(missing)}: not installed; run {pip_install('study')}")
     from sshml.study.report import PAGE, count, values_text, write_study  # noqa: PLC0415
     from sshml.study.table import Study  # noqa: PLC0415
 
