@@ -227,6 +227,12 @@ def test_a_launcher_that_is_not_installed_names_the_extra(
     )
 
 
+def test_a_sweep_on_ray_without_ray(run_train: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    line = one_error(run_train("-m", *TINY, "seed=0,1", "hydra/launcher=ray"))
+    assert line == 'error: hydra/launcher=ray: is not installed; run pip install -e ".[ray]"'
+
+
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "ray"])
 def test_launchers_run_jobs_of_this_machine(tmp_path: Path, launcher: str) -> None:
     if launcher == "ray":

@@ -39,7 +39,7 @@ class RayLauncher(Launcher):
             ConfigError: if Ray is not installed.
         """
         if find_spec("ray") is None:
-            raise ConfigError(f"hydra/launcher=ray: needs Ray; run {pip_install('ray')}")
+            raise ConfigError(f"hydra/launcher=ray: is not installed; run {pip_install('ray')}")
         self._context, self._task, self._settings = hydra_context, task_function, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
