@@ -61,9 +61,19 @@ def reason_of(error: BaseException) -> str:
     return " ".join(text.split()).rstrip(".!") or type(error).__name__
 
 
+def pip_install(extra: str = "") -> str:
+    """The command that installs the package, or an extra of it: as a wheel or as a clone."""
+    from pathlib import Path  # noqa: PLC0415  # not needed where all is well
+
+    # A wheel has the configuration files inside, a clone beside the package.
+    is_wheel = (Path(__file__).parent / "conf").is_dir()
+    name = "sshml" if is_wheel else "."
+    return f"pip install {'' if is_wheel else '-e '}" + (f'"{name}[{extra}]"' if extra else name)
+
+
 def how_to_install(error: ModuleNotFoundError) -> str:
     """The line for a package that is missing."""
-    return f"{str(error.name).split('.')[0]}: not installed; run pip install -e . again"
+    return f"{str(error.name).split('.')[0]}: not installed; run {pip_install()}"
 
 
 def unknown_key(parent: str, name: str, known: Iterable[str], sign: str = ".") -> str:

@@ -286,4 +286,4 @@ def test_without_the_package_it_says_what_to_install(
     monkeypatch.delitem(sys.modules, "sshml.dashboard.panels", raising=False)
     monkeypatch.delattr("sshml.dashboard.panels", raising=False)
     assert main(["--entity", "me"]) == 2
-    assert "pip install 'sshml[dashboard]'" in capsys.readouterr().err
+    assert 'pip install -e ".[dashboard]"' in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The wheel, in an environment of its own and from another folder: its commands and configurations."""
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -11,18 +12,25 @@ import pytest
 from conftest import ROOT, TINY
 
 PROGRAMS = ("train", "transfer", "study", "explain", "uncertainty", "dataset", "dashboard")
+PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
+PYTHONS = ("python3.11", "python3.12", "python3.13")
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run([*PIP, "wheel", "--no-deps", "-w", str(folder), str(ROOT)], check=True)
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path) -> Path:
     """An environment with the wheel; what it needs is taken from the one that tests run in."""
-    folder = tmp_path_factory.mktemp("installed")
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "wheel", "--no-deps", "-w", str(folder), str(ROOT)], check=True)
-    (wheel,) = folder.glob("*.whl")
+    folder = wheel.parent
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], check=True)
     python = str(folder / "venv" / "bin" / "python")
-    subprocess.run([*pip, "--python", python, "install", "--no-deps", str(wheel)], check=True)
+    subprocess.run([*PIP, "--python", python, "install", "--no-deps", str(wheel)], check=True)
     (site,) = (folder / "venv" / "lib").glob("python*/site-packages")
     (site / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
     return folder / "venv" / "bin" / "sshml"
@@ -66,3 +74,34 @@ def test_its_other_programs_say_how_they_are_run(installed: Path, tmp_path: Path
 def test_two_processes_are_started_by_it(installed: Path, tmp_path: Path) -> None:
     done = run(installed, tmp_path, "train", *TINY, "trainer=ddp", "trainer.max_epochs=1")
     assert done.returncode == 0, done.stderr
+
+
+def test_hints_name_the_extras_of_the_wheel(installed: Path, tmp_path: Path) -> None:
+    code = "from sshml.errors import pip_install; print(pip_install('study'))"
+    python = installed.with_name("python")
+    done = subprocess.run([python, "-E", "-c", code], cwd=tmp_path, capture_output=True, check=True)
+    assert done.stdout == b'pip install "sshml[study]"\n'
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PYTHONS)
+def test_a_new_environment_has_what_the_wheel_asks_for(wheel: Path, tmp_path: Path, name: str) -> None:
+    if not (interpreter := shutil.which(name)):
+        pytest.skip(f"there is no {name}")
+    subprocess.run([interpreter, "-m", "venv", str(tmp_path / "venv")], check=True)
+    bin_ = tmp_path / "venv" / "bin"
+    pip = [bin_ / "pip", "--quiet", "--disable-pip-version-check", "install"]
+    subprocess.run([*pip, wheel], check=True)
+    sshml, folder = bin_ / "sshml", tmp_path / "work"
+    folder.mkdir()
+    test_it_trains_and_tests_from_another_folder(sshml, folder)
+    assert run(sshml, folder, "--version").stdout == f"sshml {version('sshml')}\n"
+    lacking = run(sshml, folder, "study", "runs")
+    assert lacking.stderr == (
+        'error: pandas, pyarrow, sklearn: not installed; run pip install "sshml[study]"\n'
+    )
+    subprocess.run([*pip, "sshml[study]"], check=True)
+    done = run(sshml, folder, "study", "runs")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "runs" / "study" / "study.html").is_file()
+    shutil.rmtree(tmp_path / "venv")

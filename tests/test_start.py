@@ -289,5 +289,5 @@ def test_a_package_that_is_not_installed(tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 2
-        assert done.stderr == "error: torch: not installed; run pip install -e . again\n"
+        assert done.stderr == "error: torch: not installed; run pip install -e .\n"
     assert not list(tmp_path.glob("runs/*"))

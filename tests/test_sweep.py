@@ -323,6 +323,12 @@ def test_a_launcher_that_is_not_installed_names_the_extra(
     )
 
 
+def test_a_sweep_on_ray_without_ray(run_train: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    line = one_error(run_train("-m", *TINY, "seed=0,1", "hydra/launcher=ray"))
+    assert line == 'error: hydra/launcher=ray: is not installed; run pip install -e ".[ray]"'
+
+
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "ray"])
 def test_launchers_run_jobs_of_this_machine(tmp_path: Path, launcher: str) -> None:
     if launcher == "ray":
@@ -334,18 +340,22 @@ def test_launchers_run_jobs_of_this_machine(tmp_path: Path, launcher: str) -> No
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stderr == "" or launcher == "ray"
+    assert done.stderr == ""
     assert "2 of 2 jobs are done" in done.stdout
     assert statuses(tmp_path) == ["finished", "finished"]
 
 
-def endless_sweep(folder: Path, *overrides: str) -> subprocess.Popen[str]:
+#: How many jobs run at the same time.
+TWO_JOBS = {"joblib": "hydra.launcher.n_jobs=2", "ray": "+hydra.launcher.ray.init.num_cpus=2"}
+
+
+def endless_sweep(folder: Path, launcher: str, *overrides: str) -> subprocess.Popen[str]:
     """Start a sweep of three jobs, two at a time, that do not end by themselves."""
     command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, "trainer.max_epochs=100000"]
     # A shell has its background jobs ignore SIGINT; if these tests are one, the child would too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
-        [*command, *overrides, "seed=0,1,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
+        [*command, *overrides, "seed=0,1,2", f"hydra/launcher={launcher}", TWO_JOBS[launcher]],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env=environment(ROOT, ROOT / "tests"),
     )  # fmt: skip
@@ -368,10 +378,12 @@ def both_were_resumed(folder: Path) -> bool:
     return len(paths) == 2 and all(json.loads(path.read_text())["earlier"] for path in paths)
 
 
-def test_ctrl_c_ends_every_job_and_keeps_its_state(tmp_path: Path) -> None:
+@pytest.mark.parametrize("launcher", TWO_JOBS)
+def test_ctrl_c_ends_every_job_and_keeps_its_state(tmp_path: Path, launcher: str) -> None:
+    pytest.importorskip(launcher)
     # Which starts a process in each, that is not to be ended by the sweep.
     own = "+callbacks.own={_target_: failing.NeedsItsProcess}"
-    process = endless_sweep(tmp_path, own)
+    process = endless_sweep(tmp_path, launcher, own)
     wait_for(process, lambda: both_have_checkpoints(tmp_path))
     jobs = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, signal.SIGINT)
@@ -384,14 +396,14 @@ def test_ctrl_c_ends_every_job_and_keeps_its_state(tmp_path: Path) -> None:
 
 
 def test_a_killed_sweep_takes_its_jobs_along_and_is_resumed(tmp_path: Path) -> None:
-    killed = endless_sweep(tmp_path)
+    killed = endless_sweep(tmp_path, "joblib")
     wait_for(killed, lambda: both_have_checkpoints(tmp_path))
     jobs = psutil.Process(killed.pid).children(recursive=True)
     killed.kill()
     killed.communicate(timeout=60)  # the jobs hold its output open
     assert psutil.wait_procs(jobs, timeout=30)[1] == []
     assert statuses(tmp_path) == ["interrupted", "interrupted"]
-    process = endless_sweep(tmp_path)
+    process = endless_sweep(tmp_path, "joblib")
     wait_for(process, lambda: both_were_resumed(tmp_path))
     os.kill(process.pid, signal.SIGINT)
     process.communicate(timeout=60)
@@ -443,10 +455,12 @@ def test_slurm_gets_a_job_array_of_one_device_jobs(tmp_path: Path) -> None:
     assert "submitit.core._submit" in srun
 
 
-def test_a_killed_process_costs_its_own_job_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize("launcher", TWO_JOBS)
+def test_a_killed_process_costs_its_own_job_only(tmp_path: Path, launcher: str) -> None:
+    pytest.importorskip(launcher)
     done = subprocess.run(
-        [sys.executable, ROOT / "train.py", "-m", *TINY, "hydra/launcher=joblib",
-         "hydra.launcher.n_jobs=2", "+callbacks.own._target_=failing.KillsItsProcess",
+        [sys.executable, ROOT / "train.py", "-m", *TINY, f"hydra/launcher={launcher}",
+         TWO_JOBS[launcher], "+callbacks.own._target_=failing.KillsItsProcess",
          "+callbacks.own.number=1,2,3"],
         cwd=tmp_path, env=environment(ROOT, ROOT / "tests", OMP_NUM_THREADS="1"),
         capture_output=True, text=True, check=False,

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import wandb
 
 from sshml.config.programs import command_of
-from sshml.errors import ConfigError, fail, reason_of
+from sshml.errors import ConfigError, fail, pip_install, reason_of
 from sshml.tracking.wandb import HangError, within
 
 # What W&B allows in the name of a project; those of users and teams have fewer.
@@ -79,7 +79,7 @@ def _make(entity: str, project: str, file: Path | None) -> None:
             from sshml.dashboard import panels  # noqa: PLC0415
     except ImportError as error:
         raise ConfigError(
-            f"the dashboard needs wandb-workspaces ({error}); pip install 'sshml[dashboard]'"
+            f"the dashboard needs wandb-workspaces ({error}); run {pip_install('dashboard')}"
         ) from error
     path = file or _unused(_DEFAULT_FILE)
     if path.exists():

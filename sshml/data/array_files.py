@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from sshml.errors import reason_of
+from sshml.errors import pip_install, reason_of
 
 
 class ArrayFileError(ValueError):
@@ -39,7 +39,7 @@ def opened(path: str) -> Iterator[Mapping[str, Any]]:
         content = _READERS[file.suffix](file)
     except ImportError as error:
         raise ArrayFileError(
-            f'is read by {error.name}, which is not installed; pip install -e ".[arrays]"'
+            f"is read by {error.name}, which is not installed; run {pip_install('arrays')}"
         ) from error
     except Exception as error:  # of a damaged file, each library has its own
         raise ArrayFileError(f"cannot be read ({reason_of(error)})") from error

@@ -15,7 +15,7 @@ from sshml.data.arrays import LABEL
 from sshml.data.base import PhaseDataModule
 from sshml.data.samples import Batch
 from sshml.data.streams import Split
-from sshml.errors import ConfigError
+from sshml.errors import ConfigError, pip_install
 from sshml.files.provenance import git_revision, versions
 
 #: Kinds of file.
@@ -118,7 +118,7 @@ def _hex(digests: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _npz(path: Path, data: PhaseDataModule, n: int) -> Written:
-    check_images(f"{path.suffix} of {n} images", "in memory they take", n, data.shape)
+    check_images(f".npz of {n} images", "in memory they take", n, data.shape)
     parts: dict[str, list[NDArray[Any]]] = {}
     digests = {name: hashlib.sha256() for name in _HASHED}
     for split, batch in _batches(data):
@@ -141,7 +141,7 @@ def _hdf5(path: Path, data: PhaseDataModule, n: int) -> Written:
     try:
         h5py = import_module("h5py")
     except ImportError as error:
-        raise ConfigError(f'{path.suffix}: needs h5py; pip install -e ".[arrays]"') from error
+        raise ConfigError(f"HDF5: needs h5py; run {pip_install('arrays')}") from error
     digests, start = {name: hashlib.sha256() for name in _HASHED}, 0
     with h5py.File(path, "w") as file:
         for split, batch in _batches(data):

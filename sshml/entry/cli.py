@@ -33,8 +33,8 @@ from sshml.entry.arguments import (
 )
 from sshml.entry.jobs import job_name, short_keys
 from sshml.entry.messages import line_of
+from sshml.entry.plugins import register
 from sshml.entry.resuming import run_folder_for, with_recorded_overrides
-from sshml.entry.sweepers import register
 from sshml.errors import ConfigError, UnfinishedError, fail
 from sshml.signals import INTERRUPTED, on_early_end
 

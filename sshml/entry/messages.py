@@ -22,7 +22,15 @@ from omegaconf.errors import OmegaConfBaseException
 from sshml.config.moved import FIRST_PARTS
 from sshml.config.programs import CONF_DIR, of_other_program, top_level
 from sshml.entry.arguments import FOLDERS, is_override, key_of
-from sshml.errors import CheckpointError, ConfigError, how_to_install, printable, reason_of, unknown_key
+from sshml.errors import (
+    CheckpointError,
+    ConfigError,
+    how_to_install,
+    pip_install,
+    printable,
+    reason_of,
+    unknown_key,
+)
 
 # Where Hydra reads the command line and the configuration files, and what these say of itself.
 _COMPOSING = (
@@ -79,7 +87,7 @@ def _of_plugin(message: str, arguments: list[str]) -> str | None:
     if unknown is None:
         return None
     launcher = next((a for a in arguments if a.startswith("hydra/launcher=")), "hydra/launcher")
-    return f'{launcher}: is not installed; run pip install -e ".[{unknown[1]}]"'
+    return f"{launcher}: is not installed; run {pip_install(unknown[1])}"
 
 
 def _of_package(message: str) -> str | None:

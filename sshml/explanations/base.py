@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor, nn
 
-from sshml.errors import ConfigError
+from sshml.errors import ConfigError, pip_install
 from sshml.networks.evaluation import evaluating, float32
 
 _BATCH = 100
@@ -94,7 +94,7 @@ def require(library: str, package: str) -> None:
         ConfigError: if it is not.
     """
     if find_spec(library) is None:
-        raise ConfigError(f'explanation: needs {package}; pip install -e ".[explain]"')
+        raise ConfigError(f"explanation: needs {package}; run {pip_install('explain')}")
 
 
 def layer_of(network: nn.Module, name: str) -> nn.Module:

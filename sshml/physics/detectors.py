@@ -8,11 +8,10 @@ sublattices sees on which side of the chain either part lies, wherever it ends.
 
 import numpy as np
 from jaxtyping import Float, Float64, Real, Shaped
-from numpy.typing import NDArray
 
 from sshml.physics.numbers import Array, Floats, Lists, real, reals
 
-Densities = Float[NDArray[np.floating], "*batch sites sites"] | Lists
+Densities = Float[Array, "*batch sites sites"] | Lists
 
 
 def inverse_participation_ratio(profiles: Densities) -> Float64[Floats, "*batch sites"]:
@@ -127,7 +126,7 @@ PROFILE_DETECTORS = {
 }
 
 
-def _checked(profiles: Densities) -> Float[NDArray[np.floating], "*batch sites sites"]:
+def _checked(profiles: Densities) -> Float[Array, "*batch sites sites"]:
     densities = real("profiles", profiles)
     shape = densities.shape[-2:]
     if len(shape) < 2 or shape[0] != shape[1] or shape[0] < 2 or shape[0] % 2:

@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import Float64, Real
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+# Not NDArray, which is from numpy 2.5 on an alias that jaxtyping does not take.
+Array = np.ndarray[Any, np.dtype[Any]]
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Integers = np.ndarray[Any, np.dtype[np.int64]]
 #: A number, or an array of numbers.
 Numbers = Array | np.number[Any] | float
 #: Numbers in lists, of which an annotation cannot say the shape.
@@ -61,7 +62,7 @@ def reals(**values: ArrayLike) -> tuple[NDArray[np.float64], ...]:
     return arrays
 
 
-def strengths(W: Real[Numbers, "*shape"] | Lists) -> Float64[NDArray[np.float64], "*shape"]:
+def strengths(W: Real[Numbers, "*shape"] | Lists) -> Float64[Floats, "*shape"]:
     """Disorder strengths W >= 0.
 
     Raises:

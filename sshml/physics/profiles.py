@@ -25,7 +25,7 @@ from threadpoolctl import ThreadpoolController
 
 from sshml.physics.numbers import Array, Floats, Lists, real
 
-Images = NDArray[np.floating]
+Images = np.ndarray[Any, np.dtype[np.floating]]
 
 # Pixels that a thread makes at a time: enough work to be worth its start.
 _PIXELS_AT_A_TIME = 2_000_000
@@ -187,7 +187,7 @@ def solve_profiles(
     dtype: DTypeLike = np.float32,
     *,
     threads: int | None = None,
-) -> tuple[Float[Images, "n sites sites"], Bool[NDArray[np.bool_], " n"]]:
+) -> tuple[Float[Images, "n sites sites"], Bool[Array, " n"]]:
     """Density profiles, and which of them needed LAPACK's singular value decomposition.
 
     Args:

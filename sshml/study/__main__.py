@@ -20,7 +20,7 @@ from rich.text import Text
 from sshml import __version__
 from sshml.config.programs import command_of
 from sshml.entry.command import Parser, results_errors
-from sshml.errors import ConfigError, fail, shown
+from sshml.errors import ConfigError, fail, pip_install, shown
 from sshml.files.stored import check_own
 from sshml.files.tables import print_table
 from sshml.study.compare import comparison
@@ -68,9 +68,7 @@ def _compare(folders: Sequence[Path]) -> None:
 def _study(folders: Sequence[Path], metric: str, out: Path | None) -> None:
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
-        raise ConfigError(
-            f'{", ".join(missing)}: not installed; expected what pip install -e ".[study]" brings'
-        )
+        raise ConfigError(f"{', '.join(missing)}: not installed; run {pip_install('study')}")
     from sshml.study.report import (  # noqa: PLC0415
         PAGE,
         SUMMARY,

@@ -161,7 +161,14 @@ def _all_runs(study: Study) -> Section:
         Metric(name) for name in dict.fromkeys([study.metric.name, *accuracies]) if name in study.table
     ]
     section.text = ["A click on the head of a column sorts by it."]
-    section.head = (*axes, "seed", *(metric.name for metric in metrics), "best epoch", "seconds", "folder")
+    section.head = (
+        *axes,
+        "seed",
+        *(metric.name for metric in metrics),
+        "best epoch",
+        "seconds",
+        "folder",
+    )
     for row in _rows(study.table):
         section.rows.append((
             *(_value(row[name]) for name in axes), str(row["seed"]),

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from sshml.config.options import dotted
-from sshml.errors import ConfigError
+from sshml.errors import ConfigError, pip_install
 from sshml.figures import Example, image_picture, map_picture
 from sshml.files.provenance import git_revision
 from sshml.tracking.pictures import (
@@ -63,7 +63,7 @@ class TensorBoardLogger(PictureLogger):
         """Raise a ConfigError that says how to install TensorBoard, if it is not."""
         if find_spec("tensorboard") is None:
             raise ConfigError(
-                'logger=tensorboard: TensorBoard is not installed; pip install -e ".[tensorboard]"'
+                f"logger=tensorboard: TensorBoard is not installed; run {pip_install('tensorboard')}"
             )
 
     @shielded

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from sshml.config.programs import command_of
 from sshml.entry.command import Parser, add_trust, results_errors, results_folder
-from sshml.errors import CheckpointError, ConfigError, fail
+from sshml.errors import CheckpointError, ConfigError, fail, pip_install
 from sshml.explain.checks import check_once, strengths
 from sshml.files.tables import csv_text
 from sshml.trained import TrainedNetwork
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if find_spec("sklearn") is None:
-            raise ConfigError('scikit-learn: not installed; pip install -e ".[explain]"')
+            raise ConfigError(f"scikit-learn: not installed; run {pip_install('explain')}")
         grid = strengths(options.W)
         if len(grid) > _MOST_STRENGTHS:
             raise ConfigError(

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from sshml.entry.sweepers.base import ResumableSweeper
 from sshml.entry.sweepers.samplers import built
 from sshml.entry.sweepers.trials import database_of, errors_of_content, errors_of_storage, opened
-from sshml.errors import ConfigError, IncompleteError, shown
+from sshml.errors import ConfigError, IncompleteError, pip_install, shown
 
 if TYPE_CHECKING:  # Optuna takes a moment to import, and this module is at every start
     from optuna import Study, Trial
@@ -82,7 +82,7 @@ class SearchSweeper(ResumableSweeper):
         if config.hydra.job.config_name != "train":
             raise ConfigError("hydra/sweeper=search: is for train.py; transfer.py has no one result")
         if find_spec("optuna") is None:
-            raise ConfigError('hydra/sweeper=search: needs Optuna; run pip install -e ".[optuna]"')
+            raise ConfigError(f"hydra/sweeper=search: needs Optuna; run {pip_install('optuna')}")
         from optuna.samplers import BruteForceSampler, GridSampler  # noqa: PLC0415
 
         self.sampler = built("sampler", self.sampler, seed=config.seed)

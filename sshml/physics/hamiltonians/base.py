@@ -10,13 +10,13 @@ spectrum: energies ±s, states ``(u, ±v)/sqrt(2)``. Of others it is any Hermiti
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Float64, Inexact, Int64, Real
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
-from sshml.physics.numbers import Floats, Integers, Lists, Numbers
+from sshml.physics.numbers import Array, Floats, Integers, Lists, Numbers
 from sshml.physics.profiles import Images, profiles_of_states, solve_blocks, solve_matrices
 
 #: A number for each of n chains.
@@ -99,7 +99,7 @@ class Hamiltonian(ABC):
         """Blocks h of open chains: rows A sites, columns B sites."""
         raise NotImplementedError(f"{type(self).__name__} has neither blocks nor matrices")
 
-    def matrices(self, couplings: Couplings) -> Inexact[NDArray[Any], "n 2*M 2*M"]:
+    def matrices(self, couplings: Couplings) -> Inexact[Array, "n 2*M 2*M"]:
         """Whole matrices of open chains, rows and columns the sites."""
         blocks = self.blocks(couplings)
         n, n_cells, _ = blocks.shape

@@ -15,7 +15,7 @@ from sshml.physics.hamiltonians.base import (
     Strengths,
     Uniforms,
 )
-from sshml.physics.numbers import Floats, real
+from sshml.physics.numbers import Array, Floats, real
 
 #: Makes the Hermitian matrix, shape (2M, 2M), of one chain from its parameters and random numbers.
 MatrixFunction = Callable[[Mapping[str, Any], np.random.Generator], NDArray[Any]]
@@ -100,7 +100,7 @@ class MatrixHamiltonian(Hamiltonian):
         lines = self._transitions.reshape(-1, *(1,) * strengths.ndim)
         return np.where(strengths == 0, lines, np.nan)
 
-    def matrices(self, couplings: Couplings) -> Inexact[NDArray[Any], "n 2*M 2*M"]:
+    def matrices(self, couplings: Couplings) -> Inexact[Array, "n 2*M 2*M"]:
         """Those that the function makes, real or complex.
 
         Raises:
