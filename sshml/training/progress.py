@@ -98,7 +98,7 @@ class EpochBar(TQDMProgressBar):
         return _passing(super().init_test_tqdm())
 
 
-def _begin(bar: tqdm[Any], name: str, total: float) -> None:
+def _begin(bar: "tqdm[Any]", name: str, total: float) -> None:
     bar.set_description(name, refresh=False)
     bar.reset(total)
 
