@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from tqdm import tqdm
 
@@ -12,6 +13,19 @@ def say(line: str) -> None:
     with suppress(OSError):
         tqdm.write(line)
         sys.stdout.flush()
+
+
+def bar(total: int, what: str) -> "tqdm[Any]":
+    """A bar of work with its rate and the time left; on a terminal only, and gone when it is closed.
+
+    Args:
+        total: how much there is.
+        what: is done, in the plural.
+    """
+    return tqdm(
+        total=total, unit=f" {what}", leave=False, disable=not sys.stdout.isatty(), file=sys.stdout,
+        dynamic_ncols=True,
+    )  # fmt: skip
 
 
 def duration(seconds: float) -> str:

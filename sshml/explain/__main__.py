@@ -12,7 +12,6 @@ first checkpoint.
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,7 @@ from sshml.explain.generalisation import COLUMNS as CORRELATION_COLUMNS
 from sshml.explain.generalisation import correlations
 from sshml.explain.measures import COLUMNS, Row, all_measures, of_groups
 from sshml.files.tables import csv_text
+from sshml.terminal import bar, say
 from sshml.trained import TrainedNetwork
 
 _FILES = ("scores.csv", "generalisation.csv", "explain.png")
@@ -76,16 +76,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             check_explanations(network, explanations)
         out = results_folder(options.out, networks[0].checkpoint, "explain", _FILES)
         rows: list[Row] = []
-        while networks:
-            network = networks.pop(0)  # with its test chains
-            group = groups[network.checkpoint]
-            for W in grid:
-                measured = all_measures(network, W, options.chains, explanations)
-                rows += [{**row, "group": group} for row in measured]
-            with suppress(OSError):  # results are written, wherever this goes
-                print(
-                    f"{len(groups) - len(networks)} of {len(groups)}  {network.checkpoint}", flush=True
-                )
+        with bar(len(networks) * len(grid) * len(explanations), "explanations") as done:
+            while networks:
+                network = networks.pop(0)  # with its test chains
+                group = groups[network.checkpoint]
+                for W in grid:
+                    measured = all_measures(network, W, options.chains, explanations, done.update)
+                    rows += [{**row, "group": group} for row in measured]
+                say(f"{len(groups) - len(networks)} of {len(groups)}  {network.checkpoint}")
         phase = network.data_module().ensemble.hamiltonian.classes[1]
         correlated = correlations(rows, phase)
         with results_errors(out):

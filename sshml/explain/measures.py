@@ -1,7 +1,7 @@
 """Every number of ``scores.csv``, network by network."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +74,11 @@ class _Asked:
 
 
 def all_measures(
-    network: TrainedNetwork, W: float, chains: int, explanations: Mapping[str, Explanation]
+    network: TrainedNetwork,
+    W: float,
+    chains: int,
+    explanations: Mapping[str, Explanation],
+    after: Callable[[], object] = lambda: None,
 ) -> list[Row]:
     """Every measure of a network at one strength.
 
@@ -83,6 +87,7 @@ def all_measures(
         W: strength.
         chains: how many test chains to ask about.
         explanations: maps to be scored, by name.
+        after: called when one of them is done.
 
     Returns:
         Rows of :data:`COLUMNS`. Intervals are 95 % over chains: Wilson's of shares, Student's of
@@ -104,6 +109,7 @@ def all_measures(
             *_faithfulness(asked, explanation, test["input"][few], maps[few]),
         ]
         rows += [{**row, "explanation": name} for row in of_explanation]
+        after()
     own = {"checkpoint": network.checkpoint, "W": W}
     return [{**dict.fromkeys(COLUMNS), **own, **row} for row in rows]
 

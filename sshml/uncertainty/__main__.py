@@ -25,6 +25,7 @@ from sshml.entry.command import Parser, add_trust, results_errors, results_folde
 from sshml.errors import CheckpointError, ConfigError, fail, pip_install
 from sshml.explain.checks import check_once, strengths
 from sshml.files.tables import csv_text
+from sshml.terminal import bar
 from sshml.trained import TrainedNetwork
 
 _TOGETHER = "together"
@@ -78,8 +79,12 @@ def _write(
     networks = [TrainedNetwork(path, options.trust) for path in checkpoints]
     ensemble = Ensemble(networks, options.chains)
     folder = results_folder(options.out, checkpoints[0], "uncertainty", _FILES)
-    answers = {W: ensemble.ask(W) for W in grid}
-    strangeness = {W: ensemble.strangeness(answers[W]) for W in grid}
+    answers, strangeness = {}, {}
+    with bar(len(grid), "strengths") as done:
+        for W in grid:
+            answers[W] = ensemble.ask(W)
+            strangeness[W] = ensemble.strangeness(answers[W])
+            done.update()
     members, strange = [], []
     for W, answer in answers.items():
         logits = dict(zip(checkpoints, answer.logits, strict=True)) | {_TOGETHER: answer.together}
