@@ -1,9 +1,12 @@
 """The documentation site: ``sphinx-build -W docs build/site``."""
 
+import functools
 import os
 import sys
 import sysconfig
 from pathlib import Path
+
+from nbclient import NotebookClient
 
 import sshml
 
@@ -31,7 +34,8 @@ myst_enable_extensions = ["attrs_block", "colon_fence", "deflist", "dollarmath"]
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
-nb_merge_streams = True
+# Output of a command arrives in pieces of 100 characters.
+NotebookClient.__init__ = functools.partialmethod(NotebookClient.__init__, coalesce_streams=True)
 os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
 os.environ["TTY_COMPATIBLE"] = "0"  # the kernel asks for colours, which pages show as stray characters
 os.environ.setdefault(

@@ -72,6 +72,7 @@ DISORDERS = {
     "additive": BondDisorder(0.5, 1, relative=False),
     "mondragon_shem": BondDisorder(1, 0.5, relative=False),
 }
+#: Names of the conventions of disorder for SSH's bonds.
 DISORDER_CONVENTIONS = tuple(DISORDERS)
 
 
