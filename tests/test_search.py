@@ -1,5 +1,6 @@
 """Searches by Optuna: what is drawn, resumed, pruned or refused."""
 
+import csv
 import json
 import sqlite3
 import subprocess
@@ -257,7 +258,18 @@ def test_a_part_of_a_search_has_a_short_name(run_train: Command, tmp_path: Path,
     done = run_train("-m", *command, "hydra.sweeper.n_trials=3", f"hydra.sweeper.{part}")
     assert (done.status, done.err) == (0, "")
     assert "3 of 3 jobs are done" in done.out
-    assert len(study_in(tmp_path / "search").trials) == 3
+    trials = study_in(tmp_path / "search").trials
+    assert len(trials) == 3
+    with (tmp_path / "search" / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    values = [float(row["val/accuracy"]) for row in rows]
+    assert values == sorted((trial.value for trial in trials), reverse=True)
+    for row in rows:  # each with the values of its trial
+        (trial,) = (t for t in trials if t.params["optimizer.lr"] == float(row["lr"]))
+        assert trial.value == float(row["val/accuracy"])
+    assert {path.name.partition(",")[0] for path in (tmp_path / "search").glob("*/")} == {
+        "trial=0", "trial=1", "trial=2"
+    }  # fmt: skip
 
 
 def test_a_trial_that_falls_behind_is_pruned(run_train: Command, tmp_path: Path) -> None:

@@ -181,8 +181,8 @@ def test_results_are_means_and_sample_deviations_over_seeds(run_train: Command, 
         rows = {(row.pop("number"), row.pop("lr")): row for row in csv.DictReader(file)}
     assert next(iter(rows)) == ("3", "0.01")  # the only one with results
     assert {key: (row["n"], row["failed"], row["diverged"]) for key, row in rows.items()} == {
-        ("3", "0.01"): ("3", "0", "0"), ("3", "1e20"): ("0", "0", "3"),
-        ("4", "0.01"): ("0", "3", "0"), ("4", "1e20"): ("0", "3", "0"),
+        ("3", "0.01"): ("3", "0", "0"), ("3", "1e+20"): ("0", "0", "3"),
+        ("4", "0.01"): ("0", "3", "0"), ("4", "1e+20"): ("0", "3", "0"),
     }  # fmt: skip
     paths = list(tmp_path.glob("sweep/number=3,lr=0.01,seed=*/metrics.json"))
     assert len(paths) == 3
@@ -342,6 +342,13 @@ def test_launchers_run_jobs_of_this_machine(tmp_path: Path, launcher: str) -> No
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert "2 of 2 jobs are done" in done.stdout
+    if launcher != "submitit_local":  # whose jobs print to files
+        for line in ("job 1 of 2: seed=0", "job 2 of 2: seed=1", "job 2 of 2: validation "):
+            assert line in done.stdout
+    assert " left" not in done.stdout  # jobs run at the same time
+    assert {path.name for path in tmp_path.glob("runs/sweeps/seed_*/*/")} == {"seed=0", "seed=1"} | (
+        {".submitit"} if launcher == "submitit_local" else set()
+    )
     assert statuses(tmp_path) == ["finished", "finished"]
 
 

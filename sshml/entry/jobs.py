@@ -1,7 +1,7 @@
 """What the jobs of a sweep are called, and which folder each has.
 
 A job is its resolved configuration. Its name has a digest of that, so the same job has the same name in
-every command. Its folder has a name to read, ``W=0.25,seed=1``, and the job's name in a file.
+every command. Its folder has a readable name, ``W=0.25,seed=1``, and keeps the job's name in a file.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ def job_name(config: DictConfig) -> str:
 
 
 def name_of(settings: Mapping[str, Any]) -> str:
-    """The same of resolved settings, whose run folder is :data:`PLACELESS`."""
+    """Name of the job with some resolved settings, whose run folder is :data:`PLACELESS`."""
     own = {key: value for key, value in settings.items() if key not in _NOT_OF_A_JOB}
     # Jobs of versions that had no others keep their names.
     own["data"] = {k: value for k, value in own["data"].items() if value != FIRST_PARTS.get(k, ...)}
@@ -63,7 +63,7 @@ def job_in(folder: Path) -> str:
 
 
 def make_folder(folder: Path, job: str) -> None:
-    """Make the folder of a job, which says so from then on."""
+    """Make the folder of a job, and write the name of the job into it."""
     folder.mkdir(exist_ok=True)
     if job_in(folder) != job:
         (folder / _NAME).write_text(f"{job}\n")
@@ -104,7 +104,7 @@ def short_value(value: str) -> str:
 
 
 def subdir(name: str) -> str:
-    """What gives a job the folder of a name."""
+    """The override that gives a job a folder of this name."""
     return f"hydra.sweep.subdir={QuotedString(name, Quote.single).with_quotes()}"
 
 
@@ -116,16 +116,16 @@ def axes_text(axes: Mapping[str, str], separator: str) -> str:
 def folder_names(folder: Path, jobs: Mapping[str, str]) -> dict[str, str]:
     """Names of the folders that jobs have in the folder of their sweep, or will have.
 
-    A job that is there keeps its folder, whatever it is called. The name of a new one has a hash where
-    it would be that of another job or too long; it is nothing else where the sweep has no axes.
+    A job that has a folder keeps it, whatever it is called. A new name ends with a hash if it would be
+    too long or that of another folder; without axes it is the name of the job.
 
     Args:
         folder: of the sweep.
-        jobs: by the names of the jobs, what their folders are to be called.
+        jobs: the names wanted for the folders, by the names of the jobs.
     """
-    there = {path.name: job_in(path) for path in sorted(folder.glob("*/"))}
-    has = {job: name for name, job in there.items()}
-    has |= {job: wanted for job, wanted in jobs.items() if there.get(wanted) == job}
+    existing = {path.name: job_in(path) for path in sorted(folder.glob("*/"))}
+    has = {job: name for name, job in existing.items()}
+    has |= {job: wanted for job, wanted in jobs.items() if existing.get(wanted) == job}
     # Some file systems do not tell a from A.
     taken = {path.name.casefold() for path in folder.glob("*")}
     names = {}

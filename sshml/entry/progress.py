@@ -19,7 +19,7 @@ class Place:
     Attributes:
         label: its values on the axes.
         number: counted from 1.
-        of: how many jobs there are to do; None if nobody says so.
+        of: how many jobs are to be done; None if that is not known.
         began: when the first one began, where they run one after another; else None.
     """
 
@@ -29,7 +29,7 @@ class Place:
     began: float | None = None
 
     def override(self) -> str:
-        """What tells the job its place."""
+        """The override by which the job knows its place."""
         label = QuotedString(self.label, Quote.single).with_quotes()
         began = "null" if self.began is None else self.began
         return f"+hydra.sweeper.job={{label:{label},number:{self.number},of:{self.of},began:{began}}}"
@@ -41,8 +41,8 @@ class Place:
 def _here() -> Place:
     """The place of this job."""
     hydra = HydraConfig.get()
-    told = hydra.sweeper.get("job")  # not by Hydra's own sweepers
-    return Place(**told) if told else Place(" ".join(hydra.overrides.task), hydra.job.num + 1)
+    given = hydra.sweeper.get("job")  # not by Hydra's own sweepers
+    return Place(**given) if given else Place(" ".join(hydra.overrides.task), hydra.job.num + 1)
 
 
 def print_begin() -> None:
@@ -70,7 +70,7 @@ def print_end(folder: Path, status: str, seconds: float) -> None:
 
 
 def duration(seconds: float) -> str:
-    """A time as one says it.
+    """A time in words.
 
     Example:
         >>> [duration(s) for s in (12, 200, 7500)]

@@ -124,7 +124,7 @@ def _overview(study: Study, skipped: Sequence[Skipped]) -> Section:
 
 
 def summary_rows(study: Study) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Names of the columns and cells, as one reads them, of the means over seeds."""
+    """Means over seeds as text: names of the columns, and rows."""
     axes = [axis.name for axis in study.axes]
     metric = study.metric
     head = [*axes, "seeds", f"{metric.name}, mean ± std", "95 % interval", "worst", "of seed"]

@@ -170,7 +170,8 @@ def chains(data: Mapping[str, Any]) -> list[str]:
 
 def strength(W: float | str | Sequence[float]) -> str:
     """``W=0.25``; of several strengths ``W=0.25+0.5``."""
-    return f"W={'+'.join(map(str, W)) if isinstance(W, Sequence) and not isinstance(W, str) else W}"
+    each = W if isinstance(W, Sequence) and not isinstance(W, str) else [W]
+    return "W=" + "+".join(w if isinstance(w, str) else f"{w:g}" for w in each)
 
 
 def warn(message: str) -> None:

@@ -34,7 +34,7 @@ def test_tensorboard_gets_the_scalars_pictures_and_settings_of_a_run_and_of_a_st
 ) -> None:
     done = run_train(*TENSORBOARD, "trainer.max_epochs=2", "callbacks.maps.every_n_epochs=1")
     assert done.status == 0, done.err
-    assert [path.name for path in (done.folder / "tensorboard").iterdir()] == ["CNN,M=8,W=0.0,seed=0"]
+    assert [path.name for path in (done.folder / "tensorboard").iterdir()] == ["CNN,M=8,W=0,seed=0"]
     loaded = events(done.folder)
     with (done.folder / "metrics.csv").open(newline="") as file:
         rows = {int(row.pop("epoch")): row for row in csv.DictReader(file)}

@@ -10,8 +10,19 @@ from hydra.core.override_parser.types import IntervalSweep
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from sshml.entry.jobs import axes_text, folder_names, make_folder, subdir, values_on
+from sshml.entry.progress import Place
 from sshml.entry.sweepers.base import ResumableSweeper
 from sshml.errors import ConfigError, IncompleteError
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is launched: a job, the name of its folder, its overrides."""
+
+    name: str
+    folder: str
+    overrides: Sequence[str]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -47,14 +58,6 @@ class GridSweeper(ResumableSweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Run the jobs that are missing, and print what became of all of them."""
-        from sshml.entry.jobs import (  # noqa: PLC0415  # imports much
-            axes_text,
-            folder_names,
-            make_folder,
-            subdir,
-            values_on,
-        )
-        from sshml.entry.progress import Place  # noqa: PLC0415
         from sshml.entry.sweep import (  # noqa: PLC0415  # imports torch
             checked_jobs,
             is_diverged,
@@ -99,24 +102,30 @@ class GridSweeper(ResumableSweeper):
                 and (self.redo_diverged or not is_diverged(folder / name))
             ]
             print(f"{len(jobs)} jobs, {len(missing)} of them to do, in {folder}", flush=True)
-            # A launcher keeps the settings of all jobs it was given until they are done; the basic
-            # one does one job after another anyway.
-            size = 1 if self.one_by_one else self.max_batch_size or max(len(missing), 1)
             began = time.time() if self.one_by_one else None
-            for first in range(0, len(missing), size):
-                to_do = {}
-                for number, job in enumerate(missing[first : first + size], start=first + 1):
-                    label = axes_text(axes[job], " ") or job
-                    place = Place(label, number, len(missing), began)
-                    make_folder(folder / names[job], job)
-                    to_do[folder / names[job]] = [*jobs[job], subdir(names[job]), place.override()]
-                self._launch(folder, to_do, first)
+            to_do = []
+            for number, job in enumerate(missing, start=1):
+                place = Place(axes_text(axes[job], " ") or job, number, len(missing), began)
+                to_do.append(_Job(job, names[job], [*jobs[job], place.override()]))
+            self._do(folder, to_do)
             by_folder = {names[job]: of_job for job, of_job in jobs.items()}
             print_results(folder, by_folder, keys)
             if left := print_what_is_left(folder, by_folder):
                 raise IncompleteError(
                     f"{left} of {len(jobs)} jobs failed; the same command runs them again"
                 )
+
+    def _do(self, folder: Path, jobs: Sequence[_Job]) -> None:
+        """Launch jobs, some at once."""
+        # A launcher keeps the settings of all jobs it was given until they are done; the basic
+        # one does one job after another anyway.
+        size = 1 if self.one_by_one else self.max_batch_size or max(len(jobs), 1)
+        for first in range(0, len(jobs), size):
+            some = jobs[first : first + size]
+            for job in some:
+                make_folder(folder / job.folder, job.name)
+            of_folders = {folder / job.folder: [*job.overrides, subdir(job.folder)] for job in some}
+            self._launch(folder, of_folders, first)
 
     def _launch(self, folder: Path, jobs: Mapping[Path, Sequence[str]], first: int) -> None:
         """Launch jobs; a killed process ends joblib, and the jobs it leaves are launched again."""

@@ -1,4 +1,4 @@
-"""What came out of a sweep: one row per combination of the values on its axes, over seeds."""
+"""The results of a sweep: one row per combination of values on its axes, over seeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,12 +44,12 @@ class _Row:
         return float(np.mean(values)) if values else None
 
     def spread(self, metric: str) -> float | None:
-        """Sample standard deviation over seeds; None of fewer than two."""
+        """Sample standard deviation over seeds; None for fewer than two."""
         values = [result[metric] for result in self.results]
         return float(np.std(values, ddof=1)) if len(values) > 1 else None
 
     def text(self, metric: str) -> str:
-        """Mean and spread, as one reads them."""
+        """Mean and spread as text."""
         mean, spread = self.mean(metric), self.spread(metric)
         if mean is None:
             return "-"

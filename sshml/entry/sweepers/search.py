@@ -12,6 +12,8 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from sshml.entry.jobs import axes_text, folder_names, job_name, make_folder, subdir
+from sshml.entry.progress import Place
 from sshml.entry.sweepers.base import ResumableSweeper
 from sshml.entry.sweepers.samplers import built
 from sshml.entry.sweepers.trials import database_of, errors_of_content, errors_of_storage, opened
@@ -201,15 +203,6 @@ class SearchSweeper(ResumableSweeper):
         began: float | None,
     ) -> list[str]:
         """The overrides of a trial; its folder is that of an earlier trial with the same values."""
-        from sshml.entry.jobs import (  # noqa: PLC0415  # imports much
-            axes_text,
-            folder_names,
-            job_name,
-            make_folder,
-            subdir,
-        )
-        from sshml.entry.progress import Place  # noqa: PLC0415
-
         values = {key: str(value) for key, value in trial.params.items()}
         # By its number the job finds its trial, if it is one that may be pruned.
         overrides = [
