@@ -43,7 +43,7 @@ SMALLER = (
 # Commands that are not run here, by how they begin, and why.
 NOT_RUN = {
     "eval ": "is of the shell; tests/test_completion.py",
-    "export ": "is of the shell; tests/test_hardware.py",
+    "export ": "is of the shell; tests/test_endings.py",
     "pip ": "changes the environment; tests/test_install.py installs the wheel",
     "pytest": "is what runs this",
     "python -m tests.faults": "takes half an hour; tests/faults runs a few tries of each kind",
