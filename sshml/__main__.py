@@ -5,6 +5,7 @@ import sys
 from importlib import import_module
 
 from sshml.config.programs import BY_COMMAND, PROGRAMS
+from sshml.entry.completion import BASH
 from sshml.entry.start import start, start_command
 
 _COMMANDS = {
@@ -20,6 +21,9 @@ def main() -> int:
     """Run the program that the command line names; returns the exit status."""
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     os.environ[BY_COMMAND] = "1"
+    if name in PROGRAMS and sys.argv[2:] == ["-sc", "install=bash"]:
+        print(BASH.replace("{programs}", " ".join((*PROGRAMS, *_COMMANDS))))
+        return 0
     if name in PROGRAMS:
         # Lightning starts further processes of a run by this file, and not by `-m`.
         sys.modules["__main__"].__spec__ = None
