@@ -133,7 +133,7 @@ def is_of_the_user(file: str) -> bool:
     package = Path(__file__).resolve().parent
     programs = [package.parent / name for name in ("train.py", "transfer.py")]
     libraries = sysconfig.get_paths()
-    of_python = [libraries[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    of_python = [libraries[name] for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")]
     places: list[Path | str] = [package, *programs, *of_python]
     # Of what Cython has compiled there is no file.
     return Path(file).is_file() and not any(Path(file).is_relative_to(place) for place in places)

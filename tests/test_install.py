@@ -83,6 +83,17 @@ def test_hints_name_the_extras_of_the_wheel(installed: Path, tmp_path: Path) -> 
     assert done.stdout == b'pip install "sshml[study]"\n'
 
 
+def test_the_command_is_no_code_of_the_user(installed: Path, tmp_path: Path) -> None:
+    # Else what is a fault of sshml's would be shown as theirs.
+    code = "import sys; from sshml.errors import is_of_the_user as of; print(*map(of, sys.argv[1:]))"
+    (tmp_path / "mine.py").touch()
+    done = subprocess.run(
+        [installed.with_name("python"), "-E", "-c", code, installed, "mine.py"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "False True\n"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PYTHONS)
 def test_a_new_environment_has_what_the_wheel_asks_for(wheel: Path, tmp_path: Path, name: str) -> None:

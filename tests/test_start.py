@@ -291,3 +291,17 @@ def test_a_package_that_is_not_installed(tmp_path: Path) -> None:
         assert done.returncode == 2
         assert done.stderr == "error: torch: not installed; run pip install -e .\n"
     assert not list(tmp_path.glob("runs/*"))
+
+
+def test_torch_and_torchvision_of_different_builds(tmp_path: Path) -> None:
+    # What the one of PyPI raises beside a torch for CPUs only.
+    broken = "raise RuntimeError('operator torchvision::nms does not exist')\n"
+    (tmp_path / "torchvision.py").write_text(broken)
+    for arguments in (COMMANDS["train.py"], ["-m", "sshml.explain", "x"]):
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path, env=environment(tmp_path, ROOT), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 2
+        line = done.stderr.splitlines()[-1]
+        assert line.startswith("error: torchvision: is built for another torch; install both anew")

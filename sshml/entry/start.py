@@ -130,10 +130,15 @@ def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType 
 
 
 def _unexpected(error: Exception) -> int:
-    """Report what no line is made for; returns exit status 1.
+    """Report what no line is made for; returns the exit status.
 
     What comes from code of the user's own keeps its traceback, which shows its author what is wrong.
     """
+    if "operator torchvision::" in str(error):  # as in PyPI's beside a torch for CPUs only
+        return _fail(
+            "torchvision: is built for another torch; install both anew from one place: "
+            "pip uninstall torch torchvision, then pip install torch torchvision"
+        )
     whole = "".join(traceback.format_exception(error))
     if any(is_of_the_user(frame.filename) for frame in traceback.extract_tb(error.__traceback__)):
         with suppress(OSError):
