@@ -6,6 +6,7 @@ import logging
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from sshml.files.checkpoint import read_checkpoint
 from sshml.files.run_folder import is_of_disk
 from sshml.files.stored import StoredError, read_manifest, read_settings
 from sshml.signals import end_if_interrupted
+from sshml.terminal import say
 from sshml.trained import TrainedNetwork, examples
 from sshml.training.train import train
 from sshml.transfer.baselines import ONLY_METHOD
@@ -34,6 +36,7 @@ from sshml.transfer.columns import Cell, Row, strength_name, tested_at, trained_
 from sshml.transfer.commands import command_of, training_overrides
 from sshml.transfer.networks import Method, PlannedNetwork
 from sshml.transfer.plan import Plan
+from sshml.transfer.progress import Progress, Work, described, work_left
 from sshml.transfer.scores import Answers, ask, fitted_thresholds, score
 from sshml.transfer.table import NetworkCell, Table
 
@@ -80,29 +83,40 @@ def execute(plan: Plan, table: Table) -> Iterator[Tested]:
     Yields:
         Each test, for whoever draws it and adds its rows.
     """
-    for planned in plan.networks:
-        network_cell = (planned.train_W, planned.seed)
-        try:
-            seconds = _train(planned) if planned.run else None
-            network = _Network(planned, plan, seconds)
-        except Exception as error:  # whatever it is, other networks can do without
-            for method in planned.methods:
-                _note(table, (method.name, *network_cell, None), error)
-            continue
+    work = work_left(plan, table.has)
+    say(described(work))
+    progress = Progress(work)
+    with closing(progress.bar):
+        for part in work:
+            yield from _of_network(part, plan, table, progress)
+            if part.tests:
+                progress.say_left()
+
+
+def _of_network(part: Work, plan: Plan, table: Table, progress: Progress) -> Iterator[Tested]:
+    planned = part.network
+    network_cell = (planned.train_W, planned.seed)
+    try:
+        progress.training_begins()
+        seconds = _train(planned) if planned.run else None
+        network = _Network(planned, plan, seconds)
+    except Exception as error:  # whatever it is, other networks can do without
         for method in planned.methods:
-            for W in plan.strengths:
-                end_if_interrupted()
-                # Baselines that are newer than the study are added by testing a method again.
-                names = (method.name, *plan.baselines)
-                if all(table.has((name, *network_cell, W)) for name in names):
-                    continue
-                try:
-                    tested = network.test(method, W)
-                except Exception as error:
-                    _note(table, (method.name, *network_cell, W), error)
-                else:
-                    yield tested
-                    _say(tested.rows[0], plan.classes)
+            _note(table, (method.name, *network_cell, None), error)
+        progress.failed(part)
+        return
+    if part.is_to_be_trained:
+        progress.trained()
+    for method, W in part.tests:
+        end_if_interrupted()
+        try:
+            tested = network.test(method, W)
+        except Exception as error:
+            _note(table, (method.name, *network_cell, W), error)
+        else:
+            yield tested
+            _say(tested.rows[0], plan.classes)
+        progress.tested()
 
 
 class _Network:
@@ -130,7 +144,7 @@ class _Network:
         try:
             self._training.dataset(Split.TEST)
         except ConfigError as error:
-            print(f"{error}; nothing is known of the network on the data of its training", flush=True)
+            say(f"{error}; nothing is known of the network on the data of its training")
             return None
         return self._training
 
@@ -231,7 +245,7 @@ def _train(planned: PlannedNetwork) -> float:
         if (folder / "metrics.json").is_file():
             _check_unchanged(folder, run)
         else:
-            print(f"training at W={strength_name(W)}, seed {seed} ({folder.name})", flush=True)
+            say(f"training at W={strength_name(W)}, seed {seed} ({folder.name})")
             overrides = training_overrides(run)
             train(
                 {**run, "ckpt_path": str(last) if last.is_file() else None},
@@ -264,18 +278,17 @@ def _note(table: Table, cell: Cell | NetworkCell, error: Exception) -> None:
     _LOG.debug("%s", traceback.format_exc())
     method, train_W, seed, W = cell
     where = "" if W is None else f", {tested_at(W)}"
-    print(f"failed: {_named(method)}{trained_at(train_W)}, seed {seed}{where}: {reason}", flush=True)
+    say(f"failed: {_named(method)}{trained_at(train_W)}, seed {seed}{where}: {reason}")
 
 
 def _say(row: Row, classes: Sequence[str]) -> None:
     found = {f"called {classes[1]}": row["topological_share"], "ceiling": row["ceiling"]}
     known = "  ".join(f"{name} {share:.2%}" for name, share in found.items() if share is not None)
-    print(
+    say(
         f"{_named(row['method'])}{trained_at(row['train_W'])}, seed {row['seed']}, "
         f"{tested_at(row['W'])}:  "
         f"accuracy {row['accuracy']:.2%} [{row['accuracy_low']:.2%}, {row['accuracy_high']:.2%}]  "
-        f"{known}",
-        flush=True,
+        f"{known}"
     )
 
 
