@@ -146,13 +146,22 @@ addEventListener("load", () => {
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs a browser")
 @pytest.mark.parametrize(
     ("clicks", "order"),
-    [(["b"], "3,0,1,2"), (["b", "b"], "1,0,3,2"), (["test/accuracy"], "1,3,2,0"), (["c"], "1,3,0,2")],
+    [
+        (["b"], "3,0,1,2"),
+        (["b", "b"], "1,0,3,2"),
+        (["test/accuracy"], "1,3,2,0"),
+        (["c"], "1,3,0,2"),
+        (["d"], "3,2,1,0"),
+        (["e"], "1,0,3,2"),
+    ],
 )
 def test_the_table_of_all_runs_sorts_by_a_click(tmp_path: Path, clicks: list[str], order: str) -> None:
-    section = Section("All runs", head=("b", "c", "test/accuracy", "folder"), sortable=True)
+    section = Section("All runs", head=("b", "c", "test/accuracy", "d", "e", "folder"), sortable=True)
     section.rows = [
-        ("1e-05", "n10", "100.00%", "0"), ("10", "a", "9.00%", "1"), ("-", "-", "99.00%", "2"),
-        ("-2", "n9", "50.00%", "3"),
+        ("1e-05", "n10", "100.00%", "0.2 ± 0.1", "90.00% to 95.00%", "0"),
+        ("10", "a", "9.00%", "0.1234 ± 0.02", "9.00% to 99.00%", "1"),
+        ("-", "-", "99.00%", "2e-05 ± 1e-06", "-", "2"),
+        ("-2", "n9", "50.00%", "-1", "100.00% to 100.00%", "3"),
     ]  # fmt: skip
     page = tmp_path / "study.html"
     page.write_text(html("", "", [section], {}) + CLICK.replace("NAMES", json.dumps(clicks)))
