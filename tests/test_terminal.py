@@ -8,6 +8,7 @@ import sys
 import termios
 from pathlib import Path
 
+import pytest
 from conftest import ROOT, TINY, Command
 
 START = (
@@ -70,3 +71,43 @@ def test_the_smoke_test_shows_that_a_network_learns(run_train: Command) -> None:
     done = run_train("debug=fast", "logger=csv", "figures=false")
     assert done.metrics["test/accuracy"] > 0.9
     assert "hint:" not in done.out
+
+
+def test_a_study_says_what_it_has_to_do_and_what_is_left(run_transfer: Command) -> None:
+    done = run_transfer(*TINY, "source.W=[0,0.5]", "data.W=[0.25,1]")
+    lines = done.out.splitlines()
+    assert lines[0] == "to do: 2 trainings and 4 tests at W = 0.25, 1"
+    (left,) = (line for line in lines if line.startswith("left: "))
+    assert re.fullmatch(r"left: 1 training and 2 tests, about [\d.]+ (s|min)", left)
+    assert lines.index(left) < lines.index("training at W=0.5, seed 0 (W0.5_seed0)")
+    assert sum("accuracy: validation" in line for line in lines) == 2
+    again = run_transfer(f"resume={done.folder}", "dry_run=true")
+    assert again.out.splitlines()[0] == "to do: 0 trainings and 0 tests"
+    more = run_transfer(f"resume={done.folder}", "data.W=[0.25,0.75,1]", "dry_run=true")
+    assert more.out.splitlines()[0] == "to do: 0 trainings and 2 tests at W = 0.75"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["data.W=0.5"], "all settings fit together"),
+        (["-m", "seed=1,2", "data.W=0.5"], "job 2: seed=2\n"),
+        (["sweep=search", "hydra.sweeper.n_trials=7"], "a search of 7 trials"),
+    ],
+)
+def test_a_dry_run_leaves_nothing(
+    run_train: Command, tmp_path: Path, arguments: list[str], shown: str
+) -> None:
+    done = run_train(*TINY, *arguments, "dry_run=true")
+    assert done.status == 0, done.err
+    assert shown in done.out
+    assert done.out.endswith("nothing was run, since dry_run=true\n")
+    assert not (tmp_path / "runs").exists()
+    wrong = run_train(*TINY, *arguments, "dry_run=true", "data.label=none")
+    assert (wrong.status, wrong.err.count("\n")) == (2, 1)
+
+
+def test_a_dry_run_of_a_study_leaves_nothing(run_transfer: Command, tmp_path: Path) -> None:
+    done = run_transfer(*TINY, "source.W=[0,0.5]", "seeds=3", "data.W=0:1:0.5", "dry_run=true")
+    assert done.out.splitlines()[0] == "to do: 6 trainings and 18 tests at W = 0, 0.5, 1"
+    assert not (tmp_path / "runs").exists()

@@ -62,6 +62,7 @@ class _Config(BaseModel):
     channels_last: bool
     figures: bool
     trust: list[str]
+    dry_run: bool
     paths: _Paths
 
 
@@ -137,6 +138,7 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
         checked = schema.model_validate(settings)
     except ValidationError as error:
         raise _as_config_error(error, schema) from error
+    del settings["dry_run"]  # for the program alone: it changes no result
     if isinstance(checked, TransferConfig):
         settings["source"] = {"W": checked.source.W}
         _make_grid(settings["data"])

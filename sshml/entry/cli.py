@@ -161,6 +161,7 @@ def with_sweep_folder(arguments: list[str]) -> list[str]:
         "hydra.sweeper.n_",
         "hydra.sweeper.redo_",
         "figures",
+        "dry_run",
     )
     own = sorted(_in_order(a) for a in given if not a.startswith(not_of_it))
     digest = hashlib.sha256(json.dumps(own).encode()).hexdigest()[:8]

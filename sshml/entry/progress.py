@@ -10,6 +10,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 
 from sshml.errors import shown
 from sshml.files.stored import StoredError, read_metrics
+from sshml.terminal import duration
 
 
 @dataclass(frozen=True)
@@ -67,16 +68,3 @@ def print_end(folder: Path, status: str, seconds: float) -> None:
     if place.of and place.began and (to_come := place.of - place.number):
         left = f"; about {duration((time.time() - place.began) / place.number * to_come)} left"
     print(f"{place}: {ended}, {duration(seconds)}{left}", flush=True)
-
-
-def duration(seconds: float) -> str:
-    """A time in words.
-
-    Example:
-        >>> [duration(s) for s in (12, 200, 7500)]
-        ['12 s', '3 min 20 s', '2 h 5 min']
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-    return "{} h {} min".format(*divmod(minutes, 60))

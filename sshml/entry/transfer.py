@@ -23,13 +23,14 @@ from sshml.transfer.execute import Tested, execute
 from sshml.transfer.figures import drawn_figures, sample_figures, transfer_panel
 from sshml.transfer.phase_diagram import diagrams_of, write_scores
 from sshml.transfer.plan import Plan, planned
+from sshml.transfer.progress import described, work_left
 from sshml.transfer.summary import (
     print_accuracies,
     print_methods,
     print_scores,
     write_summary,
 )
-from sshml.transfer.table import Table, network_scores, write_predictions
+from sshml.transfer.table import Table, cells_of, network_scores, write_predictions
 
 
 def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Table:
@@ -71,6 +72,20 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Tabl
         (print_methods if plan.several else print_accuracies)(table.rows)
     _print_places(run)
     return table
+
+
+def print_plan(settings: Mapping[str, Any], overrides: Sequence[str]) -> None:
+    """Check a study whole, and print what it has to do.
+
+    Raises:
+        ConfigError, CheckpointError: as :func:`transfer`.
+    """
+    quieten_libraries()
+    plan = check_transfer(settings, overrides)
+    check_unused(settings)
+    folder = Path(settings["paths"]["run"])
+    print(described(work_left(plan, cells_of(folder, len(plan.classes), plan.plane).__contains__)))
+    print("nothing was run, since dry_run=true")
 
 
 def check_transfer(settings: Mapping[str, Any], overrides: Sequence[str]) -> Plan:

@@ -30,10 +30,14 @@ def main(config: "DictConfig") -> float | None:
             from sshml.entry.sweepers.trials import pruning  # noqa: PLC0415
             from sshml.errors import PrunedError  # noqa: PLC0415
             from sshml.files.run_folder import disk_errors  # noqa: PLC0415
-            from sshml.training.train import train, way_on  # noqa: PLC0415
+            from sshml.training.train import checked, train, way_on  # noqa: PLC0415
 
         work_begins()
         settings = plain_config(config)
+        if config.dry_run:
+            checked(settings)
+            print("all settings fit together; nothing was run, since dry_run=true")
+            return None
         metrics = is_pruned = None
         try:
             if is_sweep():

@@ -21,11 +21,14 @@ def main(config: "DictConfig") -> None:
         # They take seconds to import, which `--help` and a typo need not wait for.
         with loading("PyTorch and Lightning"):
             from sshml.config.schema import TransferConfig, plain_config  # noqa: PLC0415
-            from sshml.entry.transfer import transfer, way_on  # noqa: PLC0415
+            from sshml.entry.transfer import print_plan, transfer, way_on  # noqa: PLC0415
             from sshml.files.run_folder import disk_errors  # noqa: PLC0415
 
         work_begins()
         settings = plain_config(config, TransferConfig)
+        if config.dry_run:
+            print_plan(settings, overrides())
+            return
         folder = Path(settings["paths"]["run"])
         with disk_errors(folder, lambda: way_on(folder, settings)):
             table = transfer(settings, overrides())

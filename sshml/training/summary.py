@@ -12,11 +12,11 @@ from rich.table import Table
 from torch import nn
 
 from sshml import figures
-from sshml.config.programs import is_sweep
 from sshml.data.base import PhaseDataModule
 from sshml.data.streams import Split
 from sshml.files.run_folder import RunFolder
 from sshml.networks.evaluation import EVALUATION
+from sshml.terminal import say
 from sshml.tracking import MetricsFile, pictured, upload_command
 from sshml.training.callbacks import TestPredictions
 from sshml.training.endings import STOPPED_BY
@@ -138,6 +138,19 @@ def hint(network: nn.Module, n_steps: int, predictions: TestPredictions) -> str 
 
 
 @rank_zero_only
+def say_end(metrics: Mapping[str, float], advice: str | None) -> None:
+    """Print the final accuracies in a line, for a run that is part of a study.
+
+    Args:
+        metrics: as in ``metrics.json``.
+        advice: what :func:`hint` says.
+    """
+    say(f"accuracy: validation {metrics['val/accuracy']:.2%}, test {metrics['test/accuracy']:.2%}")
+    if advice:
+        say(f"hint: {advice}")
+
+
+@rank_zero_only
 def print_summary(
     run: RunFolder,
     settings: Mapping[str, Any],
@@ -145,7 +158,7 @@ def print_summary(
     stopped_by: str,
     advice: str | None,
 ) -> None:
-    """Print a short table of the final values, and where everything is; nothing in a sweep.
+    """Print a short table of the final values, and where everything is.
 
     Args:
         run: the folder.
@@ -154,8 +167,6 @@ def print_summary(
         stopped_by: what ended the training.
         advice: what :func:`hint` says.
     """
-    if is_sweep():  # which prints a line of its own
-        return
     table = Table(title=f"best checkpoint: epoch {metrics['best_epoch']:g}")
     table.add_column("")
     for stage, precision in (

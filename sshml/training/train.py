@@ -26,7 +26,7 @@ from sshml.training.distributed import BatchNormSync, Termination, ending_proces
 from sshml.training.endings import Divergence, Pruning, TimeLimit, stop_reason
 from sshml.training.module import PhaseClassifier
 from sshml.training.progress import EpochBar, say_start
-from sshml.training.summary import draw_figures, hint, log_results, print_summary
+from sshml.training.summary import draw_figures, hint, log_results, print_summary, say_end
 
 
 def train(
@@ -56,16 +56,7 @@ def train(
         PrunedError: after the epoch at which ``is_pruned`` said so.
         OSError: if a file cannot be written; those written before are whole.
     """
-    quieten_libraries()
-    _seed(settings)  # a custom data module may draw random numbers when it is built
-    datamodule = check_run(settings)
-    folder = Path(settings["paths"]["run"])
-    if is_sweep():  # whose jobs are what their folders are named after
-        check_own(folder)
-    else:
-        check_unused(settings)
-    if is_resumed(settings) or (folder / EPOCHS).exists():
-        read_epochs(folder)  # a file that is damaged or gone is reported before anything is written
+    datamodule = checked(settings)
     run = RunFolder(settings["paths"]["run"], settings, overrides or (), command)
     by_itself = overrides is not None and command is None
     status, stopped_by = "failed", "error"
@@ -94,8 +85,31 @@ def train(
         run.finish(status, stopped_by)
     if stopped_by == "max_time" and by_itself:
         print(f"stopped by trainer.max_time; {way_on(run.path, settings)}", file=sys.stderr)
-    print_summary(run, settings, metrics, stopped_by, advice)
+    if not by_itself:
+        say_end(metrics, advice)
+    elif not is_sweep():  # which prints a line of its own
+        print_summary(run, settings, metrics, stopped_by, advice)
     return metrics
+
+
+def checked(settings: Mapping[str, Any]) -> PhaseDataModule:
+    """Check a run whole, before any work; returns its data.
+
+    Raises:
+        ConfigError: if the parts do not fit together.
+        CheckpointError: for ``ckpt_path``.
+    """
+    quieten_libraries()
+    _seed(settings)  # a custom data module may draw random numbers when it is built
+    datamodule = check_run(settings)
+    folder = Path(settings["paths"]["run"])
+    if is_sweep():  # whose jobs are what their folders are named after
+        check_own(folder)
+    else:
+        check_unused(settings)
+    if is_resumed(settings) or (folder / EPOCHS).exists():
+        read_epochs(folder)  # a file that is damaged or gone is reported before anything is written
+    return datamodule
 
 
 def _seed(settings: Mapping[str, Any]) -> None:

@@ -44,6 +44,12 @@ _ROUNDING = 1e-9
 _ROWS, _LINES = TypeAdapter(list[Columns]), TypeAdapter(list[_Line])
 
 
+def cells_of(folder: Path, n_classes: int, plane: Plane | None) -> set[Cell]:
+    """The cells of which a study has all that it keeps."""
+    cells = {cell_of(row) for row in read_rows(folder, n_classes)}
+    return cells & read_lines(folder, plane).keys() if plane else cells
+
+
 class Table:
     """Rows of a study, and the lines of its phase diagrams.
 

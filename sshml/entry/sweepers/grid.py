@@ -60,8 +60,6 @@ class GridSweeper(ResumableSweeper):
         """Run the jobs that are missing, and print what became of all of them."""
         from sshml.entry.sweep import (  # noqa: PLC0415  # imports torch
             checked_jobs,
-            is_diverged,
-            is_finished,
             only_sweep,
             print_what_is_left,
         )
@@ -89,18 +87,16 @@ class GridSweeper(ResumableSweeper):
         keys = [axis.get_key_element() for axis in overrides if axis.is_sweep_override()]
         axes = {job: values_on(keys, of_job) for job, of_job in jobs.items()}
         folder = Path(self.settings.hydra.sweep.dir)
+        if self.settings.dry_run:
+            self._print_plan(folder, axes)
+            return
         with only_sweep(folder):
             names = folder_names(folder, {job: axes_text(of, ",") for job, of in axes.items()})
             for name in names.values():
                 if (folder / name).exists() and not (folder / name).is_dir():
                     raise ConfigError(f"{folder / name}: is where a job has its folder; move it away")
             OmegaConf.save(self.settings, folder / "multirun.yaml")
-            missing = [
-                job
-                for job, name in names.items()
-                if not is_finished(folder / name)
-                and (self.redo_diverged or not is_diverged(folder / name))
-            ]
+            missing = self._missing(folder, names)
             print(f"{len(jobs)} jobs, {len(missing)} of them to do, in {folder}", flush=True)
             began = time.time() if self.one_by_one else None
             to_do = []
@@ -114,6 +110,25 @@ class GridSweeper(ResumableSweeper):
                 raise IncompleteError(
                     f"{left} of {len(jobs)} jobs failed; the same command runs them again"
                 )
+
+    def _missing(self, folder: Path, names: Mapping[str, str]) -> list[str]:
+        """The jobs to do, of those by whose folders they are given."""
+        from sshml.entry.sweep import is_diverged, is_finished  # noqa: PLC0415  # imports torch
+
+        return [
+            job
+            for job, name in names.items()
+            if not is_finished(folder / name) and (self.redo_diverged or not is_diverged(folder / name))
+        ]
+
+    def _print_plan(self, folder: Path, axes: Mapping[str, Mapping[str, str]]) -> None:
+        """Print which jobs there are to do, and do none."""
+        names = folder_names(folder, {job: axes_text(of, ",") for job, of in axes.items()})
+        missing = self._missing(folder, names)
+        print(f"{len(names)} jobs, {len(missing)} of them to do, in {folder}")
+        for number, job in enumerate(missing, start=1):
+            print(f"job {number}: {axes_text(axes[job], ' ') or job}")
+        print("nothing was run, since dry_run=true", flush=True)
 
     def _do(self, folder: Path, jobs: Sequence[_Job]) -> None:
         """Launch jobs, some at once."""

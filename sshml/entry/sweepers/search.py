@@ -126,6 +126,10 @@ class SearchSweeper(ResumableSweeper):
         fixed = [str(o.input_line) for o in overrides if not o.is_sweep_override()]
         checked_jobs(self.context, self.settings, _jobs_to_check(axes, fixed))
         folder = Path(self.settings.hydra.sweep.dir)
+        if self.settings.dry_run:
+            print(f"a search of {self.n_trials} trials, over {', '.join(axes)}, in {folder}")
+            print("nothing was run, since dry_run=true", flush=True)
+            return
         database = database_of(self.settings.hydra)
         with only_sweep(folder), errors_of_storage(database):
             with errors_of_content(database):
