@@ -43,6 +43,7 @@ os.environ.setdefault(
 )  # beside other work, threads that wait for each other cost more
 
 autodoc_member_order = "bysource"
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "description"  # in signatures, shapes are too long to read
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
