@@ -21,13 +21,13 @@ from conftest import ROOT
 from filelock import FileLock
 
 import sshml
-from sshml.__main__ import _COMMANDS, _PROGRAMS
+from sshml.__main__ import _COMMANDS
+from sshml.config.options import PRESETS
+from sshml.config.programs import PROGRAMS
 from sshml.transfer.columns import COLUMNS
 
 DOCS = ROOT / "docs"
 CONF = ROOT / "conf"
-# Shown as they are written, not key by key.
-PRESETS = ("debug", "experiment", "sweep")
 PACKAGES = (
     "sshml.physics", "sshml.physics.hamiltonians", "sshml.data", "sshml.data.representations",
     "sshml.networks", "sshml.cam", "sshml.explanations", "sshml.explain", "sshml.augmentation",
@@ -174,7 +174,7 @@ def test_the_reference_has_every_setting(site: Path) -> None:
 
 def test_the_reference_has_every_program_and_column(site: Path) -> None:
     page = Page(site / "reference" / "command_line.html")
-    assert {*_PROGRAMS, *_COMMANDS} <= page.anchors
+    assert {*PROGRAMS, *_COMMANDS} <= page.anchors
     columns = " ".join(row[0] for row in Page(site / "reference" / "run_folder.html").rows if row)
     assert set(COLUMNS) <= set(re.findall(r"\w+", columns))
 

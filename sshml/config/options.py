@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import yaml
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-#: Groups whose options set keys of others.
+#: Groups whose options set keys of others; shown as they are written, not key by key.
 PRESETS = ("experiment", "sweep", "debug")
 # What Hydra reads and no user sets.
 _OF_HYDRA = ("defaults", "_partial_", "_recursive_")
