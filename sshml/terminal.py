@@ -15,6 +15,12 @@ def say(line: str) -> None:
         sys.stdout.flush()
 
 
+def say_interrupted(way_out: str) -> None:
+    """Print how to go on after Ctrl-C, in the place of the ``^C`` that a terminal shows."""
+    begin = "\r\x1b[K" if sys.stderr.isatty() else ""
+    print(f"{begin}interrupted; {way_out}", file=sys.stderr)
+
+
 def bar(total: int, what: str) -> "tqdm[Any]":
     """A bar of work with its rate and the time left; on a terminal only, and gone when it is closed.
 

@@ -7,7 +7,6 @@ import json
 import math
 import re
 import shutil
-import sys
 import time
 import traceback
 from collections import Counter
@@ -52,6 +51,7 @@ from sshml.files.stored import (
     relocated,
 )
 from sshml.signals import work_begins
+from sshml.terminal import say_interrupted
 from sshml.training.checks.run import check_run
 from sshml.training.train import quieten_libraries
 
@@ -354,7 +354,7 @@ def only_sweep(folder: Path) -> Iterator[None]:
         except KeyboardInterrupt:
             end_jobs(children() - others)
             mark_running(folder, "interrupted")
-            print(f"interrupted; {way_out}", file=sys.stderr)
+            say_interrupted(way_out)
             raise
 
 

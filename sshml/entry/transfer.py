@@ -1,7 +1,6 @@
 """One run of transfer.py: a plan, its tests, their tables and pictures, and the thesis beside them."""
 
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from sshml.config.trust import own_trust, trusted
 from sshml.errors import CheckpointError
 from sshml.files.checkpoint import read_checkpoint
 from sshml.files.run_folder import RunFolder, check_unused
+from sshml.terminal import say_interrupted
 from sshml.thesis.report import check_report, report_of_study
 from sshml.tracking import PictureLogger, check_loggers, opened, pictured, upload_command
 from sshml.training.train import quieten_libraries
@@ -61,7 +61,7 @@ def transfer(settings: Mapping[str, Any], overrides: Sequence[str] = ()) -> Tabl
     except (KeyboardInterrupt, SystemExit):
         status, stopped_by = "interrupted", "signal"
         if not is_sweep():  # a sweep says how to resume all of its jobs
-            print(f"interrupted; {way_on(run.path, settings)}", file=sys.stderr)
+            say_interrupted(way_on(run.path, settings))
         raise KeyboardInterrupt from None
     finally:
         run.finish(status, stopped_by)

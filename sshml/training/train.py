@@ -19,6 +19,7 @@ from sshml.data.base import PhaseDataModule
 from sshml.errors import DivergedError, PrunedError, UnfinishedError, errors_of_parts
 from sshml.files.run_folder import RunFolder, check_unused, is_resumed
 from sshml.files.stored import EPOCHS, check_own, read_epochs
+from sshml.terminal import say_interrupted
 from sshml.tracking import MetricsFile, opened, pictured
 from sshml.training.callbacks import AtomicCheckpointIO, MapPanels, TestPredictions
 from sshml.training.checks.run import check_run
@@ -66,7 +67,7 @@ def train(
     except (KeyboardInterrupt, SystemExit):  # Lightning turns Ctrl-C into the latter
         status, stopped_by = "interrupted", "signal"
         if by_itself and not is_sweep():  # a sweep says how to resume all of its jobs
-            print(f"interrupted; {way_on(run.path, settings)}", file=sys.stderr)
+            say_interrupted(way_on(run.path, settings))
         raise KeyboardInterrupt from None
     except DivergedError:
         status, stopped_by = "diverged", "divergence"
