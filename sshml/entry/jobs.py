@@ -20,7 +20,7 @@ from sshml.entry.arguments import key_of
 from sshml.files.stored import StoredError, read_text
 
 # Where a run is stored, which loggers it has and what it draws do not change what it computes.
-_NOT_OF_A_JOB = {"hydra", "logger", "paths", "figures", "trust"}
+_NOT_OF_A_JOB = {"dry_run", "figures", "hydra", "logger", "paths", "trust"}
 #: Stands for the run's folder, which some settings name, in what a job's name is made from.
 PLACELESS = "run"
 # In a job's folder, its name. Folders of versions that had no such file have the name themselves.
