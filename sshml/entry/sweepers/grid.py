@@ -103,9 +103,12 @@ class GridSweeper(ResumableSweeper):
 
         launcher = self.jobs_launcher
         done = launched(folder, lambda: launcher.launch(jobs, initial_job_idx=first))
-        if done or "Joblib" not in type(launcher).__name__:
+        name = type(launcher).__name__
+        if done or name not in ("JoblibLauncher", "RayLauncher"):
             return  # the jobs of others may still run, or wait in a queue
         mark_running(folder, "failed")
+        if name == "RayLauncher":
+            return  # which has waited for the jobs of other processes
         folders = {folder / job[-1].partition("=")[2]: job for job in jobs}
         begun, not_begun = left_by_launcher(list(folders))
         if len(not_begun) < len(jobs):
