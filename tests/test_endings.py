@@ -230,8 +230,8 @@ def _empty_a_cell(rows: Path) -> None:
         (lambda rows: rows.unlink(), "no such file"),
         (lambda rows: (rows.unlink(), rows.symlink_to(rows)), "no such file"),
         (_cut, "damaged, or not the metrics of a run of sshml (cut short)"),
-        (_shorten, "has no train/accuracy of epoch 1, which the checkpoint has done"),
-        (_empty_a_cell, "has no val/tp of epoch 1, which the checkpoint has done"),
+        (_shorten, "has no train/accuracy of epoch 2, which the checkpoint has done"),
+        (_empty_a_cell, "has no val/tp of epoch 2, which the checkpoint has done"),
     ],
 )
 def test_a_run_that_has_lost_its_rows_does_not_go_on(
@@ -457,7 +457,7 @@ def test_rows_that_the_best_network_needs_are_missed_before_the_run_is_resumed(
     table.write_text("".join([head, *others]))
     last = run.folder / "checkpoints" / "last.ckpt"
     line = one_error(run_train(f"ckpt_path={last}", "trainer.max_epochs=3"))
-    assert "of epoch 0, which the checkpoint has done; restore it" in line
+    assert "of epoch 1, which the checkpoint has done; restore it" in line
 
 
 def test_a_callback_that_ends_a_run_before_its_first_epoch_is_one_line(run_train: Command) -> None:

@@ -172,7 +172,7 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
         return f"{override}: other options set parts of {key} already; add to them by +{key}.NAME=VALUE"
     if not parent:
         known |= top_level(config_name)
-    if _takes(parent, node, name):
+    if key == f"{parent}.{name}" and _takes(parent, node, name):
         return (
             f"{override}: {node['_target_']} takes it, but conf/ does not set it; add it by +{override}"
         )

@@ -176,7 +176,7 @@ def test_a_study_and_its_trainings_are_a_group(run_transfer: Command) -> None:
 
 def test_wandb_can_be_switched_off(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     logger = WandbLogger(str(tmp_path), mode="disabled")
-    logger.start({"model": {"_target_": "CNN"}, "data": {"n_cells": 8, "W": 0}}, "train")
+    logger.start({"model": {"_target_": "CNN"}, "data": {"n_cells": 8, "W": 0}, "seed": 0}, "train")
     logger.log_metrics({"epoch": 0, "val/loss": 1.0})
     logger.finish(0)
     assert not logger.stopped
@@ -190,7 +190,7 @@ def test_the_network_is_an_artifact_of_an_online_run_only(tmp_path: Path) -> Non
     for name in files:
         (tmp_path / name).write_text(name)
     logger = WandbLogger(str(tmp_path))
-    logger.start({"model": {"_target_": "CNN"}, "data": {"n_cells": 8, "W": 0}}, "train")
+    logger.start({"model": {"_target_": "CNN"}, "data": {"n_cells": 8, "W": 0}, "seed": 0}, "train")
     logger.artifact(tmp_path)
     logger._online = True  # there is no server here; its record is the same
     logger.artifact(tmp_path)

@@ -19,6 +19,7 @@ WANDB = (*TINY, "logger=wandb", "figures=true")
 SETTINGS = {
     "model": {"_target_": "sshml.networks.CNN"},
     "data": {"n_cells": 8, "W": 0, "disorder": "thesis"},
+    "seed": 0,
 }
 
 

@@ -148,9 +148,12 @@ class GridSweeper(ResumableSweeper):
 
         launcher = self.jobs_launcher
         done = launched(folder, lambda: launcher.launch(list(jobs.values()), initial_job_idx=first))
-        if done or "Joblib" not in type(launcher).__name__:
+        name = type(launcher).__name__
+        if done or name not in ("JoblibLauncher", "RayLauncher"):
             return  # the jobs of others may still run, or wait in a queue
         mark_running(folder, "failed")
+        if name == "RayLauncher":
+            return  # which has waited for the jobs of other processes
         begun, not_begun = left_by_launcher(list(jobs))
         if len(not_begun) < len(jobs):
             self._launch(folder, {job: jobs[job] for job in not_begun}, first)
