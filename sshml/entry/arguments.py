@@ -11,6 +11,7 @@ from typing import NoReturn
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import Quote, QuotedString
 
+from sshml.config.programs import command_of
 from sshml.errors import ConfigError
 from sshml.files.stored import MANIFEST, StoredError, read_settings, run_folder_of
 
@@ -225,7 +226,7 @@ def check_flags(arguments: Sequence[str], name: str) -> argparse.Namespace:
 def _check_config_folder(given: str, folder: Path, name: str) -> None:
     if (folder / MANIFEST).is_file():
         raise ConfigError(
-            f"{given}: is the folder of a run; do it again in a new folder with python {name}.py "
+            f"{given}: is the folder of a run; do it again in a new folder with {command_of(name)} "
             f"rerun={folder}"
         )
     if not folder.is_dir():
@@ -268,4 +269,4 @@ def _check_rerun(path: str, name: str) -> None:
     except StoredError as error:
         raise ConfigError(f"rerun={path}: {error}") from error
     if of != name:
-        raise ConfigError(f"rerun={path}: is a run of {of}.py; run python {of}.py rerun={path}")
+        raise ConfigError(f"rerun={path}: is a run of {of}.py; run {command_of(of)} rerun={path}")

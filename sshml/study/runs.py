@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from sshml.config.moved import FIRST_GROUPS
+from sshml.config.programs import command_of
 from sshml.errors import ConfigError, shown
 from sshml.files.stored import (
     CONFIG,
@@ -34,6 +35,8 @@ _CLOSED = {"checkpoints", "figures", "study", "tensorboard", "wandb"}
 # What a path in the run's own folder begins with, so that it is the same for all runs.
 _OWN = "RUN"
 _RESULTS = re.compile(r"(best_)?epoch|lr|(train|val|test)/.+")
+# What stands for a program in a command: the script, or the word after ``sshml``.
+_PROGRAMS = {"train.py": "train", "train": "train", "transfer.py": "transfer", "transfer": "transfer"}
 _CURVES = ("epoch", "val/loss", "val/accuracy")
 _UNFINISHED = {
     "running": "still running, or killed",
@@ -173,13 +176,15 @@ def _reason(folder: Path, error: StoredError) -> str:
 def _command(folder: Path, recorded: str, overrides: Sequence[str], checkpoint: str) -> str:
     parts = [] if overrides else shlex.split(recorded)
     scripts = [PurePath(part).name for part in parts]
-    if parts and "train.py" not in scripts:  # a part of another program's run
-        start = scripts.index("transfer.py") if "transfer.py" in scripts else None
-        return recorded if start is None else shlex.join(["python", *parts[start:]])
+    program = next((i for i, script in enumerate(scripts) if script in _PROGRAMS), None)
+    if parts and program is None:
+        return recorded
+    if program is not None and _PROGRAMS[scripts[program]] == "transfer":  # a part of its run
+        return " ".join([command_of("transfer"), *map(shlex.quote, parts[program + 1 :])])
     begun_in = PurePath(checkpoint).parent.parent.parts  # the run's own folder if it was resumed
     if checkpoint != "null" and begun_in not in ((_OWN,), folder.resolve().parts[-len(begun_in) :]):
         overrides = [*overrides, f"ckpt_path={checkpoint}"]
-    return shlex.join(["python", "train.py", *overrides])
+    return " ".join([command_of("train"), *map(shlex.quote, overrides)])
 
 
 def _flat(node: Mapping[str, Any], prefix: str, own: str) -> Iterator[tuple[str, Value]]:

@@ -14,6 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sshml.config import programs
 from sshml.config.options import dotted
 from sshml.config.programs import CONF_DIR
 from sshml.files.stored import RUN_FOLDER, relocated
@@ -21,7 +22,7 @@ from sshml.files.stored import RUN_FOLDER, relocated
 # Choices of these make a command short; `data` of transfer.py is another group.
 _GROUPS = ("augmentation", "callbacks", "logger", "loss", "model", "optimizer", "scheduler", "trainer")
 # Where a run goes, who hears of it and whom it trusts do not change what it computes.
-_NOT_OF_A_TRAINING = {"ckpt_path", "experiment", "hydra", "logger", "paths", "trust"}
+_NOT_OF_A_TRAINING = {"ckpt_path", "dry_run", "experiment", "hydra", "logger", "paths", "trust"}
 # What Hydra reads as text, without quotes.
 _PLAIN = re.compile(r"(?!(?:null|true|false|inf|nan)$)[a-z_][\w./-]*", re.ASCII | re.IGNORECASE)
 # Keys that follow others take a second round, what is left of a node that was emptied a third.
@@ -60,8 +61,8 @@ def _composing(wanted: Mapping[str, Any]) -> list[str] | None:
 
 
 def command_of(overrides: Sequence[str]) -> str:
-    """The command line of train.py with some overrides."""
-    return shlex.join(["python", "train.py", *overrides])
+    """The command that trains with some overrides."""
+    return " ".join([programs.command_of("train"), *map(shlex.quote, overrides)])
 
 
 def _hydra() -> AbstractContextManager[object]:

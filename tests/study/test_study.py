@@ -13,6 +13,7 @@ import pytest
 from conftest import ROOT, TINY, Command
 from synthetic import write_run
 
+from sshml.config.programs import BY_COMMAND
 from sshml.files.page import Section, html
 from sshml.study import figures
 from sshml.study.__main__ import main
@@ -291,15 +292,31 @@ def test_foreign_and_half_written_runs_are_listed_and_skipped(
     assert "runs/q/sources/W0.5_seed0" in set(table["folder"])
 
 
-def test_a_source_of_transfer_is_done_again_by_transfer(tmp_path: Path) -> None:
-    folder = (
-        write_run(tmp_path, [], 0.9) if not tmp_path.exists() else write_run(tmp_path / "s", [], 0.9)
-    )
+@pytest.mark.parametrize(
+    "typed", ["/usr/bin/python3 transfer.py", "/usr/bin/python3 /usr/bin/sshml transfer"]
+)
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_source_of_transfer_is_done_again_by_transfer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, installed: bool
+) -> None:
+    folder = write_run(tmp_path / "s", [], 0.9)
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["command"] = "/usr/bin/python3 transfer.py 'source.W=[0,0.5]'"
+    manifest["command"] = f"{typed} 'source.W=[0,0.5]'"
     (folder / "manifest.json").write_text(json.dumps(manifest))
+    if installed:
+        monkeypatch.setenv(BY_COMMAND, "1")
     (run,), _ = read_runs([tmp_path])
-    assert run.command == "python transfer.py 'source.W=[0,0.5]'"
+    program = "sshml transfer" if installed else "python transfer.py"
+    assert run.command == f"{program} 'source.W=[0,0.5]'"
+
+
+def test_commands_are_those_of_the_way_that_study_was_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(tmp_path / "r", ["data.W=0.5"], 0.9)
+    monkeypatch.setenv(BY_COMMAND, "1")
+    (run,), _ = read_runs([tmp_path])
+    assert run.command == "sshml train data.W=0.5"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # Optuna takes a moment to import, and this module is at ever
 # Of a study, which keeps the overrides that all of its trials have; what does not change their results.
 _SETTINGS = "overrides"
 _IN_MEMORY = ("sqlite://", "sqlite:///", "sqlite:///:memory:")
-_NOT_OF_A_TRIAL = ("hydra", "paths.", "logger", "figures", "trust", "sweep=")
+_NOT_OF_A_TRIAL = ("dry_run", "hydra", "paths.", "logger", "figures", "trust", "sweep=")
 # The way out of a study that is of another kind.
 _NEW = "keep that, or begin another search by hydra.sweep.dir=FOLDER"
 
