@@ -26,7 +26,7 @@ def experiments(*, of_transfer: bool) -> list[str]:
     return sorted(
         str(path.relative_to(folder).with_suffix(""))
         for path in folder.rglob("*.yaml")
-        if ("For transfer.py" in path.read_text()) == of_transfer
+        if ("For `sshml transfer`" in path.read_text()) == of_transfer
     )
 
 
