@@ -109,7 +109,7 @@ def test_an_experiment_of_ones_own_without_its_first_line_is_told_so(
     folder.mkdir(parents=True)
     (folder / "mine.yaml").write_text("data:\n  W: 0.5\n")
     line = one_error(run_train("--config-dir", str(folder.parent), "experiment=mine", *TINY))
-    assert "experiment: a configuration file of this group is to begin with # @package _global_" in line
+    assert "experiment: a configuration file of this group must begin with # @package _global_" in line
 
 
 def test_a_key_that_only_some_options_of_a_sweep_have(run_train: Command) -> None:

@@ -89,8 +89,8 @@ def test_maps_of_two_phases_are_explained_where_regions_are_known(
         capfd.readouterr()
         asked[name] = (explain(arguments), capfd.readouterr().err)
     assert asked["kitaev"] == asked["pair"] == (0, "")
-    assert "its chains have 3 phases, and explanations compare two" in asked["three"][1]
-    assert "of whose images no region is known" in asked["correlations"][1]
+    assert "its chains have 3 phases, but this program compares two" in asked["three"][1]
+    assert "whose images have no known regions" in asked["correlations"][1]
     with (tmp_path / "pair" / "scores.csv").open(newline="") as file:
         measures = {row["measure"] for row in csv.DictReader(file)}
     assert "share of the map in the edge pair" in measures

@@ -36,13 +36,13 @@ CHAINS = {
     "OneName": "classes is 'topological'",
 }
 UNNAMED = {
-    "NoControl": "has no control, for figures and tables",
-    "Unfinished": "it has no couplings, critical_ratios, labels, n_random; expected them to be defined",
+    "NoControl": "has no control, which figures and tables need",
+    "Unfinished": "does not define couplings, critical_ratios, labels, n_random",
     "Kitaeu": "there is no Kitaeu in wrong; did you mean wrong.Kitaev?",
 }
 IMAGES = {
     "ImagesOfFourSides": "shape(8) is (1, 1, 16, 16); expected (height, width) or (channels,",
-    "ImagesWithoutTitle": "has no title, for figures and tables",
+    "ImagesWithoutTitle": "has no title, which figures and tables need",
     "NegativeDensities": "images are negative; expected is_density = False",
     "ImagesOfDoubles": "images are float64; expected float32",
     "ImagesOfTorch": "images: got Tensor",

@@ -92,7 +92,7 @@ def test_a_study_says_what_it_has_to_do_and_what_is_left(run_transfer: Command) 
     [
         (["data.W=0.5"], "all settings fit together"),
         (["-m", "seed=1,2", "data.W=0.5"], "job 2: seed=2\n"),
-        (["sweep=search", "hydra.sweeper.n_trials=7"], "a search of 7 trials"),
+        (["sweep=search", "hydra.sweeper.n_trials=7"], "search of 7 trials"),
     ],
 )
 def test_a_dry_run_leaves_nothing(

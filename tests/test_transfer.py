@@ -151,13 +151,13 @@ def test_the_study_of_phase_diagrams_runs(run_transfer: Command) -> None:
         (["checkpoint=none.ckpt"], "checkpoint=none.ckpt: there is no such file"),
         (
             ["checkpoint=none.ckpt", "data.hamiltonian.t3=0.5"],
-            "the hamiltonian of the checkpoint beside it: hamiltonian=NAME data.hamiltonian.t3=0.5",
+            "also name the hamiltonian of the checkpoint: hamiltonian=NAME data.hamiltonian.t3=0.5",
         ),
         (
             ["checkpoint=none.ckpt", "augmentation=zero_modes"],
             "augmentation: is a setting of training, and checkpoint=none.ckpt is trained already",
         ),
-        (["resume=nowhere"], "resume=nowhere: no run folder"),
+        (["resume=nowhere"], "resume=nowhere: not a run folder"),
         (["report=[fig9]"], "report=fig9: no such result"),
         (["compare=none.ckpt"], "compare=none.ckpt: there is no such file"),
         (
@@ -198,9 +198,9 @@ def test_checkpoints_that_cannot_be_used(
         ("foreign.ckpt", (), "not written by sshml"),
         ("text.ckpt", (), "not a checkpoint"),
         ("kept.ckpt", ("data.num_workers=100000",), "data.num_workers=100000: expected at most"),
-        ("kept.ckpt", ("data.n_test=100000000000",), "data.n_test=100000000000: its samples take"),
+        ("kept.ckpt", ("data.n_test=100000000000",), "data.n_test=100000000000: its samples need"),
         ("kept.ckpt", ("data.ratio_gap=[0,2]",), "ratio_gap=[0, 2] must be a part of ratio_range="),
-        ("kept.ckpt", ("data.n_cells=1000000",), "data.n_cells=1000000: one image takes"),
+        ("kept.ckpt", ("data.n_cells=1000000",), "data.n_cells=1000000: one image needs"),
         (
             "kept.ckpt",
             ("transfer=fine_tune", "transfer.n_samples=10", "transfer.replay=1000000000"),

@@ -316,7 +316,7 @@ def test_a_study_is_resumed_as_it_was(run_transfer: Command) -> None:
     line = one_error(run_transfer(f"resume={run.folder}", "phase_diagram=7"))
     assert "phase_diagram=7: the study" in line
     line = one_error(run_transfer(f"resume={run.folder}", "-m", "seed=0,1"))
-    assert "is one study, which a sweep cannot resume; leave out -m" in line
+    assert "is one study, which a sweep cannot resume; omit -m" in line
     assert (run.folder / "phase_diagram.json").is_file()
 
 
@@ -360,7 +360,7 @@ def test_a_network_that_was_trained_on_is_not_mixed_with_its_former_rows(
         (["methods=[a]"], "methods=[a]: expected a mapping"),
         (
             ["methods={a:{}}", "+augmentation@methods.b.augmentation=zero_modes"],
-            "methods={a:{}}: other options set parts of methods already; add to them by +methods.NAME=",
+            "methods={a:{}}: other options already set parts of methods; use +methods.NAME=",
         ),
         (["methods={" + 101 * "a" + ":{}}"], ": expected a name of at most 100 letters"),
         (["~callbacks.checkpoint"], "callbacks.checkpoint: a study tests the network that it keeps"),
@@ -384,7 +384,7 @@ def test_a_network_that_was_trained_on_is_not_mixed_with_its_former_rows(
         ),
         (
             ["transfer=fine_tune", "transfer.n_samples=10", "transfer.replay=1000000000000"],
-            "transfer.replay=1000000000000 of transfer.batch_size=10: a batch of images takes",
+            "transfer.replay=1000000000000 of transfer.batch_size=10: a batch of images needs",
         ),
         (["transfer=fine_tune", "transfer.lr=1e300"], "transfer.lr=1e+300: expected"),
         (["transfer=domain_adversarial", "transfer.lr=1e300"], "transfer.lr=1e+300: expected"),

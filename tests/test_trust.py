@@ -20,10 +20,10 @@ from sshml.uncertainty.__main__ import main as uncertainty
 
 # Makes the canary, if anything calls it, or imports a module that lies about.
 CALL = "{_target_: os.system, command: 'touch canary'}"
-ALLOWED = "is outside sshml, torch.optim, torchvision.models and Lightning"
+ALLOWED = "is not in sshml, torch.optim, torchvision.models or Lightning"
 NO_PLACE = "no class is expected there"
-NOT_REPLAYED = "is not replayed from a file"
-OUT = f"{NOT_REPLAYED} (it leads out of the run's folder)"
+NOT_REPLAYED = "is not accepted from a file"
+OUT = f"{NOT_REPLAYED} (it leads out of the run folder)"
 HYDRA = f"{NOT_REPLAYED} (it would change Hydra itself)"
 
 # Overrides that a manifest records, and what the line has to say.
@@ -453,7 +453,7 @@ def test_the_command_line_can_trust_a_package(tmp_path: Path, canary: Path) -> N
     path = checkpoint(tmp_path / "own.ckpt", network={**NETWORK, "_target_": "my_package.Net"})
     with pytest.raises(CheckpointError, match=r"add trust=\[my_package\]"):
         load_classifier(path)
-    with pytest.raises(CheckpointError, match="is outside"):
+    with pytest.raises(CheckpointError, match="is not in sshml"):
         load_classifier(path, trust=["my_pack"])
     assert not canary.exists()
     for trust in ("my_package", "my_package.Net"):

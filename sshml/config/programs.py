@@ -41,7 +41,7 @@ def of_other_program(key: str, name: str) -> str | None:
     """
     other = "train" if name == "transfer" else "transfer"
     if key.split(".", maxsplit=1)[0] in top_level(other) - top_level(name):
-        return f"a setting of {other}.py only; run {command_of(other)}, or omit it"
+        return f"only {other}.py has this setting; run {command_of(other)}, or omit it"
     return None
 
 

@@ -227,7 +227,7 @@ def test_images_may_have_channels_and_classes_any_number(run_train: Command, tmp
         ("data.path=x.npz data.n_cells=9", "data.n_cells=9: no such key"),
         ("data.path=x.npz augmentation=zero_modes", "zero_modes: is for chains of SSH"),
         ("data.path=x.npz augmentation=site_reversal", "is for images whose rows are sites"),
-        ("data.path=x.npz data.batch_size=1000000000000", "GB of memory here"),
+        ("data.path=x.npz data.batch_size=1000000000000", "GB, the memory of this machine"),
         ("data.path=x.npz +model.n_classes=3", "the data have 2 classes"),
         ("data.path=x.npz +model.in_channels=3", "the data have 1 channels"),
         ("representation=image data=ssh", "Image: is for images that data=arrays reads"),
@@ -472,5 +472,8 @@ def test_questions_about_made_chains_are_not_asked_of_a_network_of_a_file(
     for command in (explain, uncertainty):
         assert command(networks) == 2
         error = capfd.readouterr().err
-        assert "was trained on a file, and this asks about chains that are made" in error
+        assert (
+            "was trained on data from a file, but this program tests networks on chains generated"
+            in error
+        )
         assert error.count("\n") == 1

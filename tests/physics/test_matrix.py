@@ -95,7 +95,7 @@ def test_a_function_of_ones_own_is_trained_and_tested(
     assert (done.folder / "figures" / "maps_test.png").is_file()
     checkpoint = f"checkpoint={done.folder}/checkpoints/best.ckpt"
     refused = one_error(run_transfer(checkpoint, "data.W=[0,1]", "logger=csv"))
-    assert "own_chains.rice_mele: is outside sshml" in refused
+    assert "own_chains.rice_mele: is not in sshml" in refused
     assert "add trust=[own_chains]" in refused
     study = run_transfer(checkpoint, "data.W=[0,1]", "logger=csv", "trust=[own_chains]")
     assert study.status == 0, study.err

@@ -359,7 +359,7 @@ def test_files_of_others_are_not_replaced(tmp_path: Path, capsys: pytest.Capture
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "runs.csv").write_text("mine")
     assert main([str(tmp_path / "runs"), "--out", str(tmp_path / "mine")]) == 2
-    assert "its runs.csv is not of python -m sshml.study" in capsys.readouterr().err
+    assert "its runs.csv was not written by python -m sshml.study" in capsys.readouterr().err
     assert (tmp_path / "mine" / "runs.csv").read_text() == "mine"
     for _ in range(2):
         assert main([str(tmp_path / "runs"), "--out", str(tmp_path / "own")]) == 0
