@@ -64,7 +64,7 @@ MISTAKES = {
     "seed=-1": ["expected greater than or equal to 0"],
     "seed=null": ["expected a whole number"],
     "trainer.max_epochs=0": ["expected at least 1"],
-    "trainer.max_epochs=-1": ["nothing ends the run; expected callbacks=early_stopping"],
+    "trainer.max_epochs=-1": ["nothing would end the run; add callbacks=early_stopping"],
     "scheduler=one_cycle data.batch_size=0": ["data.batch_size=0: expected a whole number above 0"],
     "scheduler=one_cycle trainer.max_epochs=-1": ["since the schedule depends on it"],
     "trainer.max_epoch=3": ["did you mean trainer.max_epochs?"],
@@ -79,7 +79,7 @@ MISTAKES = {
     "~model model.dropout=0.1": ["is removed by ~model; omit one of them"],
     "callbacks.checkpoint.mode=max": ["would keep the worst val/loss"],
     "+trainer.fast_dev_run=true": ["debug=fast"],
-    "+trainer.sync_batchnorm=true": ["sees to this itself"],
+    "+trainer.sync_batchnorm=true": ["sshml itself validates"],
     "trainer=ddp trainer.accelerator=cpu data.n_val=301": ["leaves 1 sample(s) for 2 processes"],
     "trainer=ddp trainer.accelerator=cpu trainer.strategy=ddp_spawn": ["expected one of auto, ddp"],
     "ckpt_path=5": ["expected text"],
@@ -100,11 +100,11 @@ MISTAKES = {
     "callbacks.checkpoint.filename='{'": ["expected a name such as best"],
     "callbacks.checkpoint.filename='{epoch:q}'": ["Unknown format code 'q'"],
     f"callbacks.checkpoint.filename={'x' * 241}": ["at most 240 bytes"],
-    "+callbacks.checkpoint.every_n_train_steps=1": ["at the end of epochs; set every_n_epochs"],
-    "+callbacks.checkpoint.save_last=true": ["callbacks.last does so"],
-    "+callbacks.last.every_n_epochs=5": ["leave it as it is"],
-    "+callbacks.last.save_weights_only=true": ["leave it as it is"],
-    "callbacks.last.filename=final": ["leave it as it is"],
+    "+callbacks.checkpoint.every_n_train_steps=1": ["at the end of epochs only; set every_n_epochs"],
+    "+callbacks.checkpoint.save_last=true": ["callbacks.last already does this"],
+    "+callbacks.last.every_n_epochs=5": ["leave it unchanged"],
+    "+callbacks.last.save_weights_only=true": ["leave it unchanged"],
+    "callbacks.last.filename=final": ["leave it unchanged"],
     "hydra/job_logging=default": ["write its own files", "expected hydra/job_logging=none"],
     "hydra.output_subdir=.hydra": ["write its own files", "expected hydra.output_subdir=null"],
     "+data.n_cels=3": ["did you mean data.n_cells?"],
@@ -126,7 +126,7 @@ OTHER_MISTAKES = {
     "+trainer.strategy=ddp_notebook": ["trainer.strategy=ddp_notebook: expected one of auto, ddp"],
     "optimizer={_target_:torch.optim.Adagrad}": ["~optimizer.momentum removes it"],
     "rerun=runs ckpt_path=x.ckpt": ["omit one of them"],
-    "representation=correlation_matrix augmentation=zero_modes": ["zero_modes: is for images"],
+    "representation=correlation_matrix augmentation=zero_modes": ["zero_modes: needs images"],
     "hamiltonian._target_=x.Y": ["its settings belong to data: data.hamiltonian._target_=x.Y"],
     "data.hamiltonian._target_=sshml.physics.hamiltonians.Hamiltonian": [
         "does not define couplings, critical_ratios, labels, n_random"
@@ -135,7 +135,7 @@ OTHER_MISTAKES = {
     "hamiltonian=extended_ssh data.disorder=mondragon_shem": ["expected 'thesis' or 'additive'"],
     "hamiltonian=extended_ssh data.hamiltonian.t3=.nan": ["t3"],
     "+model.n_classes=3": ["the data have 2 classes"],
-    "~callbacks.last": ["the run is resumed from what callbacks.last keeps"],
+    "~callbacks.last": ["a run is resumed from the checkpoint of callbacks.last"],
     "hydra.job_logging=5": ["hydra.job_logging"],
     "hydra.job.env_set=${now:%Y}": ["hydra.job.env_set=${now:%Y}: expected {NAME:VALUE}"],
     "+experiment=thesis/quick": ["the group experiment already has an option; omit the +"],
@@ -155,10 +155,10 @@ OTHER_MISTAKES = {
         "callbacks.find.num_training_steps=0: expected at least 20"
     ],
     "augmentation=localised_states augmentation.localised_states.scatter=1e6": [
-        "augmentation.localised_states: it has to return images of the same shape with finite float32",
+        "augmentation.localised_states: it must return images of the same shape with finite float32",
         "augmentation.localised_states.scatter=1000000.0",
     ],
-    "+augmentation.x._target_=sshml.augmentation.Augmentation": ["augmentation.x: it has to return"],
+    "+augmentation.x._target_=sshml.augmentation.Augmentation": ["augmentation.x: it must return"],
     "data.ratio_range=[1e300,1.7e308]": ["0 <= low < high <= 1e+06"],
     "data.W=1e307": ["expected a number below 60"],
     "augmentation={a:1}": ["use +augmentation.NAME=VALUE"],
@@ -258,8 +258,8 @@ def test_a_mistake_among_others_is_still_one_line(run_train: Command, overrides:
 @pytest.mark.parametrize(
     ("network", "line"),
     [
-        ("Frozen", "its logits depend on no weight that can be trained"),
-        ("HasMoreThanWeights", "its state has _extra_state, which is no tensor"),
+        ("Frozen", "its logits do not depend on any trainable weight"),
+        ("HasMoreThanWeights", "_extra_state in its state_dict() is not a tensor"),
         (
             "FailsOnImages",
             "fails on 10 image(s) of 16x16 (AttributeError: 'FailsOnImages' object has no",
@@ -301,7 +301,7 @@ def test_a_checkpoint_that_does_not_fit(run_train: Command, tmp_path: Path) -> N
         (best, ["optimizer.lr=0.1"], "has optimizer.lr=0.001"),
         (best, ["optimizer=adamw"], "optimizer._target_"),
         (best, ["scheduler=step"], "scheduler._target_"),
-        (moved, TINY, "has done 1 epochs already"),
+        (moved, TINY, "already has 1 epochs"),
     ):
         done = run_train(*overrides, f"ckpt_path={path}")
         assert done.status == 2, path

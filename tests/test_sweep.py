@@ -272,7 +272,7 @@ def test_a_job_is_its_resolved_configuration() -> None:
         (["seed=1,2", "hydra.sweeper.redo_diverged=5"], "redo_diverged=5: expected true or false"),
         (["seed=range(0,100000000)"], "makes more than 100000 jobs"),
         (["seed=range(0,1000)", "data.W=range(0,1,0.001)"], "makes more than 100000 jobs"),
-        (["seed=0,1", "trainer=ddp"], "trainer.devices=2: expected 1 in sweeps"),
+        (["seed=0,1", "trainer=ddp"], "trainer.devices=2: expected 1 in a sweep"),
         (
             ["seed=0,1", "data.num_workers=1", "hydra/launcher=joblib"],
             "data.num_workers=1: expected 0 with hydra/launcher=joblib",
@@ -307,7 +307,7 @@ def test_a_sweep_leaves_the_folder_of_a_run_alone(run_train: Command) -> None:
     before = sorted(run.folder.rglob("*"))
     done = run_train("-m", *TINY, "seed=0,1", f"hydra.sweep.dir={run.folder}")
     assert done.status == 2
-    assert "is the folder of a run; expected a new folder" in done.err
+    assert "is a run folder; expected a new folder" in done.err
     assert sorted(run.folder.rglob("*")) == before
 
 

@@ -182,8 +182,8 @@ PARAMETERS: list[tuple[dict[str, Any], str]] = [
     ({"optimizer": SYSTEM}, ALLOWED),
     ({"scheduler": {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": SYSTEM}}, ALLOWED),
     ({"augmentation": {"x": SYSTEM}}, ALLOWED),
-    ({"\x1b[2J": 1}, "a key that is no name"),
-    ({"data": {**DATA, "label": "\x1b[2J"}}, "is no plain value"),
+    ({"\x1b[2J": 1}, "a key that is not text"),
+    ({"data": {**DATA, "label": "\x1b[2J"}}, "is not a plain value"),
 ]  # fmt: skip
 
 
@@ -261,7 +261,7 @@ STORED: list[tuple[dict[str, Any], str]] = [
     ({"data": {"W": "${oc.env:SECRET}"}}, "does not hold the settings of a study"),
     ({"callbacks": {"x": SYSTEM}, "seeds": "${oc.env:SECRET}"}, "does not hold the settings"),
     ({"source": 3}, "does not hold the settings of a study"),
-    ({"seed": "${oc.env:SECRET}"}, "would not go with new ones"),
+    ({"seed": "${oc.env:SECRET}"}, "could not be compared with new ones"),
 ]  # fmt: skip
 
 
@@ -312,7 +312,7 @@ def test_the_checkpoint_of_a_source_may_be_lost_or_strange(
     assert not canary.exists()
     (line,) = (line for line in done.out.splitlines() if line.startswith("failed: "))
     assert str(path) in line
-    assert f"put it back, or remove {source} to retrain it" in line
+    assert f"restore it, or remove {source} to train the network again" in line
     rows = json.loads((run.folder / "transfer.json").read_text())
     assert {row["train_W"] for row in rows} == {0.5}
     shutil.rmtree(source)
@@ -412,7 +412,7 @@ def test_a_folder_where_a_file_is_to_be_is_told_before_the_run_goes_on(
     (run.folder / name).mkdir()
     before = files(run.folder)
     done = run_train(f"ckpt_path={run.folder / 'checkpoints' / 'last.ckpt'}", "trainer.max_epochs=2")
-    assert f"{run.folder / name}: is a folder, where a run writes a file" in one_error(done, 2)
+    assert f"{run.folder / name}: is a folder in the place of a file" in one_error(done, 2)
     assert files(run.folder) == before
 
 

@@ -198,7 +198,7 @@ def _follow(argument: str, number: int, usual: int, model: dict[str, Any]) -> No
     given = model.get(argument, number)
     what = argument.rpartition("_")[2]
     if given != number:
-        raise ConfigError(f"model.{argument}={given}: the data have {number} {what}; leave it out")
+        raise ConfigError(f"model.{argument}={given}: the data have {number} {what}; omit it")
     if number != usual:
         if argument not in signature_of("model", model[TARGET])[0].parameters:
             raise ConfigError(

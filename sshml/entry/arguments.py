@@ -150,7 +150,7 @@ def check_hydra_settings(arguments: Sequence[str]) -> None:
         if value not in expected:
             raise ConfigError(
                 f"{argument}: Hydra would write its own files to the run folder, which has all "
-                f"settings and results already; expected {key}={expected[0]}, or leave it out"
+                f"settings and results already; expected {key}={expected[0]}, or omit it"
             )
 
 
