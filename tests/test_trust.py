@@ -275,7 +275,7 @@ def test_the_settings_of_a_study_name_only_what_they_may(
     folder = run_folder(tmp_path / "stranger", settings={**settings, **changes})
     before = files(tmp_path)
     done = run_transfer(f"resume={folder}", "data.W=[0.0]")
-    names = folder if "go with new" in says else folder / "config.yaml"
+    names = folder if "compared with new" in says else folder / "config.yaml"
     check_refused(done.status, done.err, says, names, canary)
     assert files(tmp_path) == before
 
