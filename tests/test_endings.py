@@ -229,9 +229,9 @@ def _empty_a_cell(rows: Path) -> None:
     [
         (lambda rows: rows.unlink(), "no such file"),
         (lambda rows: (rows.unlink(), rows.symlink_to(rows)), "no such file"),
-        (_cut, "damaged, or not the metrics of a run of sshml (cut short)"),
-        (_shorten, "has no train/accuracy of epoch 1, which the checkpoint has done"),
-        (_empty_a_cell, "has no val/tp of epoch 1, which the checkpoint has done"),
+        (_cut, "damaged, or not the metrics of an sshml run (cut short)"),
+        (_shorten, "has no train/accuracy for epoch 1, which the checkpoint has completed"),
+        (_empty_a_cell, "has no val/tp for epoch 1, which the checkpoint has completed"),
     ],
 )
 def test_a_run_that_has_lost_its_rows_does_not_go_on(
@@ -301,7 +301,7 @@ def test_a_logger_that_cannot_begin_is_one_line(run_train: Command) -> None:
 
 def test_a_folder_of_none_is_a_mistake(run_train: Command) -> None:
     line = one_error(run_train(*TINY, "trainer.default_root_dir=null"), 2)
-    assert "trainer.default_root_dir=None: expected the run's folder" in line
+    assert "trainer.default_root_dir=None: expected the run folder" in line
 
 
 def test_a_folder_takes_one_run_at_a_time(run_train: Command, run_transfer: Command) -> None:
@@ -322,7 +322,7 @@ def test_a_folder_takes_one_run_at_a_time(run_train: Command, run_transfer: Comm
 
 def test_a_precision_that_the_machine_would_replace_is_a_mistake(run_train: Command) -> None:
     line = one_error(run_train(*TINY, "trainer.precision=16-mixed"), 2)
-    assert "trainer.precision=16-mixed: would be bf16-mixed on this machine" in line
+    assert "trainer.precision=16-mixed: becomes bf16-mixed on this machine" in line
 
 
 def test_a_precision_of_the_environment_is_checked(
@@ -336,7 +336,7 @@ def test_a_precision_of_the_environment_is_checked(
 @pytest.mark.parametrize(
     ("variables", "line"),
     [
-        ({"PL_TRAINER_FAST_DEV_RUN": "1"}, "unset it, and set trainer.fast_dev_run"),
+        ({"PL_TRAINER_FAST_DEV_RUN": "1"}, "unset it and set trainer.fast_dev_run"),
         ({"SLURM_PROCID": "1"}, "begin each command with env -u SLURM_PROCID"),
         (
             {"SLURM_NTASKS": "2", "SLURM_JOB_NAME": "run", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"},
@@ -362,7 +362,7 @@ def test_what_the_environment_sets_behind_the_run_is_a_mistake(
         ),
         (
             "callbacks.checkpoint.filename=a/b",
-            "filename=a/b: expected a name without",
+            "filename=a/b: expected a file name without",
         ),
         ("callbacks.checkpoint.dirpath=null", "callbacks.checkpoint.dirpath=null: expected a folder"),
         ("callbacks.checkpoint.dirpath=", "callbacks.checkpoint.dirpath=: expected a folder"),
@@ -436,7 +436,7 @@ def test_a_list_is_taken_where_torch_takes_a_tuple(run_train: Command) -> None:
 
 def test_two_kinds_of_checkpoints_do_not_share_a_file(run_train: Command) -> None:
     line = one_error(run_train(*TINY, "callbacks.checkpoint.filename=last"), 2)
-    assert "callbacks.last.filename=last: is that of callbacks.checkpoint too" in line
+    assert "callbacks.last.filename=last: is also the file name of callbacks.checkpoint" in line
 
 
 def test_a_best_network_that_is_missing_is_told_before_the_run_is_resumed(run_train: Command) -> None:
