@@ -9,11 +9,11 @@ from sshml.entry.completion import BASH
 from sshml.entry.start import start, start_command
 
 _COMMANDS = {
-    "study": "look at the runs of a sweep: tables, curves, a page",
-    "explain": "whether maps show what networks decide by",
-    "uncertainty": "networks of several seeds as one, and when to doubt them",
-    "dataset": "write a generated set to a file",
-    "dashboard": "a W&B workspace and report of all runs",
+    "study": "compare the runs of a sweep: tables, figures, an HTML page",
+    "explain": "explain networks: class activation maps, and edits that flip predictions",
+    "uncertainty": "combine networks of several seeds, and find out when to doubt them",
+    "dataset": "write a generated data set to a file",
+    "dashboard": "make a W&B workspace and report of all runs",
 }
 
 
@@ -52,7 +52,7 @@ def _help() -> str:
     shown = "\n".join(lines)
     return (
         f"usage: sshml PROGRAM [ARGUMENTS]\n\n{shown}\n\n"
-        "sshml PROGRAM --help says more of each; sshml --version."
+        "sshml PROGRAM --help describes each program; sshml --version prints the version."
     )
 
 

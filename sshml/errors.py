@@ -209,6 +209,6 @@ def errors_of_parts(parts: Mapping[str, object]) -> Iterator[None]:
                 part is owner for owner in frames
             ):
                 raise ConfigError(
-                    f"{key}: {type(part).__name__} cannot be used in this run ({what}); leave it out"
+                    f"{key}: {type(part).__name__} cannot be used in this run ({what}); omit it"
                 ) from error
         raise

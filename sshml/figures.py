@@ -225,7 +225,7 @@ def confusion_matrix(counts: NDArray[np.integer], classes: Sequence[str]) -> Fig
     axes.set(xticks=range(n), yticks=range(n), xlabel="predicted", ylabel="true")
     axes.set_xticklabels(classes)
     axes.set_yticklabels(classes, rotation=90, va="center")
-    figure.colorbar(image, label="share of the true phase (%)")
+    figure.colorbar(image, label="fraction of the true phase (%)")
     return figure
 
 
@@ -258,7 +258,7 @@ def accuracy_by_parameter(
     axes = figure.subplots()
     shares = {"accuracy": predictions == labels}
     shares |= {
-        f"share called {name}": predictions == number
+        f"fraction predicted {name}": predictions == number
         for number, name in enumerate(classes)
         if number > 0 or len(classes) > 2
     }
@@ -274,7 +274,7 @@ def accuracy_by_parameter(
     for value in critical:
         label = f"critical {symbol} = {value:.4f}"
         axes.axvline(value, color="0.5", ls="--", label=label)
-    axes.set(xlabel=symbol, ylabel="share of the test samples in the bin (%)", ylim=(-4, 104))
+    axes.set(xlabel=symbol, ylabel="fraction of the test samples in the bin (%)", ylim=(-4, 104))
     axes.grid(alpha=0.3)
     axes.legend(title="bands: 95 % interval", fontsize=9)
     return figure
@@ -290,7 +290,7 @@ def map_panel(examples: Sequence[Example], title: str) -> Figure:
     rows = sorted(examples, key=lambda e: (e.prediction != e.label, e.label))
     representation, classes = examples[0].representation, examples[0].classes
     heads = [representation.title + _first_of(examples[0].n_channels)]
-    heads += ["maxima of states"] * isinstance(representation, DensityProfile)
+    heads += ["maximum of each state"] * isinstance(representation, DensityProfile)
     n_images, height, width = len(heads), 1.75 * len(rows) + 1.2, 3.3 + 1.95 + 2.7 * len(classes)
     figure = Figure(figsize=(width, height))
     figure.suptitle(title, y=1 - 0.15 / height)

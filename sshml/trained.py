@@ -76,7 +76,7 @@ class TrainedNetwork:
             ConfigError: if they are not finite.
         """
         parts = [self.network(part) for part in images.split(_BATCH)]  # type: ignore[no-untyped-call]
-        return self._finite("its answers", torch.cat(parts))
+        return self._finite("its predictions", torch.cat(parts))
 
     @torch.inference_mode()
     @float32()
@@ -93,7 +93,7 @@ class TrainedNetwork:
         if values.isfinite().all():
             return values
         raise ConfigError(
-            f"{self.checkpoint}: {what} are not finite; expected the network of a training that worked"
+            f"{self.checkpoint}: {what} are not finite; expected a network whose training succeeded"
         )
 
     def nearest(self, W: float, ratios: Sequence[float]) -> list[Example]:

@@ -61,7 +61,7 @@ def test_a_name_that_no_file_can_have() -> None:
 def test_a_newer_format_names_the_version_to_use(tmp_path: Path) -> None:
     origin = {**checkpoint_origin(), "format": 99}
     torch.save({CHECKPOINT_KEY: origin}, tmp_path / "a.ckpt")
-    with pytest.raises(CheckpointError, match="checkpoint format 99, expected 1; read it with sshml"):
+    with pytest.raises(CheckpointError, match="checkpoint format 99, expected 1; use sshml"):
         load_classifier(tmp_path / "a.ckpt")
 
 
@@ -272,7 +272,7 @@ def test_a_damaged_state_of_training_is_one_line_before_any_work(run_train: Comm
         done = run_train(f"ckpt_path={last}", "trainer.max_epochs=2", "scheduler.T_max=1")
         last.write_bytes(whole)
         assert done.status == 2, name
-        assert done.err.startswith(f"error: ckpt_path={last}: its state of training is damaged"), name
+        assert done.err.startswith(f"error: ckpt_path={last}: its training state is damaged"), name
         assert done.err.count("\n") == 1, name
         assert run.manifest == before
     resumed = run_train(f"ckpt_path={last}", "trainer.max_epochs=2", "scheduler.T_max=1")

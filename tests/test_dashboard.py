@@ -124,7 +124,7 @@ def test_workspace_and_report_are_sent_and_a_second_time_replaced(
     assert without_ids(json.loads(workspace["spec"])) == without_ids(written["workspace"]["spec"])
     assert without_ids(json.loads(report["spec"])) == without_ids(written["report"]["spec"])
     assert done.stdout.endswith("status 2\n")
-    assert done.stderr.startswith("error: --entity=me --project=typo: W&B has no such project")
+    assert done.stderr.startswith("error: --entity=me --project=typo: no such project on W&B")
     assert not (tmp_path / "dashboard.json").exists()
 
 
@@ -248,7 +248,7 @@ def test_earlier_files_are_kept(tmp_path: Path, capsys: pytest.CaptureFixture[st
     written = file.read_text()
     assert main(["--entity", "me", "--file", str(file)]) == 2
     assert capsys.readouterr().err == (
-        f"error: --file={file}: exists already and is not overwritten; expected a new file\n"
+        f"error: --file={file}: already exists and is not overwritten; expected a new file\n"
     )
     assert file.read_text() == written
 

@@ -68,7 +68,7 @@ def test_a_network_of_a_file_is_scored_as_one_of_made_chains(
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["here.h5"], "here.h5: exists already and is not overwritten"),
+        (["here.h5"], "here.h5: already exists and is not overwritten"),
         (["x.csv"], "x.csv: expected a file with one of the endings .npz, .h5, .hdf5"),
         (["no/x.h5"], "no/x.h5: there is no folder no"),
         (["x.h5", "data.W=x"], "data.W=x: expected a number >= 0"),

@@ -94,7 +94,7 @@ def test_a_sweep_of_several_processes_is_refused(run_train: Command) -> None:
     done = run_train("-m", *TINY, *TWO, "seed=0,1")
     assert done.status == 2
     assert len(done.err.splitlines()) == 1
-    assert done.err.startswith("error: trainer.devices=2: expected 1 in sweeps, one device a job")
+    assert done.err.startswith("error: trainer.devices=2: expected 1 in a sweep, one device per job")
 
 
 def test_a_transfer_study_of_several_processes_is_refused(run_transfer: Command) -> None:

@@ -146,7 +146,7 @@ def test_a_run_whose_folder_is_moved_away_ends_in_one_line(run_train: Command, t
         *TINY, "trainer.max_epochs=3", "hydra.run.dir=runs/a/b",
         "+callbacks.mover._target_=failing.MovesFolder", f"+callbacks.mover.folder={tmp_path / 'runs'}",
     )  # fmt: skip
-    assert "was moved or removed while the run was writing to it" in one_error(done, 1)
+    assert "was moved or removed during the run" in one_error(done, 1)
     assert (tmp_path / "moved" / "a" / "b" / "metrics.csv").is_file()
     assert not (tmp_path / "runs" / "a" / "b" / "checkpoints").exists()
 
@@ -229,9 +229,9 @@ def _empty_a_cell(rows: Path) -> None:
     [
         (lambda rows: rows.unlink(), "no such file"),
         (lambda rows: (rows.unlink(), rows.symlink_to(rows)), "no such file"),
-        (_cut, "damaged, or not the metrics of a run of sshml (cut short)"),
-        (_shorten, "has no train/accuracy of epoch 2, which the checkpoint has done"),
-        (_empty_a_cell, "has no val/tp of epoch 2, which the checkpoint has done"),
+        (_cut, "damaged, or not the metrics of an sshml run (cut short)"),
+        (_shorten, "has no train/accuracy for epoch 2, which the checkpoint has completed"),
+        (_empty_a_cell, "has no val/tp for epoch 2, which the checkpoint has completed"),
     ],
 )
 def test_a_run_that_has_lost_its_rows_does_not_go_on(
@@ -301,7 +301,7 @@ def test_a_logger_that_cannot_begin_is_one_line(run_train: Command) -> None:
 
 def test_a_folder_of_none_is_a_mistake(run_train: Command) -> None:
     line = one_error(run_train(*TINY, "trainer.default_root_dir=null"), 2)
-    assert "trainer.default_root_dir=None: expected the run's folder" in line
+    assert "trainer.default_root_dir=None: expected the run folder" in line
 
 
 def test_a_folder_takes_one_run_at_a_time(run_train: Command, run_transfer: Command) -> None:
@@ -322,7 +322,7 @@ def test_a_folder_takes_one_run_at_a_time(run_train: Command, run_transfer: Comm
 
 def test_a_precision_that_the_machine_would_replace_is_a_mistake(run_train: Command) -> None:
     line = one_error(run_train(*TINY, "trainer.precision=16-mixed"), 2)
-    assert "trainer.precision=16-mixed: would be bf16-mixed on this machine" in line
+    assert "trainer.precision=16-mixed: becomes bf16-mixed on this machine" in line
 
 
 def test_a_precision_of_the_environment_is_checked(
@@ -336,11 +336,11 @@ def test_a_precision_of_the_environment_is_checked(
 @pytest.mark.parametrize(
     ("variables", "line"),
     [
-        ({"PL_TRAINER_FAST_DEV_RUN": "1"}, "unset it, and set trainer.fast_dev_run"),
+        ({"PL_TRAINER_FAST_DEV_RUN": "1"}, "unset it and set trainer.fast_dev_run"),
         ({"SLURM_PROCID": "1"}, "begin each command with env -u SLURM_PROCID"),
         (
             {"SLURM_NTASKS": "2", "SLURM_JOB_NAME": "run", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"},
-            "SLURM_NTASKS=2 in the environment: a run is one task",
+            "SLURM_NTASKS=2 in the environment: a run is a single task",
         ),
     ],
 )
@@ -358,11 +358,11 @@ def test_what_the_environment_sets_behind_the_run_is_a_mistake(
     [
         (
             "callbacks.checkpoint.monitor=null",
-            "callbacks.last: keeps the same",
+            "callbacks.last: writes the same",
         ),
         (
             "callbacks.checkpoint.filename=a/b",
-            "filename=a/b: expected a name without",
+            "filename=a/b: expected a file name without",
         ),
         ("callbacks.checkpoint.dirpath=null", "callbacks.checkpoint.dirpath=null: expected a folder"),
         ("callbacks.checkpoint.dirpath=", "callbacks.checkpoint.dirpath=: expected a folder"),
@@ -370,9 +370,12 @@ def test_what_the_environment_sets_behind_the_run_is_a_mistake(
             "+trainer.accumulate_grad_batches=0",
             "batches=0: expected at least 1",
         ),
-        ("+trainer.limit_train_batches=0", "trainer.limit_train_batches=0: leaves none of 3 batches"),
-        ("+trainer.limit_train_batches=0.01", "trainer.limit_train_batches=0.01: leaves none of 3"),
-        ("+trainer.limit_test_batches=0", "trainer.limit_test_batches=0: a run validates"),
+        (
+            "+trainer.limit_train_batches=0",
+            "trainer.limit_train_batches=0: leaves none of the 3 batches",
+        ),
+        ("+trainer.limit_train_batches=0.01", "trainer.limit_train_batches=0.01: leaves none of the 3"),
+        ("+trainer.limit_test_batches=0", "trainer.limit_test_batches=0: sshml itself validates"),
         ("+trainer.num_nodes=2", "trainer.num_nodes=2: expected 1"),
         ("+optimizer.differentiable=true", "optimizer: a leaf Variable"),
         (
@@ -433,7 +436,7 @@ def test_a_list_is_taken_where_torch_takes_a_tuple(run_train: Command) -> None:
 
 def test_two_kinds_of_checkpoints_do_not_share_a_file(run_train: Command) -> None:
     line = one_error(run_train(*TINY, "callbacks.checkpoint.filename=last"), 2)
-    assert "callbacks.last.filename=last: is that of callbacks.checkpoint too" in line
+    assert "callbacks.last.filename=last: is also the file name of callbacks.checkpoint" in line
 
 
 def test_a_best_network_that_is_missing_is_told_before_the_run_is_resumed(run_train: Command) -> None:
@@ -441,7 +444,7 @@ def test_a_best_network_that_is_missing_is_told_before_the_run_is_resumed(run_tr
     last = run.folder / "checkpoints" / "last.ckpt"
     (run.folder / "checkpoints" / "best.ckpt").unlink()
     line = one_error(run_train(f"ckpt_path={last}", "trainer.max_epochs=2"))
-    assert "best.ckpt: is missing, the best network so far; restore it" in line
+    assert "best.ckpt: the best checkpoint so far is missing; restore it" in line
     # A copy of the checkpoint alone is another matter: a new run goes on from it.
     copy = run.folder.parents[2] / "copy.ckpt"
     last.rename(copy)
@@ -457,18 +460,18 @@ def test_rows_that_the_best_network_needs_are_missed_before_the_run_is_resumed(
     table.write_text("".join([head, *others]))
     last = run.folder / "checkpoints" / "last.ckpt"
     line = one_error(run_train(f"ckpt_path={last}", "trainer.max_epochs=3"))
-    assert "of epoch 1, which the checkpoint has done; restore it" in line
+    assert "for epoch 1, which the checkpoint has completed; restore it" in line
 
 
 def test_a_callback_that_ends_a_run_before_its_first_epoch_is_one_line(run_train: Command) -> None:
     timer = "+callbacks.own={_target_: pytorch_lightning.callbacks.Timer, duration: {seconds: 0}}"
     line = one_error(run_train(*TINY, timer), 1)
-    assert "a callback has ended the run before its first epoch was done" in line
+    assert "a callback ended the run before its first epoch was finished" in line
 
 
 def test_the_way_on_is_a_command_that_a_shell_takes(tmp_path: Path) -> None:
     last = tmp_path / "a b" / "checkpoints" / "last.ckpt"
-    assert way_on(tmp_path / "a b", {}).endswith("start the run again; no epoch was finished")
+    assert way_on(tmp_path / "a b", {}).endswith("no epoch was finished, so start the run again")
     last.parent.mkdir(parents=True)
     last.touch()
     assert shlex.split(way_on(tmp_path / "a b", {}))[-1] == f"ckpt_path={last}"

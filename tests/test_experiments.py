@@ -26,7 +26,7 @@ def experiments(*, of_transfer: bool) -> list[str]:
     return sorted(
         str(path.relative_to(folder).with_suffix(""))
         for path in folder.rglob("*.yaml")
-        if ("For transfer.py" in path.read_text()) == of_transfer
+        if ("For `sshml transfer`" in path.read_text()) == of_transfer
     )
 
 
@@ -109,7 +109,7 @@ def test_an_experiment_of_ones_own_without_its_first_line_is_told_so(
     folder.mkdir(parents=True)
     (folder / "mine.yaml").write_text("data:\n  W: 0.5\n")
     line = one_error(run_train("--config-dir", str(folder.parent), "experiment=mine", *TINY))
-    assert "experiment: a configuration file of this group is to begin with # @package _global_" in line
+    assert "experiment: a configuration file of this group must begin with # @package _global_" in line
 
 
 def test_a_key_that_only_some_options_of_a_sweep_have(run_train: Command) -> None:

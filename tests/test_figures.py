@@ -22,7 +22,7 @@ def test_of_three_classes_each_has_its_share() -> None:
     values, labels = np.linspace(0, 1, 300), np.arange(300) % 3
     figure = accuracy_by_parameter(values, "T", labels, labels, ["a", "b", "c"])
     named = [line.get_label() for line in figure.axes[0].get_lines()]
-    assert named == ["accuracy", "share called a", "share called b", "share called c"]
+    assert named == ["accuracy", "fraction predicted a", "fraction predicted b", "fraction predicted c"]
 
 
 class Shifted(SSH):

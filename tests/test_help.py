@@ -50,6 +50,6 @@ def test_version_is_that_of_sshml(run_train: Command) -> None:
 
 @pytest.mark.parametrize("override", ["trainer.accumulate_grad_batches=2", "optimizer.nesterov=true"])
 def test_a_key_that_the_class_takes_is_added_with_a_plus(run_train: Command, override: str) -> None:
-    assert run_train(override, "--cfg", "job").err.endswith(f"; add it by +{override}\n")
+    assert run_train(override, "--cfg", "job").err.endswith(f"; add it with +{override}\n")
     assert run_train(f"+{override}", "--cfg", "job").status == 0
-    assert "add it by" not in run_train("trainer.accumulate_gradients=2", "--cfg", "job").err
+    assert "add it with" not in run_train("trainer.accumulate_gradients=2", "--cfg", "job").err

@@ -12,7 +12,8 @@ MISTAKES = {
     "augmentation=161": ["no such option", "expected one of column_permutation"],
     "augmentation=[null]": ["no such option", "expected one of column_permutation"],
     "model=my_own": [
-        "expected one of cnn, cybinski, mlp, resnet18, vit; one of your own needs --config-dir FOLDER"
+        "expected one of cnn, cybinski, mlp, resnet18, vit; "
+        "for an option of your own, add --config-dir FOLDER"
     ],
     "data=[nan]": ["no such option", "expected one of arrays, ssh"],
     "data=[[]]": ["no such option", "expected one of arrays, ssh"],
@@ -20,16 +21,16 @@ MISTAKES = {
     "paths.runs=null": ["paths.runs=null: expected a folder"],
     "data.hamiltonian=[1]": ["data.hamiltonian=[1]: Cannot merge"],
     "trainer.default_root_dir.x=77": ["no such key", "expected one of accelerator"],
-    "data.n_cells=9223372036854775807": ["GB of memory here"],
-    "data.batch_size=9223372036854775808": ["GB of memory here"],
-    "data.n_train=9223372036854775807": ["GB of memory here"],
-    "data.n_test=1000000000000": ["GB of memory here"],
+    "data.n_cells=9223372036854775807": ["GB, the memory of this machine"],
+    "data.batch_size=9223372036854775808": ["GB, the memory of this machine"],
+    "data.n_train=9223372036854775807": ["GB, the memory of this machine"],
+    "data.n_test=1000000000000": ["GB, the memory of this machine"],
     "data.num_workers=1000000000": ["processes per core"],
     "trainer.devices=1000000000": ["processes per core"],
-    "transfer=fine_tune": ["a setting of transfer.py"],
-    "seeds=3": ["a setting of transfer.py"],
-    "resume=runs": ["a setting of transfer.py"],
-    "rerun=nowhere": ["no run folder"],
+    "transfer=fine_tune": ["only transfer.py has this setting"],
+    "seeds=3": ["only transfer.py has this setting"],
+    "resume=runs": ["only transfer.py has this setting"],
+    "rerun=nowhere": ["not a run folder"],
     "logger=csv +logger.x._target_=aim.pytorch_lightning.AimLogger": ["No module named 'aim'"],
     "logger=csv +logger.x._target_=sshml.networks.CNN": ["expected a class derived from"],
     "ckpt_path=epoch=3-step=9.ckpt": ["ckpt_path=epoch=3-step=9.ckpt: there is no such file"],
@@ -63,9 +64,9 @@ MISTAKES = {
     "seed=-1": ["expected greater than or equal to 0"],
     "seed=null": ["expected a whole number"],
     "trainer.max_epochs=0": ["expected at least 1"],
-    "trainer.max_epochs=-1": ["nothing ends the run; expected callbacks=early_stopping"],
+    "trainer.max_epochs=-1": ["nothing would end the run; add callbacks=early_stopping"],
     "scheduler=one_cycle data.batch_size=0": ["data.batch_size=0: expected a whole number above 0"],
-    "scheduler=one_cycle trainer.max_epochs=-1": ["which sets the schedule"],
+    "scheduler=one_cycle trainer.max_epochs=-1": ["since the schedule depends on it"],
     "trainer.max_epoch=3": ["did you mean trainer.max_epochs?"],
     "trainer.precision=8": ["'bf16-mixed'"],
     "optimizer.lr=-1": ["Invalid learning rate: -1"],
@@ -73,12 +74,12 @@ MISTAKES = {
     "scheduler=cosine scheduler.T_max=0": ["expected at least 1"],
     "trainer.max_time=abc": ["expected DD:HH:MM:SS"],
     "+trainer.profiler=nope": ["'simple', 'advanced'", "change trainer.profiler=nope"],
-    "~ckpt_path": ["is null already", "omit ~ckpt_path"],
-    "~hydra.run": ["cannot be left out"],
-    "~model model.dropout=0.1": ["is removed by ~model; leave out one of them"],
+    "~ckpt_path": ["is already null", "omit ~ckpt_path"],
+    "~hydra.run": ["cannot be removed"],
+    "~model model.dropout=0.1": ["is removed by ~model; omit one of them"],
     "callbacks.checkpoint.mode=max": ["would keep the worst val/loss"],
     "+trainer.fast_dev_run=true": ["debug=fast"],
-    "+trainer.sync_batchnorm=true": ["sees to this itself"],
+    "+trainer.sync_batchnorm=true": ["sshml itself validates"],
     "trainer=ddp trainer.accelerator=cpu data.n_val=301": ["leaves 1 sample(s) for 2 processes"],
     "trainer=ddp trainer.accelerator=cpu trainer.strategy=ddp_spawn": ["expected one of auto, ddp"],
     "ckpt_path=5": ["expected text"],
@@ -88,24 +89,24 @@ MISTAKES = {
     "logger.wandb.project=a/b": ["should match pattern"],
     "logger.wandb.tags=['']": ["at least 1 character"],
     "callbacks.checkpoint.monitor=val/acc": ["expected one of", "val/accuracy"],
-    "model.widths=[]": ["one positive number a block"],
+    "model.widths=[]": ["one positive number per block"],
     "model.kernel_size=4": ["odd"],
     "model._target_=os.system": ["expected a class derived from torch.nn.Module"],
     "model._target_=sshml.networks.CN": ["cannot be used"],
     "data._target_=sshml.networks.CNN": ["derived from sshml.data.base.PhaseDataModule"],
     "+model.depth=3": ["no such key"],
-    "trainer.default_root_dir=victim": ["expected the run's folder"],
-    "callbacks.checkpoint.dirpath=victim": ["is outside the run's folder"],
+    "trainer.default_root_dir=victim": ["expected the run folder"],
+    "callbacks.checkpoint.dirpath=victim": ["is outside the run folder"],
     "callbacks.checkpoint.filename='{'": ["expected a name such as best"],
     "callbacks.checkpoint.filename='{epoch:q}'": ["Unknown format code 'q'"],
     f"callbacks.checkpoint.filename={'x' * 241}": ["at most 240 bytes"],
-    "+callbacks.checkpoint.every_n_train_steps=1": ["at the end of epochs; set every_n_epochs"],
-    "+callbacks.checkpoint.save_last=true": ["callbacks.last does so"],
-    "+callbacks.last.every_n_epochs=5": ["leave it as it is"],
-    "+callbacks.last.save_weights_only=true": ["leave it as it is"],
-    "callbacks.last.filename=final": ["leave it as it is"],
-    "hydra/job_logging=default": ["write files of its own", "expected hydra/job_logging=none"],
-    "hydra.output_subdir=.hydra": ["write files of its own", "expected hydra.output_subdir=null"],
+    "+callbacks.checkpoint.every_n_train_steps=1": ["at the end of epochs only; set every_n_epochs"],
+    "+callbacks.checkpoint.save_last=true": ["callbacks.last already does this"],
+    "+callbacks.last.every_n_epochs=5": ["leave it unchanged"],
+    "+callbacks.last.save_weights_only=true": ["leave it unchanged"],
+    "callbacks.last.filename=final": ["leave it unchanged"],
+    "hydra/job_logging=default": ["write its own files", "expected hydra/job_logging=none"],
+    "hydra.output_subdir=.hydra": ["write its own files", "expected hydra.output_subdir=null"],
     "+data.n_cels=3": ["did you mean data.n_cells?"],
     "data.n_cells=2": ["too small", "choose a larger data.n_cells"],
     "ckpt_path=nowhere.ckpt": ["there is no such file"],
@@ -115,33 +116,33 @@ MISTAKES = {
 # Likewise, where the line begins with another key, or does not repeat the value.
 OTHER_MISTAKES = {
     "hydra.callbacks=${sshml.job_name:}": ["hydra.callbacks=${sshml.job_name:}"],
-    "++data.W={1:2}": ["has the key 1", "expected names"],
+    "++data.W={1:2}": ["has the key 1", "expected text as keys"],
     "~data": ["data._target_=None", "expected the dotted name"],
-    "trainer.max_epochs=${no.such}": ["follows from no.such, which these settings lack"],
+    "trainer.max_epochs=${no.such}": ["is computed from no.such, which is not set"],
     "callbacks.maps=${data}": ["expected a class derived from pytorch_lightning.Callback"],
     "+model.widths.0=3": ["widths"],
     "~callbacks.last=[]": ["callbacks.last"],
-    "callbacks.checkpoint.dirpath=${paths.run}/../victim": ["is outside the run's folder"],
+    "callbacks.checkpoint.dirpath=${paths.run}/../victim": ["is outside the run folder"],
     "+trainer.strategy=ddp_notebook": ["trainer.strategy=ddp_notebook: expected one of auto, ddp"],
-    "optimizer={_target_:torch.optim.Adagrad}": ["~optimizer.momentum leaves it out"],
-    "rerun=runs ckpt_path=x.ckpt": ["leave out one of them"],
-    "representation=correlation_matrix augmentation=zero_modes": ["zero_modes: is for images"],
-    "hamiltonian._target_=x.Y": ["its settings are those of the data, data.hamiltonian._target_=x.Y"],
+    "optimizer={_target_:torch.optim.Adagrad}": ["~optimizer.momentum removes it"],
+    "rerun=runs ckpt_path=x.ckpt": ["omit one of them"],
+    "representation=correlation_matrix augmentation=zero_modes": ["zero_modes: needs images"],
+    "hamiltonian._target_=x.Y": ["its settings belong to data: data.hamiltonian._target_=x.Y"],
     "data.hamiltonian._target_=sshml.physics.hamiltonians.Hamiltonian": [
-        "it has no couplings, critical_ratios, labels, n_random; expected them to be defined"
+        "does not define couplings, critical_ratios, labels, n_random"
     ],
     "hamiltonian=extended_ssh data.label=thermodynamic": ["expected 'ratio' or 'sample'"],
     "hamiltonian=extended_ssh data.disorder=mondragon_shem": ["expected 'thesis' or 'additive'"],
     "hamiltonian=extended_ssh data.hamiltonian.t3=.nan": ["t3"],
     "+model.n_classes=3": ["the data have 2 classes"],
-    "~callbacks.last": ["the run is resumed from what callbacks.last keeps"],
+    "~callbacks.last": ["a run is resumed from the checkpoint of callbacks.last"],
     "hydra.job_logging=5": ["hydra.job_logging"],
     "hydra.job.env_set=${now:%Y}": ["hydra.job.env_set=${now:%Y}: expected {NAME:VALUE}"],
-    "+experiment=thesis/quick": ["the group experiment has an option already; omit the +"],
+    "+experiment=thesis/quick": ["the group experiment already has an option; omit the +"],
     "runs/x/checkpoints/best.ckpt": ["did you mean ckpt_path=runs/x/checkpoints/best.ckpt?"],
     "hydra.run.dir=/proc/nowhere/x": ["set hydra.run.dir=FOLDER"],
-    "model.widths=[8,8,8,8,99999999]": ["GB of memory here"],
-    "+transfer=fine_tune": ["a setting of transfer.py"],
+    "model.widths=[8,8,8,8,99999999]": ["GB, the memory of this machine"],
+    "+transfer=fine_tune": ["only transfer.py has this setting"],
     "logger=csv +logger.x._target_=pytorch_lightning.loggers.MLFlowLogger": ["mlflow"],
     "paths.runs=/proc/nowhere/x": ["/proc/nowhere", "set paths.runs="],
     "trainer.max_time={nope:1}": ["max_time={'nope': 1}: expected DD:HH:MM:SS"],
@@ -154,13 +155,13 @@ OTHER_MISTAKES = {
         "callbacks.find.num_training_steps=0: expected at least 20"
     ],
     "augmentation=localised_states augmentation.localised_states.scatter=1e6": [
-        "augmentation.localised_states: it has to return images of the same shape with finite float32",
+        "augmentation.localised_states: it must return images of the same shape with finite float32",
         "augmentation.localised_states.scatter=1000000.0",
     ],
-    "+augmentation.x._target_=sshml.augmentation.Augmentation": ["augmentation.x: it has to return"],
+    "+augmentation.x._target_=sshml.augmentation.Augmentation": ["augmentation.x: it must return"],
     "data.ratio_range=[1e300,1.7e308]": ["0 <= low < high <= 1e+06"],
     "data.W=1e307": ["expected a number below 60"],
-    "augmentation={a:1}": ["add to them by +augmentation.NAME=VALUE"],
+    "augmentation={a:1}": ["use +augmentation.NAME=VALUE"],
 }
 
 
@@ -176,14 +177,14 @@ def test_other_mistakes_are_one_line_too(run_train: Command, tmp_path: Path, ove
 
 # Hydra's own flags, and what the line has to say of each.
 FLAGS = {
-    "--resolve": "expected --cfg",
-    "--shell-completion": "expected install=SHELL",
+    "--resolve": "only works with --cfg",
+    "--shell-completion": "needs install=SHELL",
     "--shell-completion install=tcsh": "expected bash, fish or zsh",
     "-p": "expected one argument",
-    "-p data": "expected --cfg",
+    "-p data": "only works with --cfg",
     "--cfg x": "invalid choice",
     "--cfg job -p no.such": "--package=no.such: not in the configuration",
-    "--cfg job --info": "expected one of them",
+    "--cfg job --info": "omit all but one",
     "--info x": "invalid choice",
     "--no-such-flag": "unrecognized",
     "--experimental-rerun=x": "use rerun=RUN",
@@ -207,7 +208,8 @@ def test_a_setting_of_train_py_only(run_transfer: Command, override: str) -> Non
     done = run_transfer(override)
     assert done.status == 2
     assert (
-        done.err == f"error: {override}: a setting of train.py only; run python train.py, or omit it\n"
+        done.err
+        == f"error: {override}: only train.py has this setting; run python train.py, or omit it\n"
     )
 
 
@@ -256,8 +258,8 @@ def test_a_mistake_among_others_is_still_one_line(run_train: Command, overrides:
 @pytest.mark.parametrize(
     ("network", "line"),
     [
-        ("Frozen", "its logits depend on no weight that can be trained"),
-        ("HasMoreThanWeights", "its state has _extra_state, which is no tensor"),
+        ("Frozen", "its logits do not depend on any trainable weight"),
+        ("HasMoreThanWeights", "_extra_state in its state_dict() is not a tensor"),
         (
             "FailsOnImages",
             "fails on 10 image(s) of 16x16 (AttributeError: 'FailsOnImages' object has no",
@@ -299,7 +301,7 @@ def test_a_checkpoint_that_does_not_fit(run_train: Command, tmp_path: Path) -> N
         (best, ["optimizer.lr=0.1"], "has optimizer.lr=0.001"),
         (best, ["optimizer=adamw"], "optimizer._target_"),
         (best, ["scheduler=step"], "scheduler._target_"),
-        (moved, TINY, "has done 1 epochs already"),
+        (moved, TINY, "already has 1 epochs"),
     ):
         done = run_train(*overrides, f"ckpt_path={path}")
         assert done.status == 2, path
@@ -326,7 +328,7 @@ def test_our_own_errors_keep_their_traceback(
         ("5\n", [], "Invalid loaded object type: int"),
         ("a: [1\n", [f"+x{k}={60 * 'y'}" for k in range(20)], "while parsing a flow sequence"),
         ('widths: "${"\n', [], "no viable alternative at input '${'"),
-        ("_target_: sshml.networks.CNN\n", ["model.widths=[4,4]"], "add it by +model.widths=[4,4]"),
+        ("_target_: sshml.networks.CNN\n", ["model.widths=[4,4]"], "add it with +model.widths=[4,4]"),
     ],
 )
 def test_a_fault_in_a_file_of_ones_own_is_told(
@@ -341,10 +343,22 @@ def test_a_fault_in_a_file_of_ones_own_is_told(
 @pytest.mark.parametrize(
     ("group", "content", "line"),
     [
-        ("model", "# @package data\n_target_: sshml.networks.CNN\n", "has its keys at the top and no"),
-        ("model", "# @package _global_\n_target_: sshml.networks.CNN\n", "has its keys at the top and"),
-        ("hamiltonian", "hamiltonian: {_target_: x.Y}\n", "is to begin with # @package data"),
-        ("augmentation", "_target_: sshml.augmentation.SiteReversal\n", "names its part: a line NAME:"),
+        (
+            "model",
+            "# @package data\n_target_: sshml.networks.CNN\n",
+            "has its keys at the top level and no",
+        ),
+        (
+            "model",
+            "# @package _global_\n_target_: sshml.networks.CNN\n",
+            "has its keys at the top level and",
+        ),
+        ("hamiltonian", "hamiltonian: {_target_: x.Y}\n", "must begin with # @package data"),
+        (
+            "augmentation",
+            "_target_: sshml.augmentation.SiteReversal\n",
+            "needs a name for its part: a line NAME:",
+        ),
     ],
 )
 def test_a_file_without_its_package_is_told(
@@ -357,6 +371,6 @@ def test_a_file_without_its_package_is_told(
 
 def test_an_option_of_a_method_is_chosen_as_of_any_group(run_transfer: Command) -> None:
     line = one_error(run_transfer("methods={plain: {}, tuned: {transfer: fine_tune}}"))
-    assert "to choose an option, +transfer@methods.tuned.transfer=fine_tune" in line
+    assert "to choose an option, use +transfer@methods.tuned.transfer=fine_tune" in line
     chosen = ("+methods.plain={}", "+transfer@methods.tuned.transfer=fine_tune", "--cfg", "job")
     assert run_transfer(*chosen).status == 0

@@ -89,8 +89,8 @@ def test_maps_of_two_phases_are_explained_where_regions_are_known(
         capfd.readouterr()
         asked[name] = (explain(arguments), capfd.readouterr().err)
     assert asked["kitaev"] == asked["pair"] == (0, "")
-    assert "its chains have 3 phases, and explanations compare two" in asked["three"][1]
-    assert "of whose images no region is known" in asked["correlations"][1]
+    assert "its chains have 3 phases, but this program compares two" in asked["three"][1]
+    assert "whose images have no known regions" in asked["correlations"][1]
     with (tmp_path / "pair" / "scores.csv").open(newline="") as file:
         measures = {row["measure"] for row in csv.DictReader(file)}
     assert "share of the map in the edge pair" in measures
@@ -120,15 +120,15 @@ def test_networks_of_three_phases_are_uncertain_together(
     [
         (
             ["augmentation=zero_modes", "hamiltonian=kitaev"],
-            "augmentation.zero_modes: is for chains of SSH",
+            "augmentation.zero_modes: needs chains of SSH",
         ),
         (
             ["augmentation=site_reversal", "representation=correlation_matrix"],
-            "augmentation.site_reversal: is for images whose rows are sites, not for data.repr",
+            "augmentation.site_reversal: needs images whose rows are sites, not data.repr",
         ),
         (
             ["augmentation=column_permutation", "representation=mid_gap_pair"],
-            "augmentation.column_permutation: is for images whose columns are states",
+            "augmentation.column_permutation: needs images whose columns are states",
         ),
     ],
 )
@@ -150,10 +150,10 @@ def test_another_chain_beside_a_checkpoint_is_refused(
     best = run_train(*TINY).folder / "checkpoints" / "best.ckpt"
     line = one_error(run_transfer(f"checkpoint={best}", "logger=csv", "hamiltonian=kitaev"))
     assert line.startswith("error: hamiltonian: the network of checkpoint=")
-    assert "leave it out" in line
+    assert line.endswith("; omit it")
     other = run_train(*TINY, "hamiltonian=kitaev").folder / "checkpoints" / "best.ckpt"
     line = one_error(run_transfer(*TINY, f"compare={other}", "report=[fig5]"))
-    assert line.startswith("error: report=fig5: the thesis has density profiles of SSH chains")
+    assert line.startswith("error: report=fig5: needs density profiles of SSH chains")
 
 
 def test_a_network_is_tested_at_another_value_of_the_second_control(

@@ -28,21 +28,21 @@ CHAINS = {
     "LabelsFromFive": "the labels ratio are [5, 6]; expected numbers of its 2 classes",
     "LabelTwoSometimes": "the labels ratio are [0, 2]; expected numbers of its 2 classes",
     "OtherTransition": "the labels ratio of clean chains change between 0.995025 and 1.00498, where",
-    "InvertedInvariant": "the labels sample of clean chains are those of ratio for 0% only",
+    "InvertedInvariant": "for clean chains, the labels `sample` agree with `ratio` on 0% only",
     "ChangesTheRatio": "couplings changes ratio; expected a copy",
     "NumberOfFloats": "n_random is 8.0; expected a whole number",
-    "NoTransitions": "critical_ratios of one W has to be an array",
+    "NoTransitions": "critical_ratios of a single W must be an array",
     "ClassesAlike": "classes is ('phase', 'phase')",
     "OneName": "classes is 'topological'",
 }
 UNNAMED = {
-    "NoControl": "has no control, for figures and tables",
-    "Unfinished": "it has no couplings, critical_ratios, labels, n_random; expected them to be defined",
+    "NoControl": "has no control, which figures and tables need",
+    "Unfinished": "does not define couplings, critical_ratios, labels, n_random",
     "Kitaeu": "there is no Kitaeu in wrong; did you mean wrong.Kitaev?",
 }
 IMAGES = {
     "ImagesOfFourSides": "shape(8) is (1, 1, 16, 16); expected (height, width) or (channels,",
-    "ImagesWithoutTitle": "has no title, for figures and tables",
+    "ImagesWithoutTitle": "has no title, which figures and tables need",
     "NegativeDensities": "images are negative; expected is_density = False",
     "ImagesOfDoubles": "images are float64; expected float32",
     "ImagesOfTorch": "images: got Tensor",
@@ -56,12 +56,12 @@ NETWORKS = {
     "InBfloat16": "is torch.bfloat16; expected float32 weights",
     "ComplexLogits": "expected real logits of shape (10, 2)",
     "WithoutState": "its state_dict() lacks features.0.weight",
-    "GrowingBuffer": "its seen changes its shape as it sees images",
-    "TrainsAlone": "its train() has to return the network itself",
+    "GrowingBuffer": "the shape of seen changes when it sees images",
+    "TrainsAlone": "its train() must return the network itself",
 }
 OTHERS = {
-    "+callbacks.own._target_=wrong.StateOfPaths": "callbacks.own: its state_dict() could not be read",
-    "+callbacks.own._target_=wrong.StateOfNumpy": "callbacks.own: its state_dict() could not be read",
+    "+callbacks.own._target_=wrong.StateOfPaths": "callbacks.own: its state_dict() cannot be stored",
+    "+callbacks.own._target_=wrong.StateOfNumpy": "callbacks.own: its state_dict() cannot be stored",
     "optimizer._target_=wrong.NoRate ~optimizer.lr ~optimizer.momentum ~optimizer.weight_decay": (
         "optimizer: its parameter groups have no lr"
     ),
@@ -127,7 +127,7 @@ def test_a_detector_of_ones_own_stands_beside_the_networks(
 ) -> None:
     own = (*TINY_TRANSFER, "data.representation._target_=wrong.DetectorNotShown")
     line = one_error(run_transfer(*own))
-    assert "DetectorNotShown.detectors: mean_pixel has no label and line in figures" in line
+    assert "DetectorNotShown.detectors: mean_pixel has no label and line style" in line
     assert not list(tmp_path.glob("runs/*/*/*"))
     monkeypatch.setitem(BASELINES, "mean_pixel", Baseline("mean pixel", "0.5", "--"))
     done = run_transfer(*own, "figures=true")

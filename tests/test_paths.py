@@ -82,7 +82,7 @@ def test_files_of_others_are_not_written_over(
         run_transfer(*TINY_TRANSFER, "hydra.run.dir=mine"),
         run_train("-m", *TINY, "seed=0,1", "hydra.sweep.dir=mine"),
     ):
-        assert "mine: holds transfer.csv, which is of no " in one_error(done)
+        assert "mine: holds transfer.csv, which does not belong to a " in one_error(done)
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["transfer.csv"]
 
 

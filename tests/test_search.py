@@ -69,7 +69,7 @@ def test_an_axis_is_drawn_as_it_is_written(axis: str, drawn: BaseDistribution) -
         (["optimizer.lr=tag(lgo,interval(0.1,1))"], "tag lgo: no such tag; expected tag(log,"),
         (
             ["optimizer.lr=interval(0,1)", "hydra.sweeper.storage=sqlite://"],
-            "hydra.sweeper.storage=sqlite://: is kept in memory",
+            "hydra.sweeper.storage=sqlite://: is in memory",
         ),
         (["hydra.sweeper.n_trials=x"], "hydra.sweeper.n_trials=x: expected a"),
         (["hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0: expected a"),
@@ -83,7 +83,7 @@ def test_an_axis_is_drawn_as_it_is_written(axis: str, drawn: BaseDistribution) -
         ),
         (["hydra.sweeper.n_jobs=0"], "hydra.sweeper.n_jobs=0: expected a"),
         (["hydra.sweeper.storage="], "hydra.sweeper.storage=: expected text"),
-        (["paths.runs=a,b"], "paths.runs=a,b: expected one folder for all jobs of a sweep"),
+        (["paths.runs=a,b"], "paths.runs=a,b: expected a single folder for all jobs of a sweep"),
         (["hydra.sweeper.params=x"], "hydra.sweeper.params=x: expected KEY: VALUES"),
         (
             ["optimizer.lr=tag(log,interval(0,1))"],
@@ -91,7 +91,7 @@ def test_an_axis_is_drawn_as_it_is_written(axis: str, drawn: BaseDistribution) -
         ),
         (
             ["optimizer.lr=0,interval(0,1)"],
-            "optimizer.lr=0,interval(0,1): expected values, or one range",
+            "optimizer.lr=0,interval(0,1): expected values, or a single range",
         ),
         (["optimizer.lr=interval(0,inf)"], "optimizer.lr=interval(0,inf): expected interval(LOW,HIGH)"),
         (["seed=range(5,5)"], "seed=range(5,5): The `choices` must contain one or more"),
@@ -110,7 +110,7 @@ def test_an_axis_is_drawn_as_it_is_written(axis: str, drawn: BaseDistribution) -
         (["+hydra.sweeper.sampler.seeds=1"], "change hydra.sweeper.sampler.seeds=1"),
         (
             ["hydra.sweeper.sampler._target_=optuna.samplers.BruteForceSampler"],
-            "hydra.sweeper.sampler: goes through a grid; expected hydra/sweeper=grid",
+            "hydra.sweeper.sampler: searches a grid; use hydra/sweeper=grid",
         ),
         (["hydra.sweeper.pruner=medium"], "did you mean hydra.sweeper.pruner=median?"),
         (
@@ -136,9 +136,11 @@ def test_mistakes_in_a_search_are_one_line_before_any_work(
 
 def test_a_search_needs_axes_and_a_result(run_train: Command, run_transfer: Command) -> None:
     line = one_error(run_train("-m", "hydra/sweeper=search", *TINY))
-    assert line == "error: the search has no axes; expected such as KEY=interval(LOW,HIGH)"
+    assert (
+        line == "error: the search has no axes; expected at least one, such as KEY=interval(LOW,HIGH)"
+    )
     line = one_error(run_transfer("-m", "hydra/sweeper=search", "seed=choice(0,1)"))
-    assert "hydra/sweeper=search: is for train.py" in line
+    assert "hydra/sweeper=search: only works with train.py" in line
 
 
 def test_a_database_that_cannot_be_written_is_one_line(run_train: Command) -> None:
@@ -155,7 +157,7 @@ def test_a_trial_that_diverges_fails(run_train: Command, tmp_path: Path) -> None
     for _ in range(2):  # the second one does not train
         done = run_train(*command)
         assert done.status == 1
-        assert done.err.endswith("error: 0 of 1 trials are done; the same command tries others\n")
+        assert done.err.endswith("error: 0 of 1 trials are done; the same command tries more\n")
         assert "0 of 1 jobs are done, 1 diverged" in done.out
     (folder,) = tmp_path.glob("runs/sweeps/search_*")
     study = study_in(folder)
@@ -171,9 +173,9 @@ def test_a_search_does_not_mix_with_another(run_train: Command, tmp_path: Path) 
     line = one_error(run_train(*command, rate, "hydra.sweeper.direction=minimize"))
     assert "hydra.sweeper.direction=minimize: the study has maximize; keep that" in line
     line = one_error(run_train(*command, rate, "seed=5", "hydra.sweeper.n_trials=9"))
-    assert "seed=5: trials of the study have " in line
+    assert "seed=5: earlier trials of the study have " in line
     line = one_error(run_train(*command, "optimizer.lr=0.001,0.01"))
-    assert "optimizer.lr=0.001,0.01: the study has drawn from FloatDistribution" in line
+    assert "optimizer.lr=0.001,0.01: earlier trials of the study used FloatDistribution" in line
     database = tmp_path / "search" / "optuna.db"
     database.unlink()
     optuna.create_study(
@@ -364,7 +366,9 @@ OLD = (
 def test_a_search_by_optuna_2_goes_on(run_train: Command, old: Path) -> None:
     first = run_train(*OLD, "hydra.sweeper.n_trials=4")
     assert (first.status, first.err) == (0, "")
-    assert "optuna.db: is of an earlier version of Optuna, and was upgraded\n" in first.out
+    assert (
+        "optuna.db: was written by an earlier version of Optuna, and has been upgraded\n" in first.out
+    )
     assert "4 trials, 1 of them to do" in first.out
     assert [trial.state.name for trial in study_in(old).trials] == ["COMPLETE"] * 4
     again = run_train(*OLD, "hydra.sweeper.n_trials=4")

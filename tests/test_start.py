@@ -131,7 +131,7 @@ def test_a_fault_of_ours_is_one_line_and_a_file_to_report(tmp_path: Path, name: 
     )
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: {what}")
-    assert done.stderr.endswith(f"; this is a fault of sshml, please report it with {report}\n")
+    assert done.stderr.endswith(f"; this is a bug in sshml, please report it with {report}\n")
     assert done.stderr.count("\n") == 1
     assert report.read_text().startswith("Traceback")
     assert what in report.read_text()
@@ -304,4 +304,6 @@ def test_torch_and_torchvision_of_different_builds(tmp_path: Path) -> None:
         )  # fmt: skip
         assert done.returncode == 2
         line = done.stderr.splitlines()[-1]
-        assert line.startswith("error: torchvision: is built for another torch; install both anew")
+        assert line.startswith(
+            "error: torchvision: is built for another version of torch; reinstall both"
+        )

@@ -79,7 +79,7 @@ def test_a_job_that_diverges_is_recorded_and_not_done_again_unless_asked(
     (line,) = (line for line in first.out.splitlines() if line.startswith("diverged: "))
     assert line.startswith("diverged: optimizer.lr=1e+20: training loss ")
     assert "epoch 1" in line
-    assert "1 of 2 jobs are done, 1 diverged; look at them with: python -m sshml.study" in first.out
+    assert "1 of 2 jobs are done, 1 diverged; compare them with: python -m sshml.study" in first.out
     assert statuses(tmp_path) == ["diverged", "finished"]
 
     again = run_train(*command)
@@ -259,12 +259,12 @@ def test_a_job_is_its_resolved_configuration() -> None:
         (["sweep=finite_size", "data.n_cells=0,10"], "data.n_cells=0: expected"),
         (["model.kernel_size=3,4"], "kernel_size must be odd and positive, got 4"),
         (["hydra.sweeper.params=[a]"], "hydra.sweeper.params=['a']: expected KEY: VALUES"),
-        (["data.W=range(0,1,0)"], "data.W=range(0,1,0): expected numbers, and a step other"),
-        (["data.W=range(0,1,nan)"], "data.W=range(0,1,nan): expected numbers, and a step other"),
+        (["data.W=range(0,1,0)"], "data.W=range(0,1,0): expected numbers and a nonzero step"),
+        (["data.W=range(0,1,nan)"], "data.W=range(0,1,nan): expected numbers and a nonzero step"),
         (["data.W=range(0,1,1e-320)"], "data.W=range(0,1,1e-320): makes more than 100000 jobs"),
-        (["data.W=0,interval(0,1)"], "data.W=0,interval(0,1): expected values, or one range or"),
+        (["data.W=0,interval(0,1)"], "data.W=0,interval(0,1): expected values, or a single range or"),
         (["sweep=glob(*)"], "sweep=glob(*): expected one study"),
-        (["data.W=interval(0,1)"], "data.W=interval(0,1): an interval is for hydra/sweeper=search"),
+        (["data.W=interval(0,1)"], "data.W=interval(0,1): intervals need hydra/sweeper=search"),
         (
             ["seed=1,2", "hydra.sweeper.max_batch_size=0"],
             "max_batch_size=0: expected a positive number",
@@ -272,7 +272,7 @@ def test_a_job_is_its_resolved_configuration() -> None:
         (["seed=1,2", "hydra.sweeper.redo_diverged=5"], "redo_diverged=5: expected true or false"),
         (["seed=range(0,100000000)"], "makes more than 100000 jobs"),
         (["seed=range(0,1000)", "data.W=range(0,1,0.001)"], "makes more than 100000 jobs"),
-        (["seed=0,1", "trainer=ddp"], "trainer.devices=2: expected 1 in sweeps"),
+        (["seed=0,1", "trainer=ddp"], "trainer.devices=2: expected 1 in a sweep"),
         (
             ["seed=0,1", "data.num_workers=1", "hydra/launcher=joblib"],
             "data.num_workers=1: expected 0 with hydra/launcher=joblib",
@@ -307,7 +307,7 @@ def test_a_sweep_leaves_the_folder_of_a_run_alone(run_train: Command) -> None:
     before = sorted(run.folder.rglob("*"))
     done = run_train("-m", *TINY, "seed=0,1", f"hydra.sweep.dir={run.folder}")
     assert done.status == 2
-    assert "is the folder of a run; expected a new folder" in done.err
+    assert "is a run folder; expected a new folder" in done.err
     assert sorted(run.folder.rglob("*")) == before
 
 
@@ -396,7 +396,7 @@ def test_ctrl_c_ends_every_job_and_keeps_its_state(tmp_path: Path, launcher: str
     os.kill(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert out.endswith("interrupted; the same command continues the sweep\n")
+    assert out.endswith("interrupted; the same command resumes the sweep\n")
     assert out.count("interrupted;") == 1
     assert psutil.wait_procs(jobs, timeout=5)[1] == []
     assert statuses(tmp_path) == ["interrupted", "interrupted"]
@@ -425,7 +425,8 @@ def test_the_launcher_of_slurm_needs_slurm(run_train: Command, tmp_path: Path, a
         pytest.importorskip("optuna")
     line = one_error(run_train("-m", *TINY, "hydra/launcher=submitit_slurm", *axes))
     assert line == (
-        "error: hydra/launcher=submitit_slurm: there is no srun here; start where SLURM takes jobs"
+        "error: hydra/launcher=submitit_slurm: srun not found; start the sweep on a machine that "
+        "submits to SLURM"
     )
     assert not list(tmp_path.glob("runs/sweeps/*"))
 
@@ -451,7 +452,7 @@ def test_slurm_gets_a_job_array_of_one_device_jobs(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
-    assert "the launcher gave up" in done.stdout
+    assert "the launcher failed" in done.stdout
     lines = (tmp_path / "sbatch.sh").read_text().splitlines()
     options = {line.removeprefix("#SBATCH ") for line in lines if line.startswith("#SBATCH ")}
     assert options >= {

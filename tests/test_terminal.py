@@ -62,7 +62,10 @@ def test_a_pipe_gets_the_same_lines_without_a_bar(run_train: Command) -> None:
 def test_a_training_too_short_for_batch_norms_says_so(run_train: Command) -> None:
     short = run_train(*TINY, "trainer.max_epochs=1")
     assert short.metrics["test/accuracy"] == 0.5
-    assert "hint: all test samples are called the same, as expected after 3 steps" in short.out
+    assert (
+        "hint: all test samples have the same prediction, as expected after only 3 training steps"
+        in short.out
+    )
     without = run_train(*TINY, "trainer.max_epochs=1", "model=mlp", "optimizer.lr=0")
     assert "hint:" not in without.out
 
@@ -92,7 +95,7 @@ def test_a_study_says_what_it_has_to_do_and_what_is_left(run_transfer: Command) 
     [
         (["data.W=0.5"], "all settings fit together"),
         (["-m", "seed=1,2", "data.W=0.5"], "job 2: seed=2\n"),
-        (["sweep=search", "hydra.sweeper.n_trials=7"], "a search of 7 trials"),
+        (["sweep=search", "hydra.sweeper.n_trials=7"], "search of 7 trials"),
     ],
 )
 def test_a_dry_run_leaves_nothing(

@@ -62,7 +62,7 @@ def test_a_matrix_is_trained_tested_and_resumed(run_transfer: Command) -> None:
     ):
         refused = run_transfer(f"resume={run.folder}", changed)
         assert refused.status == 2
-        assert "would not go with new ones" in refused.err
+        assert "could not be compared with new ones" in refused.err
         assert rows(run) == before
     not_a_study = run_transfer(f"resume={run.folder}/sources/W0_seed1")
     assert (not_a_study.status, "a run of train.py" in not_a_study.err) == (2, True)
@@ -94,7 +94,7 @@ def test_data_settings_come_with_the_checkpoint_and_changes_are_said(
     run = run_transfer(f"checkpoint={checkpoint}", *given, "data.W=0:0.5:0.25", "logger=csv")
     assert run.status == 0
     assert "data.disorder=additive: the network was trained with thesis" in run.out
-    assert "data.n_cells=10: images of another size" in run.out
+    assert "data.n_cells=10: the image size differs" in run.out
     assert [row["W"] for row in networks(run)] == [0, 0.25, 0.5]
     assert {row["n"] for row in rows(run)} == {30}
 
@@ -151,13 +151,13 @@ def test_the_study_of_phase_diagrams_runs(run_transfer: Command) -> None:
         (["checkpoint=none.ckpt"], "checkpoint=none.ckpt: there is no such file"),
         (
             ["checkpoint=none.ckpt", "data.hamiltonian.t3=0.5"],
-            "the hamiltonian of the checkpoint beside it: hamiltonian=NAME data.hamiltonian.t3=0.5",
+            "also name the hamiltonian of the checkpoint: hamiltonian=NAME data.hamiltonian.t3=0.5",
         ),
         (
             ["checkpoint=none.ckpt", "augmentation=zero_modes"],
-            "augmentation: is a setting of training, and checkpoint=none.ckpt is trained already",
+            "augmentation: is a training setting, but checkpoint=none.ckpt is already trained",
         ),
-        (["resume=nowhere"], "resume=nowhere: no run folder"),
+        (["resume=nowhere"], "resume=nowhere: not a run folder"),
         (["report=[fig9]"], "report=fig9: no such result"),
         (["compare=none.ckpt"], "compare=none.ckpt: there is no such file"),
         (
@@ -167,7 +167,7 @@ def test_the_study_of_phase_diagrams_runs(run_transfer: Command) -> None:
         ),
         (
             ["transfer=fine_tune", "transfer.n_samples=20", "transfer.freeze=[tail]"],
-            "transfer.freeze=tail: the network has no",
+            "transfer.freeze=tail: no such part of the network",
         ),
         (["transfer=fine_tune", "transfer.n_samples=60"], "set data.n_train=60"),
         (["sources.W=[0]"], "no such key"),
@@ -198,17 +198,17 @@ def test_checkpoints_that_cannot_be_used(
         ("foreign.ckpt", (), "not written by sshml"),
         ("text.ckpt", (), "not a checkpoint"),
         ("kept.ckpt", ("data.num_workers=100000",), "data.num_workers=100000: expected at most"),
-        ("kept.ckpt", ("data.n_test=100000000000",), "data.n_test=100000000000: its samples take"),
-        ("kept.ckpt", ("data.ratio_gap=[0,2]",), "ratio_gap=[0, 2] must be a part of ratio_range="),
-        ("kept.ckpt", ("data.n_cells=1000000",), "data.n_cells=1000000: one image takes"),
+        ("kept.ckpt", ("data.n_test=100000000000",), "data.n_test=100000000000: its samples need"),
+        ("kept.ckpt", ("data.ratio_gap=[0,2]",), "ratio_gap=[0, 2] must lie inside ratio_range="),
+        ("kept.ckpt", ("data.n_cells=1000000",), "data.n_cells=1000000: one image needs"),
         (
             "kept.ckpt",
             ("transfer=fine_tune", "transfer.n_samples=10", "transfer.replay=1000000000"),
             "transfer.replay=1000000000 of transfer.batch_size=10: a batch",
         ),
-        ("kept.ckpt", ("model.widths=[8,8,8,8,8]",), "leave model.widths out"),
-        ("kept.ckpt", ("model=resnet18",), "leave model out"),
-        ("kept.ckpt", ("source.W=[0]",), "is one trained network"),
+        ("kept.ckpt", ("model.widths=[8,8,8,8,8]",), "omit model.widths"),
+        ("kept.ckpt", ("model=resnet18",), "omit model"),
+        ("kept.ckpt", ("source.W=[0]",), "is a single trained network"),
         ("kept.ckpt", ("data.n_cells=0",), "data.n_cells=0: expected"),
     ):
         run = run_transfer(f"checkpoint={tmp_path / path}", *more, "logger=csv")

@@ -124,7 +124,7 @@ def test_a_study_of_one_method_stays_one(run_transfer: Command) -> None:
     for more in ("+methods.mine={}", "+methods.mine.data.n_train=40"):
         refused = run_transfer(f"resume={run.folder}", more)
         assert refused.status == 2
-        assert "has one method, that of transfer; leave out" in refused.err
+        assert "has a single method, that of transfer; omit" in refused.err
 
 
 def test_a_study_of_before_an_option_was_there_goes_on(run_transfer: Command) -> None:
@@ -214,7 +214,7 @@ def test_what_a_study_has_lost_is_told(run_transfer: Command) -> None:
         ("phase_diagram.json", diagrams_of(predicted=[None] * 5, exact=[None] * 5), "=5 bins"),
         ("phase_diagram.json", diagrams_of(W=1e308), "has results at W=1e+308"),
         ("config.yaml", "data: [", "damaged, not valid YAML"),
-        ("config.yaml", "", "not the settings of a run of sshml; restore it"),
+        ("config.yaml", "", "not the settings of an sshml run; restore it"),
         ("manifest.json", None, "damaged, not valid JSON"),
     ):
         path = run.folder / name
@@ -243,7 +243,7 @@ def test_what_a_study_has_lost_is_told(run_transfer: Command) -> None:
     lost = run_transfer(f"resume={run.folder}", "data.W=[0.5,0.75]")
     assert lost.status == 1
     assert (
-        f"there is no such file; expected a .ckpt that train.py wrote; put it back, or remove {source}"
+        f"there is no such file; expected a .ckpt that train.py wrote; restore it, or remove {source}"
         in (lost.out)
     )
     shutil.rmtree(source)
@@ -316,7 +316,7 @@ def test_a_study_is_resumed_as_it_was(run_transfer: Command) -> None:
     line = one_error(run_transfer(f"resume={run.folder}", "phase_diagram=7"))
     assert "phase_diagram=7: the study" in line
     line = one_error(run_transfer(f"resume={run.folder}", "-m", "seed=0,1"))
-    assert "is one study, which a sweep cannot resume; leave out -m" in line
+    assert "is one study, which a sweep cannot resume; omit -m" in line
     assert (run.folder / "phase_diagram.json").is_file()
 
 
@@ -329,7 +329,7 @@ def test_a_network_that_was_trained_on_is_not_mixed_with_its_former_rows(
     assert longer.status == 0, longer.err
     again = run_transfer(f"resume={run.folder}", "data.W=[0,0.5,1]")
     assert again.status == 1
-    assert f"{source}: was trained with trainer.max_epochs=2, not 1; put it back" in again.out
+    assert f"{source}: was trained with trainer.max_epochs=2, not 1; restore it" in again.out
     assert {row["W"] for row in rows(run)} == {0, 0.5}
 
 
@@ -360,7 +360,7 @@ def test_a_network_that_was_trained_on_is_not_mixed_with_its_former_rows(
         (["methods=[a]"], "methods=[a]: expected a mapping"),
         (
             ["methods={a:{}}", "+augmentation@methods.b.augmentation=zero_modes"],
-            "methods={a:{}}: other options set parts of methods already; add to them by +methods.NAME=",
+            "methods={a:{}}: other options already set parts of methods; use +methods.NAME=",
         ),
         (["methods={" + 101 * "a" + ":{}}"], ": expected a name of at most 100 letters"),
         (["~callbacks.checkpoint"], "callbacks.checkpoint: a study tests the network that it keeps"),
@@ -377,14 +377,14 @@ def test_a_network_that_was_trained_on_is_not_mixed_with_its_former_rows(
             ["methods={a:{data:{W:[" + ",".join(f"{k / 100}" for k in range(60)) + "]}}}"],
             "of its network would have a name of more than 200 bytes",
         ),
-        (["source.W=[0.3,0.30000000000000004]"], "expected each value once, in six digits, got 0.3"),
+        (["source.W=[0.3,0.30000000000000004]"], "expected each value once (to six digits), got 0.3"),
         (
             ["scheduler={_target_: torch.optim.lr_scheduler.OneCycleLR, max_lr: 0.1, total_steps: 2}"],
             "scheduler.total_steps=2: the run has 3 steps; choose scheduler=one_cycle",
         ),
         (
             ["transfer=fine_tune", "transfer.n_samples=10", "transfer.replay=1000000000000"],
-            "transfer.replay=1000000000000 of transfer.batch_size=10: a batch of images takes",
+            "transfer.replay=1000000000000 of transfer.batch_size=10: a batch of images needs",
         ),
         (["transfer=fine_tune", "transfer.lr=1e300"], "transfer.lr=1e+300: expected"),
         (["transfer=domain_adversarial", "transfer.lr=1e300"], "transfer.lr=1e+300: expected"),
@@ -392,10 +392,10 @@ def test_a_network_that_was_trained_on_is_not_mixed_with_its_former_rows(
             ["seeds=2", "seed=4294967295"],
             "seeds=2: the last seed would be 4294967296; expected at most",
         ),
-        (["data.seed=5"], "data.seed=5: a study that trains takes it from seed; set seed"),
+        (["data.seed=5"], "data.seed=5: a study that trains uses seed instead; set seed"),
         (["methods={}"], "methods={}: expected one or more, such as methods={plain:{}}"),
         (["+methods.a.data.ratio_gap=[0.8,2.5]"], "methods.a: data: ratio_gap=[0.8, 2.5] must be"),
-        (["data.ratio_gap=[0.8,2.5]"], "data: ratio_gap=[0.8, 2.5] must be a part of ratio_range="),
+        (["data.ratio_gap=[0.8,2.5]"], "data: ratio_gap=[0.8, 2.5] must lie inside ratio_range="),
         (["augmentation=mirror"], "augmentation=mirror: no such option; expected one of "),
         (
             ["augmentation=localised_states", "augmentation.localised_states.shortest=200"],

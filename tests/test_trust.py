@@ -20,10 +20,10 @@ from sshml.uncertainty.__main__ import main as uncertainty
 
 # Makes the canary, if anything calls it, or imports a module that lies about.
 CALL = "{_target_: os.system, command: 'touch canary'}"
-ALLOWED = "is outside sshml, torch.optim, torchvision.models and Lightning"
+ALLOWED = "is not in sshml, torch.optim, torchvision.models or Lightning"
 NO_PLACE = "no class is expected there"
-NOT_REPLAYED = "is not replayed from a file"
-OUT = f"{NOT_REPLAYED} (it leads out of the run's folder)"
+NOT_REPLAYED = "is not accepted from a file"
+OUT = f"{NOT_REPLAYED} (it leads out of the run folder)"
 HYDRA = f"{NOT_REPLAYED} (it would change Hydra itself)"
 
 # Overrides that a manifest records, and what the line has to say.
@@ -182,8 +182,8 @@ PARAMETERS: list[tuple[dict[str, Any], str]] = [
     ({"optimizer": SYSTEM}, ALLOWED),
     ({"scheduler": {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": SYSTEM}}, ALLOWED),
     ({"augmentation": {"x": SYSTEM}}, ALLOWED),
-    ({"\x1b[2J": 1}, "a key that is no name"),
-    ({"data": {**DATA, "label": "\x1b[2J"}}, "is no plain value"),
+    ({"\x1b[2J": 1}, "a key that is not text"),
+    ({"data": {**DATA, "label": "\x1b[2J"}}, "is not a plain value"),
 ]  # fmt: skip
 
 
@@ -261,7 +261,7 @@ STORED: list[tuple[dict[str, Any], str]] = [
     ({"data": {"W": "${oc.env:SECRET}"}}, "does not hold the settings of a study"),
     ({"callbacks": {"x": SYSTEM}, "seeds": "${oc.env:SECRET}"}, "does not hold the settings"),
     ({"source": 3}, "does not hold the settings of a study"),
-    ({"seed": "${oc.env:SECRET}"}, "would not go with new ones"),
+    ({"seed": "${oc.env:SECRET}"}, "could not be compared with new ones"),
 ]  # fmt: skip
 
 
@@ -275,7 +275,7 @@ def test_the_settings_of_a_study_name_only_what_they_may(
     folder = run_folder(tmp_path / "stranger", settings={**settings, **changes})
     before = files(tmp_path)
     done = run_transfer(f"resume={folder}", "data.W=[0.0]")
-    names = folder if "go with new" in says else folder / "config.yaml"
+    names = folder if "compared with new" in says else folder / "config.yaml"
     check_refused(done.status, done.err, says, names, canary)
     assert files(tmp_path) == before
 
@@ -312,7 +312,7 @@ def test_the_checkpoint_of_a_source_may_be_lost_or_strange(
     assert not canary.exists()
     (line,) = (line for line in done.out.splitlines() if line.startswith("failed: "))
     assert str(path) in line
-    assert f"put it back, or remove {source} to retrain it" in line
+    assert f"restore it, or remove {source} to train the network again" in line
     rows = json.loads((run.folder / "transfer.json").read_text())
     assert {row["train_W"] for row in rows} == {0.5}
     shutil.rmtree(source)
@@ -412,7 +412,7 @@ def test_a_folder_where_a_file_is_to_be_is_told_before_the_run_goes_on(
     (run.folder / name).mkdir()
     before = files(run.folder)
     done = run_train(f"ckpt_path={run.folder / 'checkpoints' / 'last.ckpt'}", "trainer.max_epochs=2")
-    assert f"{run.folder / name}: is a folder, where a run writes a file" in one_error(done, 2)
+    assert f"{run.folder / name}: is a folder in the place of a file" in one_error(done, 2)
     assert files(run.folder) == before
 
 
@@ -453,7 +453,7 @@ def test_the_command_line_can_trust_a_package(tmp_path: Path, canary: Path) -> N
     path = checkpoint(tmp_path / "own.ckpt", network={**NETWORK, "_target_": "my_package.Net"})
     with pytest.raises(CheckpointError, match=r"add trust=\[my_package\]"):
         load_classifier(path)
-    with pytest.raises(CheckpointError, match="is outside"):
+    with pytest.raises(CheckpointError, match="is not in sshml"):
         load_classifier(path, trust=["my_pack"])
     assert not canary.exists()
     for trust in ("my_package", "my_package.Net"):

@@ -54,8 +54,8 @@ def check_environment() -> None:
         if name.startswith(_TRAINER_VARIABLES):
             key = f"trainer.{name.removeprefix(_TRAINER_VARIABLES).lower()}"
             raise ConfigError(
-                f"{name}={os.environ[name]} in the environment: the run folder would not record it; "
-                f"unset it, and set {key}"
+                f"{name}={os.environ[name]} in the environment: is not recorded in the run folder; "
+                f"unset it and set {key} instead"
             )
     if all(os.environ.get(name) for name in _OF_TORCH):
         raise ConfigError(f"{' and '.join(_OF_TORCH)} in the environment: unset them")
@@ -63,8 +63,8 @@ def check_environment() -> None:
         rank = os.environ.get(name, "0")
         if rank != "0" and not (name == "LOCAL_RANK" and _STARTED in os.environ):
             raise ConfigError(
-                f"{name}={rank} in the environment: a run starts its own processes; for several runs "
-                f"side by side begin each command with env -u {name}"
+                f"{name}={rank} in the environment: a run starts its own processes; to start several "
+                f"runs side by side, begin each command with env -u {name}"
             )
     chosen = os.environ.get(PRECISION_VARIABLE)
     if chosen and chosen not in TRAINING:

@@ -28,11 +28,11 @@ def check_sizes(data: Mapping[str, Any]) -> None:
         ConfigError: naming the key that is too large.
     """
     for name in ("n_train", "n_val", "n_test"):
-        _check(f"data.{name}={data[name]}", "its samples take", _OF_SAMPLE * data[name])
+        _check(f"data.{name}={data[name]}", "its samples need", _OF_SAMPLE * data[name])
     n_cells, batch = data["n_cells"], data["batch_size"]
     profile = (2 * n_cells, 2 * n_cells)
-    check_images(f"data.n_cells={n_cells}", "one image takes", 1, profile)
-    check_images(f"data.batch_size={batch}", "a batch of images takes", batch, profile)
+    check_images(f"data.n_cells={n_cells}", "one image needs", 1, profile)
+    check_images(f"data.batch_size={batch}", "a batch of images needs", batch, profile)
 
 
 def check_images(given: str, what: str, number: int, shape: Sequence[int]) -> None:
@@ -78,11 +78,11 @@ def check_network(
         for hook in hooks:
             hook.remove()
     weights = sum(weight.numel() for weight in network.parameters())
-    _check("model", "its weights and their gradients take", 2 * _FLOAT * weights)
+    _check("model", "its weights and gradients need", 2 * _FLOAT * weights)
     of_batch = _FLOAT * values * batch_size // len(images)
     _check(
         given or f"data.batch_size={batch_size}",
-        "a batch takes, in the layers of the network,",
+        "the activations of a batch need",
         of_batch,
     )
     return logits
@@ -94,7 +94,8 @@ def _check(given: str, what: str, size: int) -> None:
         # Of numbers with hundreds of digits, which no float holds.
         needed = f"{size / 1e9:.3g}" if size < 10**30 else "more than 1e+21"
         raise ConfigError(
-            f"{given}: {what} {needed} GB; expected at most the {total / 1e9:.3g} GB of memory here"
+            f"{given}: {what} {needed} GB; expected at most {total / 1e9:.3g} GB, the memory of "
+            "this machine"
         )
 
 

@@ -74,7 +74,7 @@ def check_node(path: str, node: Mapping[str, Any]) -> None:
                 continue
             known = parameters.keys() - _PASSED.get(path, set())
             # What an option has set, such as the momentum of another optimizer, can be left out.
-            way_out = "" if key in typed_keys() else f"; ~{key} leaves it out"
+            way_out = "" if key in typed_keys() else f"; ~{key} removes it"
             raise ConfigError(f"{key}={as_typed(value)}: {unknown_key(path, name, known)}{way_out}")
         if isinstance(value, Mapping) and TARGET in value:
             check_node(key, value)
@@ -110,7 +110,7 @@ def signature_of(path: str, target: str) -> tuple[inspect.Signature, dict[str, A
             raise TypeError(f"expected a class derived from {base}")
         if inspect.isabstract(built):
             missing = ", ".join(sorted(getattr(built, "__abstractmethods__", ())))
-            raise TypeError(f"it has no {missing}; expected them to be defined")
+            raise TypeError(f"does not define {missing}")
         annotated = built.__init__ if isinstance(built, type) else built  # type: ignore[misc]
         return inspect.signature(built), _annotations(annotated)
     except (Exception, SystemExit) as error:  # importing a module may raise any

@@ -16,7 +16,7 @@ CONF_DIR = next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf
 #: The programs that Hydra runs, and what they do.
 PROGRAMS = {
     "train": "train, test and explain a network",
-    "transfer": "test networks at other disorder strengths, train them first if need be",
+    "transfer": "test networks at other disorder strengths; without a checkpoint, train them first",
 }
 #: In the environment of whatever the command ``sshml`` has started.
 BY_COMMAND = "SSHML_BY_COMMAND"
@@ -41,7 +41,7 @@ def of_other_program(key: str, name: str) -> str | None:
     """
     other = "train" if name == "transfer" else "transfer"
     if key.split(".", maxsplit=1)[0] in top_level(other) - top_level(name):
-        return f"a setting of {other}.py only; run {command_of(other)}, or omit it"
+        return f"only {other}.py has this setting; run {command_of(other)}, or omit it"
     return None
 
 

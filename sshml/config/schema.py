@@ -123,8 +123,8 @@ def plain_config(config: DictConfig, schema: type[_Config] = TrainConfig) -> dic
     """
     if schema is TrainConfig and "source" in config and _chosen("experiment") != "None":
         raise ConfigError(
-            f"experiment: tests networks, which train.py does not; run {command_of('transfer')} "
-            f"experiment={_chosen('experiment')}"
+            "experiment: tests networks at other strengths, which train.py cannot do; run "
+            f"{command_of('transfer')} experiment={_chosen('experiment')}"
         )
     if schema is TransferConfig:
         _refuse_training_experiment()
@@ -174,7 +174,8 @@ def _check_parts(data: Mapping[str, Any]) -> None:
         for name in _NAMES[part]:
             if not hasattr(built, name):
                 raise ConfigError(
-                    f"data.{part}._target_={data[part][TARGET]}: has no {name}, for figures and tables"
+                    f"data.{part}._target_={data[part][TARGET]}: has no {name}, which figures "
+                    "and tables need"
                 )
 
 
@@ -197,12 +198,12 @@ def _follow(argument: str, number: int, usual: int, model: dict[str, Any]) -> No
     given = model.get(argument, number)
     what = argument.rpartition("_")[2]
     if given != number:
-        raise ConfigError(f"model.{argument}={given}: the data have {number} {what}; leave it out")
+        raise ConfigError(f"model.{argument}={given}: the data have {number} {what}; omit it")
     if number != usual:
         if argument not in signature_of("model", model[TARGET])[0].parameters:
             raise ConfigError(
-                f"model._target_={model[TARGET]}: takes no {argument}; expected a network for the "
-                f"{number} {what} of the data"
+                f"model._target_={model[TARGET]}: does not take {argument}; expected a network for "
+                f"the {number} {what} of the data"
             )
         model[argument] = number
 
@@ -231,7 +232,7 @@ def _check_keys(path: str, value: Any) -> None:
     elif isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
-                raise ConfigError(f"{path}: has the key {as_typed(key)}; expected names")
+                raise ConfigError(f"{path}: has the key {as_typed(key)}; expected text as keys")
             _check_keys(f"{path}.{key}", item)
 
 
@@ -243,7 +244,7 @@ def _check_method(path: str, method: Mapping[str, Any], data: Mapping[str, Any])
         check_node(f"{path}.transfer", method["transfer"])
     if method.get("data"):
         if "seed" in method["data"] or TARGET in method["data"]:
-            raise ConfigError(f"{path}.data: expected no seed and no {TARGET}, which are the study's")
+            raise ConfigError(f"{path}.data: expected no seed and no {TARGET}, which the study sets")
         own = {key: method["data"].get(key, value) for key, value in data.items() if key != "W"}
         check_node(f"{path}.data", {**own, **method["data"]})
 
@@ -262,8 +263,9 @@ def _refuse_training_experiment() -> None:
         TransferConfig.model_fields.keys() - TrainConfig.model_fields.keys()
     ):
         raise ConfigError(
-            f"experiment={name}: trains a network and tests none elsewhere; run {command_of('train')} "
-            f"experiment={name}, then {command_of('transfer')} checkpoint=RUN/checkpoints/best.ckpt"
+            f"experiment={name}: trains one network, and transfer.py tests networks; run "
+            f"{command_of('train')} experiment={name}, then {command_of('transfer')} "
+            "checkpoint=RUN/checkpoints/best.ckpt"
         )
 
 
@@ -282,13 +284,13 @@ def _as_config_error(error: ValidationError, schema: type[_Config]) -> ConfigErr
         parent = ".".join(location[:-1])
         if key in FIRST_PARTS:
             raise ConfigError(
-                f"{key}: a configuration file of this group is to begin with # @package data, as those "
-                f"in conf/{key}"
+                f"{key}: a configuration file of this group must begin with # @package data, as "
+                f"those in conf/{key} do"
             ) from error
         if key in PRESETS:
             raise ConfigError(
-                f"{key}: a configuration file of this group is to begin with # @package _global_, as "
-                f"those in conf/{key}"
+                f"{key}: a configuration file of this group must begin with # @package _global_, as "
+                f"those in conf/{key} do"
             ) from error
         other = of_other_program(key, Path(schema.FILE).stem)
         if other:
@@ -300,19 +302,20 @@ def _as_config_error(error: ValidationError, schema: type[_Config]) -> ConfigErr
         return ConfigError(f"{key}={first['input']}: {unknown_key(parent, location[-1], fields)}")
     if first["type"] == "missing" and (CONF_DIR / key).is_dir():
         return ConfigError(
-            f"{key}: missing; a configuration file of this group has its keys at the top and no "
-            f"# @package, or begins with # @package _global_ and has them under {key}:"
+            f"{key}: missing; a configuration file of this group has its keys at the top level and "
+            f"no # @package line, or it begins with # @package _global_ and has its keys under {key}:"
         )
     if first["type"] == "missing":
         return ConfigError(f"{key}: missing; see {schema.FILE}")
     if location[1:] == [TARGET] and location[0] in _OF_PARTS:
         return ConfigError(
-            f"{key}={first['input']}: a configuration file of this group names its part: a line NAME: "
-            f"with {TARGET} and the rest indented below it"
+            f"{key}={first['input']}: a configuration file of this group needs a name for its part: "
+            f"a line NAME: with {TARGET} and the other keys indented below it"
         )
     if location[0] == "methods" and location[2:] in (["transfer"], ["augmentation"]):
         option = as_typed(first["input"])
         return ConfigError(
-            f"{key}={option}: expected a mapping; to choose an option, +{location[2]}@{key}={option}"
+            f"{key}={option}: expected a mapping; to choose an option, use "
+            f"+{location[2]}@{key}={option}"
         )
     return ConfigError(f"{key}={as_typed(first['input'])}: {expectation(error)}; see {schema.FILE}")

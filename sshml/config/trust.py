@@ -92,7 +92,7 @@ def check_name(path: str, target: Any, trust: Sequence[str] = ()) -> None:
         raise _refused(
             path,
             target,
-            "is outside sshml, torch.optim, torchvision.models and Lightning, and a file may name "
+            "is not in sshml, torch.optim, torchvision.models or Lightning, and a file may use "
             f"nothing else; if it is your own code, add {_way(package)}",
         )
 
@@ -116,7 +116,7 @@ def check_class(path: str, target: Any, trust: Sequence[str] = ()) -> None:
     if path in _FUNCTIONS:
         package = str(target).partition(".")[0]
         raise _refused(
-            path, target, f"is called for each chain; if it is your own code, add {_way(package)}"
+            path, target, f"would be called for each chain; if it is your own code, add {_way(package)}"
         )
     of_method = re.sub(r"^methods\.[^.]+\.", "", path)
     kind = _KINDS.get(of_method) or _KINDS.get(re.sub(r"\.[^.]+$", ".*", of_method))
@@ -160,7 +160,7 @@ def _class(path: str, target: str) -> Any:
 
 
 def _way(name: str) -> str:
-    return f"trust=[{name}] to the command line (--trust {name} for python -m)"
+    return f"trust=[{name}] to the command line (for explain and uncertainty: --trust {name})"
 
 
 def _refused(path: str, target: Any, why: str) -> ConfigError:

@@ -1,4 +1,4 @@
-"""Make the workspace and the report, or write down what they would be."""
+"""Make a W&B workspace and a W&B report of all runs, or write their specification to a file."""
 
 import argparse
 import contextlib
@@ -46,14 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--file",
         type=Path,
-        help="write the specification to this file and send nothing "
-        f"(what cannot be sent is written to {_DEFAULT_FILE}, or {_DEFAULT_FILE.stem}_2.json, …)",
+        help="write the specification to this file instead of sending it (what cannot be sent is "
+        f"written to {_DEFAULT_FILE}, or {_DEFAULT_FILE.stem}_2.json, …)",
     )
     try:
         options = parser.parse_args(arguments)
         if os.path.expanduser("~") == "~":  # noqa: PTH111  # Path.home raises
             raise ConfigError(
-                "HOME is not set, where W&B keeps its account; set it to a folder of yours"
+                "HOME is not set; W&B keeps its account there, so set it to a folder of yours"
             )
         for name in ("entity", "project"):
             _check_name(name, getattr(options, name))
@@ -66,8 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _check_name(option: str, value: str) -> None:
     if not _NAME.fullmatch(value):
         raise ConfigError(
-            f"--{option}={value}: expected a name of 1 to 128 characters without / \\ # ? % :; "
-            "https://wandb.ai/ENTITY/PROJECT shows both"
+            f"--{option}={value}: expected a name of 1 to 128 characters without / \\ # ? % :; both "
+            "are in the address of your project, https://wandb.ai/ENTITY/PROJECT"
         )
 
 
@@ -83,7 +83,7 @@ def _make(entity: str, project: str, file: Path | None) -> None:
         ) from error
     path = file or _unused(_DEFAULT_FILE)
     if path.exists():
-        raise ConfigError(f"--file={path}: exists already and is not overwritten; expected a new file")
+        raise ConfigError(f"--file={path}: already exists and is not overwritten; expected a new file")
     workspace, report = panels.workspace(entity, project), panels.report(entity, project)
     reason = "nothing was sent" if file else _send(workspace, report)
     if reason is None:
@@ -142,9 +142,9 @@ def _send(workspace: Any, report: Any) -> str | None:
     try:
         return within(_SEND_S, save)
     except HangError as error:
-        return f"W&B's process does not start, or hangs ({error})"
+        return f"the W&B process does not start or hangs ({error})"
     except (wandb.Error, WandbApiFailedError, SpecVersionError) as error:
-        return f"W&B cannot be reached, or refuses ({' '.join(str(error).split())})"
+        return f"W&B cannot be reached or refuses the request ({' '.join(str(error).split())})"
 
 
 def _find_earlier(workspace: Any, report: Any) -> None:
@@ -156,8 +156,8 @@ def _find_earlier(workspace: Any, report: Any) -> None:
         reports = list(wandb.Api().reports(f"{entity}/{project}"))
     except ValueError as error:
         raise ConfigError(
-            f"--entity={entity} --project={project}: W&B has no such project, or this account may not "
-            "see it; send a run first, with logger.wandb.mode=online or wandb sync"
+            f"--entity={entity} --project={project}: no such project on W&B, or this account cannot "
+            "see it; upload a run first, with logger.wandb.mode=online or wandb sync"
         ) from error
     report.id = next((r.id for r in reports if r.display_name == report.title), "")
     with contextlib.suppress(ValueError):  # there is none yet

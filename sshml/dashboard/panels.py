@@ -77,7 +77,7 @@ def report(entity: str, project: str) -> wr.Report:
         entity=entity,
         project=project,
         title=_TITLE,
-        description="Trivial and topological phase of SSH chains, told apart by a CNN and a ResNet18.",
+        description="A CNN and a ResNet18 tell the trivial from the topological phase of SSH chains.",
         width="fluid",
         blocks=[
             wr.TableOfContents(),
@@ -90,8 +90,8 @@ def report(entity: str, project: str) -> wr.Report:
             wr.PanelGrid(runsets=[by_model], panels=learning_curves()),
             wr.H2("Accuracy against disorder"),
             wr.P(
-                "Each network on chains as disordered as those it was trained on. A label t1 < t2 "
-                "cannot be read off every disordered chain: the exact invariant itself reaches 98.8 % "
+                "Each network at the disorder strength it was trained at. The label t1 < t2 cannot "
+                "be read off every disordered chain: even the exact invariant reaches only 98.8 % "
                 "at W = 0.5 and 30 cells."
             ),
             wr.PanelGrid(runsets=[by_model], panels=accuracy_against_disorder()),
@@ -103,13 +103,13 @@ def report(entity: str, project: str) -> wr.Report:
             wr.PanelGrid(runsets=[trained], panels=maps()),
             wr.H2("Transfer"),
             wr.P(
-                "Networks on chains of other disorder strengths than they were trained on, beside "
-                f"baselines that need no network: {', '.join(BASELINES).replace('_', ' ')}."
+                "Networks at disorder strengths other than that of their training, with baselines "
+                f"that need no network: {', '.join(BASELINES).replace('_', ' ')}."
             ),
             wr.MarkdownBlock(_published()),
             wr.PanelGrid(runsets=[transferred], panels=transfer()),
             wr.H2("Sweeps"),
-            wr.P("Which hyper-parameters matter for the validation accuracy of the last epoch."),
+            wr.P("Importance of the hyper-parameters for the validation accuracy of the last epoch."),
             wr.PanelGrid(runsets=[trained], panels=sweeps()),
         ],
     )
@@ -137,7 +137,7 @@ def learning_curves() -> list[Panel]:
         _curve("Loss", ["train/loss", "val/loss"], log_y=True),
         _curve("Accuracy", ["train/accuracy", "val/accuracy"]),
         _curve("Expected calibration error", ["val/ece"]),
-        _curve("Wrong answers: false positives and negatives", ["val/fp", "val/fn"]),
+        _curve("Wrong predictions: false positives and negatives", ["val/fp", "val/fn"]),
         _curve("Learning rate", ["lr"]),
         _pictures("Learning curves", "learning_curves"),
     ]
@@ -147,7 +147,7 @@ def accuracy_against_disorder() -> list[Panel]:
     """Accuracy of the test against the strength that the network was trained at."""
     return [
         wr.ScatterPlot(
-            title="Test accuracy against W; colour: cells of the chain (CNN 30, ResNet18 122)",
+            title="Test accuracy against W; colour: number of cells (CNN 30, ResNet18 122)",
             x=_W,
             y=_TEST_ACCURACY,
             z=wr.Config("data.n_cells"),
@@ -162,8 +162,8 @@ def accuracy_against_disorder() -> list[Panel]:
 def maps() -> list[Panel]:
     """Class activation maps: during training, of test samples, and single samples in a table."""
     return [
-        _pictures("Maps of the validation set; slider: epoch", "maps"),
-        _pictures("Maps of the test set", "maps_test"),
+        _pictures("Maps of validation samples; slider: epoch", "maps"),
+        _pictures("Maps of test samples", "maps_test"),
         _pictures("Density profiles of the training set", "profiles"),
         _table("test/examples"),
     ]
@@ -174,12 +174,12 @@ def transfer() -> list[Panel]:
     trained_maps = [f"maps_W{W}_seed0" for W in _TRAINED_AT]
     return [
         _against_W("Accuracy", "accuracy"),
-        _against_W("Share called topological", "topological_share"),
+        _against_W("Fraction predicted topological", "topological_share"),
         _against_W("Accuracy of the exact invariant (ceiling)", "ceiling"),
         _pictures("Networks and baselines", "accuracy_by_W"),
         _pictures("Transfer matrix", "matrix"),
-        _pictures("Right and wrong answers", "confusion_by_W"),
-        _pictures("Maps; slider: 1000 W of the test", *trained_maps),
+        _pictures("Right and wrong predictions", "confusion_by_W"),
+        _pictures("Maps; slider: 1000 times the test W", *trained_maps),
         _table("transfer"),
     ]
 
@@ -211,7 +211,7 @@ def _curve(title: str, metrics: list[str], *, log_y: bool | None = None) -> wr.L
 def _against_W(title: str, score: str) -> wr.LinePlot:
     # transfer.py logs a curve a training strength and seed.
     pattern = f"transfer/.*trained_at_.*/seed_.*/{score}"
-    return wr.LinePlot(title=f"{title} against W of the test", x="W", metric_regex=pattern)
+    return wr.LinePlot(title=f"{title} against test W", x="W", metric_regex=pattern)
 
 
 def _bars(title: str, groupby: wr.Config) -> wr.BarPlot:

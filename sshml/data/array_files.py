@@ -64,7 +64,7 @@ class _Npz(dict[str, NDArray[Any]]):
             size = sum(part.file_size for part in archive.infolist())
         if size > (memory := psutil.virtual_memory().total):
             raise ValueError(
-                f"its arrays take {size / 1e9:.3g} GB, more than the {memory / 1e9:.3g} GB of memory "
+                f"its arrays need {size / 1e9:.3g} GB, more than the {memory / 1e9:.3g} GB of memory "
                 "here; HDF5 and zarr are read in batches"
             )
         super().__init__(dict.fromkeys(names))  # type: ignore[arg-type]

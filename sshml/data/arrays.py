@@ -226,8 +226,8 @@ class ArraysDataModule(PhaseDataModule):
                 detect(first)
         except Exception as error:  # of a representation of the user's own, it may be any
             raise ConfigError(
-                f"data.representation: images of {_by(self.shape[1:])} are not of the kind "
-                f"{shown.title} ({reason_of(error)}); choose representation=image"
+                f"data.representation: images of {_by(self.shape[1:])} cannot be a {shown.title} "
+                f"({reason_of(error)}); choose representation=image"
             ) from error
 
     def _check_images(self, images: NDArray[Any], start: int) -> None:
@@ -281,8 +281,8 @@ class _Content:
             values = _array(file, name, f"data.parameters=[{name}]")
             if values.shape != (n,) or values.dtype.kind not in "fiub":
                 raise ConfigError(
-                    f"{where}: {name} is {values.dtype} of shape {values.shape}; expected {n} real "
-                    "numbers"
+                    f"{where}: {name} has dtype {values.dtype} and shape {values.shape}; expected "
+                    f"{n} real numbers"
                 )
             self.parameters[name] = np.asarray(values[:], dtype=np.float64)
             _refuse_rows(where, name, ~np.isfinite(self.parameters[name]), "is not finite")
@@ -339,9 +339,7 @@ def _labels_in(file: Mapping[str, Any], images: str, name: str) -> Int64[Integer
             f"({n},), one for each image"
         )
     if n == 0:
-        raise ConfigError(
-            f"data.images={images}: there is none; expected a sample or more of each class"
-        )
+        raise ConfigError(f"data.images={images}: has no images; expected at least one of each class")
     values = np.asarray(labels[:])
     with np.errstate(invalid="ignore"):
         whole = values.astype(np.int64)
@@ -358,8 +356,8 @@ def _names_in(file: Mapping[str, Any], names: _Names) -> tuple[str, ...] | None:
     named = tuple(c.decode() if isinstance(c, bytes) else str(c) for c in found)
     if len(set(named)) != len(named) or len(named) < 2:
         raise ConfigError(
-            f"data.path: the file names its classes {', '.join(named)}; expected two names or more, no "
-            "two alike"
+            f"data.path: the file names its classes {', '.join(named)}; expected at least two "
+            "different names"
         )
     return named
 
@@ -370,7 +368,7 @@ def _one_order(named: tuple[str, ...] | None, given: Sequence[str] | None) -> tu
         return tuple(given or named or ())
     if set(named) & set(given) and named != tuple(given):
         raise ConfigError(
-            f"data.classes={list(given)}: the file names its classes {', '.join(named)}; leave it out"
+            f"data.classes={list(given)}: the file names its classes {', '.join(named)}; omit it"
         )
     return tuple(given)
 
@@ -383,12 +381,12 @@ def _classes_in(file: Mapping[str, Any], names: _Names) -> tuple[str, ...]:
     if missing := set(range(n_classes)) - set(labels.tolist()):
         raise ConfigError(
             f"data.labels={names.labels}: no label is {min(missing)}, but one is {n_classes - 1}; "
-            "expected 0 to C-1, each at least once, or the names of all by data.classes=[…]"
+            "expected 0 to C-1, each at least once, or all names in data.classes=[…]"
         )
     if n_classes < 2:
         raise ConfigError(
-            f"data.labels={names.labels}: all are 0; expected two classes or more, or their names by "
-            "data.classes=[…]"
+            f"data.labels={names.labels}: all are 0; expected at least two classes, or their names "
+            "in data.classes=[…]"
         )
     return tuple(f"class {label}" for label in range(n_classes))
 

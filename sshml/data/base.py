@@ -64,9 +64,9 @@ class PhaseDataModule(pl.LightningDataModule, ABC):
     def trainer(self, trainer: object) -> None:
         if not isinstance(trainer, pl.Trainer | None):
             raise TypeError(
-                f"{type(self).__name__} is for the Trainer of pytorch_lightning, not of "
-                f"{type(trainer).__module__}; give that one its loaders: "
-                "trainer.fit(model, data.train_dataloader(), data.val_dataloader())"
+                f"{type(self).__name__} works with the Trainer of pytorch_lightning, not with that "
+                f"of {type(trainer).__module__}; pass the loaders instead: trainer.fit(model, "
+                "data.train_dataloader(), data.val_dataloader())"
             )
         self._trainer = trainer
 

@@ -143,7 +143,7 @@ class SSHDataModule(PhaseDataModule):
         _check_choice("label", label, chain.label_kinds)
         whole, gap = list(ratio_range), list(ratio_gap or ())
         if gap and (gap[0] < whole[0] or gap[1] > whole[1] or gap == whole):
-            raise ValueError(f"ratio_gap={gap} must be a part of ratio_range={whole}")
+            raise ValueError(f"ratio_gap={gap} must lie inside ratio_range={whole}")
         self.ensemble = Ensemble(
             {Split.TRAIN: n_train, Split.VAL: n_val, Split.TEST: n_test},
             n_cells=n_cells,

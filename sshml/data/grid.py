@@ -35,7 +35,7 @@ def strength_grid(W: float | str | Sequence[float | str]) -> list[float]:
     shown = [f"{value:g}" for value in grid]  # as tables and files have them
     for value in shown:
         if shown.count(value) > 1:
-            raise ValueError(f"expected each value once, in six digits, got {value} twice")
+            raise ValueError(f"expected each value once (to six digits), got {value} twice")
     return grid
 
 

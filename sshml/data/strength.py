@@ -85,8 +85,8 @@ def check_no_time(value: float | str) -> None:
     """
     if not isinstance(value, str) and _BASE_60 <= value < float("inf"):
         raise ValueError(
-            f"got {value:g}, expected a number below {_BASE_60}; a range in a YAML file needs quotes, "
-            "'0:1:0.5', or YAML takes it for a time of day"
+            f"got {value:g}, expected a number below {_BASE_60}; in a YAML file, put a range in "
+            "quotes, '0:1:0.5', since YAML reads it as a time of day"
         )
 
 

@@ -1,10 +1,9 @@
 """Write a generated data set to a file, for other programs and other frameworks.
 
-    python -m sshml.dataset chains.h5 data.W=0.5 data.n_train=2000
+    sshml dataset chains.h5 data.W=0.5 data.n_train=2000
 
-OUT is a new .npz, .h5 or .hdf5 file. It has images, labels, split, and each sample's parameters; a card
-beside it, OUT.json, says what they are and what made them. KEY=VALUE sets data as in train.py:
-data.…, hamiltonian=…, representation=…, seed=….
+The file has images, labels, split, and the parameters of each sample. OUT.json beside it describes them
+and records the settings that made them.
 """
 
 import argparse
@@ -37,10 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
     )
-    parser.add_argument("out", type=Path, metavar="OUT")
-    parser.add_argument("settings", nargs="*", metavar="KEY=VALUE")
+    parser.add_argument("out", type=Path, metavar="OUT", help="new .npz, .h5 or .hdf5 file")
     parser.add_argument(
-        "--config-dir", "-cd", metavar="FOLDER", help="of configuration files of your own"
+        "settings", nargs="*", metavar="KEY=VALUE",
+        help="settings of the data, as in train.py: data.…, hamiltonian=…, representation=…, seed=…",
+    )  # fmt: skip
+    parser.add_argument(
+        "--config-dir", "-cd", metavar="FOLDER", help="folder of your own configuration files"
     )
     options = parser.parse_intermixed_args(arguments)
     try:
@@ -57,16 +59,16 @@ def _write(path: Path, overrides: Sequence[str], own_folder: str | None) -> None
 
     card_path = path.with_name(f"{path.name}.json")
     if not path.parent.is_dir():
-        raise ConfigError(f"{path}: there is no folder {path.parent}; make it, or choose another")
+        raise ConfigError(f"{path}: there is no folder {path.parent}; create it, or choose another")
     if path.suffix not in ENDINGS:
         raise ConfigError(f"{path}: expected a file with one of the endings {', '.join(ENDINGS)}")
     for file in (path, card_path):
         if os.path.lexists(file):
-            raise ConfigError(f"{file}: exists already and is not overwritten; expected a new file")
+            raise ConfigError(f"{file}: already exists and is not overwritten; expected a new file")
     for override in overrides:
         if override.lstrip("+~").split("=")[0].split(".")[0] not in _GROUPS:
             raise ConfigError(
-                f"{override}: expected keys of {', '.join(_GROUPS)}, which decide about data"
+                f"{override}: expected keys of {', '.join(_GROUPS)}, which define the data"
             )
     own: list[str] = []
     if own_folder is not None:
@@ -83,7 +85,9 @@ def _write(path: Path, overrides: Sequence[str], own_folder: str | None) -> None
         whole = {**card, "command": command, "settings": settings["data"]}
         write_atomically(card_path, json.dumps(whole, indent=2) + "\n")
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}; expected a place to write to") from error
+        raise ConfigError(
+            f"{path}: {error.strerror or error}; expected a file that can be written"
+        ) from error
     shape = "x".join(map(str, card["arrays"]["images"]["shape"]))
     print(f"images:  {shape}\nfile:    {path}\ncard:    {card_path}")
     print(f"train:   {command_of('train')} data=arrays {shlex.quote(f'data.path={path}')}")

@@ -21,8 +21,8 @@ from sshml.files.provenance import git_revision, versions
 #: Kinds of file.
 ENDINGS = (".npz", ".h5", ".hdf5")
 _ABOUT = {
-    "images": "what a network sees; rows and columns as under representation",
-    "labels": "the class of each image, as under classes",
+    "images": "what a network sees; see representation for rows and columns",
+    "labels": "class of each image, an index into classes",
     "split": "0 training, 1 validation, 2 test",
     "classes": "names of the classes, in the order of their labels",
 }
@@ -62,7 +62,7 @@ def write_dataset(path: Path, data: PhaseDataModule) -> dict[str, Any]:
         part.unlink(missing_ok=True)
     return {
         "file": path.name,
-        "format": "arrays of one length, as data=arrays of sshml reads them",
+        "format": "arrays of equal length, in the layout that data=arrays of sshml reads",
         "arrays": {
             name: {"shape": shape, "dtype": dtype, "is": _meaning(name, data)}
             for name, (shape, dtype) in arrays.items()
@@ -85,7 +85,7 @@ def _meaning(name: str, data: PhaseDataModule) -> str:
     if name in data.known_parameters:
         return f"{data.known_parameters[name].title} of each sample"
     if name.startswith("labels_"):
-        return f"labels of another kind: {name.removeprefix('labels_')}"
+        return f"another kind of label: {name.removeprefix('labels_')}"
     return _ABOUT[name]
 
 
@@ -118,7 +118,7 @@ def _hex(digests: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _npz(path: Path, data: PhaseDataModule, n: int) -> Written:
-    check_images(f".npz of {n} images", "in memory they take", n, data.shape)
+    check_images(f".npz of {n} images", "in memory they need", n, data.shape)
     parts: dict[str, list[NDArray[Any]]] = {}
     digests = {name: hashlib.sha256() for name in _HASHED}
     for split, batch in _batches(data):

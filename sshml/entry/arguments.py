@@ -144,14 +144,14 @@ def check_hydra_settings(arguments: Sequence[str]) -> None:
     for argument in arguments:
         key, _, value = argument.partition("=")
         if argument.startswith("~") and key_of(argument).split(".")[0] == "hydra":
-            raise ConfigError(f"{argument}: Hydra's own settings cannot be left out; set them")
+            raise ConfigError(f"{argument}: settings of Hydra itself cannot be removed; set them")
         if key_of(key) == "hydra.job.env_set" and not value.startswith("{"):
             raise ConfigError(f"{argument}: expected {{NAME:VALUE}}, or {key}.NAME=VALUE")
         expected = _WRITES_FILES.get(key_of(key), (value,))
         if value not in expected:
             raise ConfigError(
-                f"{argument}: Hydra would write files of its own into the run's folder, which has "
-                f"all settings and results already; expected {key}={expected[0]}, or leave it out"
+                f"{argument}: Hydra would write its own files to the run folder, which has all "
+                f"settings and results already; expected {key}={expected[0]}, or omit it"
             )
 
 
@@ -165,8 +165,8 @@ def check_one_run(arguments: Sequence[str]) -> None:
     for key in ("ckpt_path", "resume"):
         if key in keys and "rerun" in keys:
             raise ConfigError(
-                f"{keys['rerun']}: does a run again in a new folder, and {keys[key]} resumes one; "
-                "leave out one of them"
+                f"{keys['rerun']}: repeats a run in a new folder, but {keys[key]} resumes one; omit "
+                "one of them"
             )
 
 
@@ -213,11 +213,13 @@ def check_flags(arguments: Sequence[str], name: str) -> argparse.Namespace:
     }
     chosen = [flag for flag, value in actions.items() if value]
     if len(chosen) > 1:
-        raise ConfigError(f"{' '.join(chosen)}: expected one of them")
+        raise ConfigError(f"{' '.join(chosen)}: exclude each other; omit all but one")
     if flags.resolve and not (flags.cfg or flags.help):
-        raise ConfigError("--resolve: expected --cfg job, hydra or all beside it")
+        raise ConfigError("--resolve: only works with --cfg job, --cfg hydra or --cfg all")
     if flags.package is not None and not flags.cfg:
-        raise ConfigError(f"--package={flags.package}: expected --cfg job, hydra or all beside it")
+        raise ConfigError(
+            f"--package={flags.package}: only works with --cfg job, --cfg hydra or --cfg all"
+        )
     if flags.shell_completion:
         _check_completion(flags.overrides)
     return flags
@@ -226,18 +228,18 @@ def check_flags(arguments: Sequence[str], name: str) -> argparse.Namespace:
 def _check_config_folder(given: str, folder: Path, name: str) -> None:
     if (folder / MANIFEST).is_file():
         raise ConfigError(
-            f"{given}: is the folder of a run; do it again in a new folder with {command_of(name)} "
+            f"{given}: is a run folder; repeat the run in a new folder with {command_of(name)} "
             f"rerun={folder}"
         )
     if not folder.is_dir():
-        own = f"{name}.yaml" if given.startswith("--config-path") else "your own groups, such as model/"
+        own = f"{name}.yaml" if given.startswith("--config-path") else "your groups, such as model/"
         raise ConfigError(f"{given}: there is no such folder; expected one with {own}")
 
 
 def _check_completion(overrides: Sequence[str]) -> None:
     tasks = [override.partition("=") for override in overrides]
     if len(tasks) != 1 or tasks[0][0] not in ("install", "uninstall", "query"):
-        raise ConfigError("--shell-completion: expected install=SHELL or uninstall=SHELL beside it")
+        raise ConfigError("--shell-completion: needs install=SHELL or uninstall=SHELL")
     if tasks[0][2] not in ("bash", "fish", "zsh"):
         raise ConfigError(f"{overrides[0]}: expected bash, fish or zsh")
 
@@ -263,7 +265,7 @@ def as_new_run(arguments: Sequence[str], name: str) -> list[str]:
 def _check_rerun(path: str, name: str) -> None:
     folder = run_folder_of(path)
     if folder is None:
-        raise ConfigError(f"rerun={path}: no run folder; expected one with {MANIFEST}")
+        raise ConfigError(f"rerun={path}: not a run folder; expected one with {MANIFEST}")
     try:
         of = "transfer" if "source" in read_settings(folder) else "train"
     except StoredError as error:

@@ -93,7 +93,7 @@ def _steps(epochs: int, n_train: int | None, batch_size: int) -> int | None:
     for key, number in given.items():
         if not isinstance(number, int) or number < 1:
             raise ConfigError(
-                f"{key}={number}: expected a whole number above 0, which sets the schedule"
+                f"{key}={number}: expected a whole number above 0, since the schedule depends on it"
             )
     return epochs * -(-n_train // batch_size)
 
@@ -152,7 +152,7 @@ def with_sweep_folder(arguments: list[str]) -> list[str]:
         return arguments
     study = next((a.partition("=")[2] for a in given if a.startswith("sweep=")), None)
     if study is not None and not re.fullmatch(r"[\w./-]+", study):
-        raise ConfigError(f"sweep={study}: expected one study; run the others by commands of their own")
+        raise ConfigError(f"sweep={study}: expected one study; run the others separately")
     if "hydra.sweep.dir" in keys:
         return arguments
     not_of_it = (

@@ -29,7 +29,7 @@ def results_folder(out: Path | None, checkpoint: str, name: str, files: Iterable
     beside = run_folder_of(checkpoint) or Path(checkpoint).parent
     folder = out or beside / name / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
     if out is None and folder.parent.is_symlink():  # the run may come from a stranger
-        raise ConfigError(f"{folder.parent}: is a link; choose where to write by --out=FOLDER")
+        raise ConfigError(f"{folder.parent}: is a link; choose another folder with --out=FOLDER")
     try:
         folder.mkdir(parents=True, exist_ok=out is not None)
         earlier = [file for file in files if os.path.lexists(folder / file)]
@@ -37,7 +37,7 @@ def results_folder(out: Path | None, checkpoint: str, name: str, files: Iterable
         raise ConfigError(f"--out={folder}: {error.strerror}; expected a folder to write to") from error
     if earlier:
         raise ConfigError(
-            f"--out={folder}: {earlier[0]} exists already and is not overwritten; expected a new folder"
+            f"--out={folder}: {earlier[0]} already exists and is not overwritten; expected a new folder"
         )
     return folder
 
@@ -62,7 +62,7 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
     """Add the option ``--trust``: what checkpoints may name beside :mod:`sshml.config.trust`."""
     parser.add_argument(
         "--trust", action="append", default=[], metavar="PACKAGE",
-        help="your own package, that a checkpoint may name; may be given several times",
+        help="your own package, whose classes a checkpoint may use; repeat for several",
     )  # fmt: skip
 
 

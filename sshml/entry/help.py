@@ -16,26 +16,26 @@ from sshml.config.wording import as_typed
 _EXAMPLES = {
     "train": (
         ("model=resnet18 data.W=0.5", "one run"),
-        ("-m data.W=0,0.25 seed=0,1", "a sweep, one run for each combination"),
-        ("sweep=finite_size", "a sweep that is ready"),
+        ("-m data.W=0,0.25 seed=0,1", "a sweep, one run per combination"),
+        ("sweep=finite_size", "a ready-made sweep"),
         ("ckpt_path=RUN/checkpoints/last.ckpt", "resume a run"),
-        ("rerun=RUN", "do a run again, in a new folder"),
+        ("rerun=RUN", "repeat a run in a new folder"),
     ),
     "transfer": (
         ("checkpoint=RUN/checkpoints/best.ckpt data.W=0:1:0.1", "test a network"),
         ('"source.W=[0,0.25]" seeds=5 data.W=0:1:0.25', "train networks, then test them"),
-        ("experiment=thesis/quick", "a study that is ready"),
+        ("experiment=thesis/quick", "a ready-made study"),
         ("resume=RUN", "resume a study"),
-        ("rerun=RUN", "do a study again, in a new folder"),
+        ("rerun=RUN", "repeat a study in a new folder"),
     ),
 }
 _FLAGS = (
-    ("-m", "a sweep: commas separate values, and each combination is a run"),
-    ("--config-dir FOLDER", "your own options of groups, such as FOLDER/model/mine.yaml"),
-    ("--cfg job", "print the configuration and stop; --resolve fills in what follows from other keys"),
+    ("-m", "sweep: commas separate values, and each combination is a run"),
+    ("--config-dir FOLDER", "add your own group options, such as FOLDER/model/mine.yaml"),
+    ("--cfg job", "print the configuration and stop; --resolve fills in ${…} too"),
     ("--shell-completion install=bash", 'eval "$(… --shell-completion install=bash)"; or zsh, fish'),
-    ("--hydra-help", "settings of Hydra itself, hydra.…"),
-    ("--version", "of sshml"),
+    ("--hydra-help", "show the settings of Hydra itself, hydra.…"),
+    ("--version", "print the version of sshml and stop"),
 )
 _WIDEST = 110
 _COLUMN = 40
@@ -59,11 +59,11 @@ def help_text(config: DictConfig) -> str:
     sections = {
         f"usage: {command} [FLAG ...] [KEY=VALUE ...]": [("", PROGRAMS[name])],
         "Examples": [(f"{command} {given}", about) for given, about in _EXAMPLES[name]],
-        "Groups, GROUP=OPTION; here with the options chosen": [
+        "Groups, GROUP=OPTION; the current choice is shown": [
             (f"{group}={as_typed(chosen)}", _of_group(program.groups[group], folders, group, name))
             for group, chosen in choices.items()
         ],
-        "Keys, KEY=VALUE; here with their values": [
+        "Keys, KEY=VALUE; the current value is shown": [
             (f"{key}={as_typed(value)}", comments.get(key, "")) for key, value in settings.items()
         ],
         "Flags": _FLAGS,

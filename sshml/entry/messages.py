@@ -78,7 +78,7 @@ def _of_file(error: OSError, arguments: list[str]) -> str | None:
         return None
     given = {key_of(argument) for argument in arguments}
     key = next((key for key in FOLDERS if key in given), "paths.runs")
-    return f"{error.filename}: {error.strerror}; set {key}=FOLDER to one that can be written to"
+    return f"{error.filename}: {error.strerror}; set {key}=FOLDER to a folder that can be written to"
 
 
 def _of_plugin(message: str, arguments: list[str]) -> str | None:
@@ -95,7 +95,7 @@ def _of_package(message: str) -> str | None:
     found = re.match(r"In '(?P<file>[^']+)': Could not override '\w+@", message)
     if found is None:
         return None
-    return f"{found['file']}.yaml: overrides other groups; begin it with # @package _global_"
+    return f"{found['file']}.yaml: overrides other groups, so it must begin with # @package _global_"
 
 
 def one_line(error: Exception, arguments: list[str], name: str = "train") -> str:
@@ -131,7 +131,7 @@ def _of_value(error: Exception, message: str, arguments: list[str]) -> str | Non
     """The line for a value that is missing, or that cannot be set or removed."""
     if again := re.match(r"Multiple values for ([\w/]+)", message):
         added = next((a for a in arguments if a.startswith(f"+{again[1]}=")), None)
-        return f"{added}: the group {again[1]} has an option already; omit the +" if added else None
+        return f"{added}: the group {again[1]} already has an option; omit the +" if added else None
     if kept := re.fullmatch(r"Error merging override (~.*)", message):
         return f"{kept[1]}: its value depends on other keys, so Hydra cannot remove it; omit {kept[1]}"
     if merged := re.fullmatch(r"(?s)Error merging override (.+)", message):
@@ -139,7 +139,7 @@ def _of_value(error: Exception, message: str, arguments: list[str]) -> str | Non
         return f"{merged[1]}: {reason}"
     lacking = re.match(r"Missing mandatory value|Interpolation key '(.+)' not found", message)
     if lacking and (key := getattr(error, "full_key", None)):
-        why = f"follows from {lacking[1]}, which these settings lack" if lacking[1] else "missing"
+        why = f"is computed from {lacking[1]}, which is not set" if lacking[1] else "missing"
         return f"{key}: {why}; set {key}=VALUE"
     return None
 
@@ -165,16 +165,17 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
         parent, _, name = parent.rpartition(".")
     known = {str(name) for name in node if name != "_target_"}
     if name in known and override.startswith("~"):
-        return f"{override}: is null already, which leaves it out; omit {override}"
+        return f"{override}: is already null, so there is nothing to remove; omit {override}"
     if name in known and key in (name, f"{parent}.{name}"):
         if several := next((a for a in groups if "," in a.partition("=")[2]), None):
             return f"{override}: not every option of {several} has this key; run them separately"
-        return f"{override}: other options set parts of {key} already; add to them by +{key}.NAME=VALUE"
+        return f"{override}: other options already set parts of {key}; use +{key}.NAME=VALUE"
     if not parent:
         known |= top_level(config_name)
     if key == f"{parent}.{name}" and _takes(parent, node, name):
         return (
-            f"{override}: {node['_target_']} takes it, but conf/ does not set it; add it by +{override}"
+            f"{override}: {node['_target_']} has this argument, but conf/ does not set it; add "
+            f"it with +{override}"
         )
     return f"{override}: {unknown_key(parent, name, known)}"
 
@@ -195,15 +196,15 @@ def _misplaced(key: str, override: str, arguments: list[str]) -> str | None:
     group = key.partition(".")[0]
     if group in FIRST_PARTS:
         of_data = override.replace(group, f"data.{group}", 1)
-        return f"{group}=NAME chooses one; its settings are those of the data, {of_data}"
+        return f"{group}=NAME chooses one; its settings belong to data: {of_data}"
     for argument in arguments:
         of_removed = argument.startswith("~") and f"{key}.".startswith(f"{key_of(argument)}.")
         if of_removed and argument != override:
-            return f"is removed by {argument}; leave out one of them"
+            return f"is removed by {argument}; omit one of them"
     keys = {key_of(argument) for argument in arguments}
     for part in FIRST_PARTS:  # that of a checkpoint is not known to Hydra
         if key.startswith(f"data.{part}.") and "checkpoint" in keys and part not in keys:
-            return f"name the {part} of the checkpoint beside it: {part}=NAME {override}"
+            return f"also name the {part} of the checkpoint: {part}=NAME {override}"
     return None
 
 
@@ -224,7 +225,7 @@ def _unknown_option(missing: str, arguments: list[str]) -> str:
     override = next((a for a in arguments if a.endswith(f"={name}")), f"{group}={name}")
     text = unknown_key(group, name, _options(group, arguments), sign="=")
     if "did you mean" not in text and not _own_folders(arguments):
-        text += "; one of your own needs --config-dir FOLDER"
+        text += "; for an option of your own, add --config-dir FOLDER"
     return f"{override}: {text}"
 
 

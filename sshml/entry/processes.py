@@ -79,8 +79,8 @@ def only_process(folder: Path, what: str, timeout: float = 0) -> Iterator[None]:
     except Timeout as error:
         owner = shown(Path(lock.lock_file).read_text(errors="replace")[:_LONGEST])
         raise ConfigError(
-            f"{folder}: another process is running this {what} ({owner or 'unknown'}); wait for it, or "
-            "choose another folder with hydra.sweep.dir=FOLDER"
+            f"{folder}: another process is running this {what} ({owner or 'unknown'}); wait for it "
+            "to end, or choose another folder with hydra.sweep.dir=FOLDER"
         ) from error
     except OSError as error:
         if error.errno not in (errno.EISDIR, errno.ELOOP):

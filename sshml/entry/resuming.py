@@ -66,7 +66,7 @@ def with_recorded_overrides(arguments: list[str]) -> list[str]:
     if folder is None:
         return arguments
     if is_multirun(arguments) and any(key_of(a) == "resume" for a in given):
-        raise ConfigError(f"resume={folder}: is one study, which a sweep cannot resume; leave out -m")
+        raise ConfigError(f"resume={folder}: is a single study, which a sweep cannot resume; omit -m")
     # Another choice of a group takes the place of its recorded keys too. What is left out (~) once
     # cannot be left out again.
     taken = tuple(f"{path_of(override)}." for override in given)
@@ -141,8 +141,8 @@ def _check(override: str, trust: Sequence[str]) -> None:
             _check_value(name, value, is_read=parsed.key_or_group in _FILES)
     except ConfigError as error:
         raise ConfigError(
-            f"{printable(override)}: is not replayed from a file ({error}); remove it there, or set it "
-            "on the command line"
+            f"{printable(override)}: is not accepted from a file ({error}); remove it there, or set "
+            "it on the command line"
         ) from error
     check_classes(settings, trust)
 
@@ -173,4 +173,4 @@ def _check_value(name: str, value: Any, *, is_read: bool) -> None:
         raise ConfigError("it has characters that cannot be printed")
     leads_out = value.startswith(("/", "~")) or ".." in re.split(r"[/\\]", value) or "://" in value
     if leads_out and not is_read:
-        raise ConfigError("it leads out of the run's folder")
+        raise ConfigError("it leads out of the run folder")

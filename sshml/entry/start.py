@@ -136,21 +136,21 @@ def _unexpected(error: Exception) -> int:
     """
     if "operator torchvision::" in str(error):  # as in PyPI's beside a torch for CPUs only
         return _fail(
-            "torchvision: is built for another torch; install both anew from one place: "
-            "pip uninstall torch torchvision, then pip install torch torchvision"
+            "torchvision: is built for another version of torch; reinstall both from the same "
+            "index: pip uninstall torch torchvision, then pip install torch torchvision"
         )
     whole = "".join(traceback.format_exception(error))
     if any(is_of_the_user(frame.filename) for frame in traceback.extract_tb(error.__traceback__)):
         with suppress(OSError):
             sys.stderr.write(whole)
         return 1
-    report = "the same command shows it again"
+    report = "run the command again to see it"
     with suppress(OSError):
         descriptor, path = tempfile.mkstemp(prefix="sshml_", suffix=".txt")
         with os.fdopen(descriptor, "w", errors="backslashreplace") as file:
             file.write(whole)
         report = f"please report it with {path}"
-    _fail(f"{type(error).__name__}: {error}; this is a fault of sshml, {report}")
+    _fail(f"{type(error).__name__}: {error}; this is a bug in sshml, {report}")
     return 1
 
 

@@ -164,7 +164,7 @@ def launched(folder: Path, launch: Callable[[], object]) -> bool:
     except Exception as error:
         write_atomically(folder / _ERROR, traceback.format_exc())
         reason = shown(" ".join(str(error).split())[:_LONGEST])
-        print(f"the launcher gave up: {type(error).__name__}: {reason} ({folder / _ERROR})")
+        print(f"the launcher failed: {type(error).__name__}: {reason} ({folder / _ERROR})")
         return False
     return True
 
@@ -210,7 +210,8 @@ def check_launcher(target: str) -> None:
     """
     if target.endswith(".SlurmLauncher") and shutil.which("srun") is None:
         raise ConfigError(
-            "hydra/launcher=submitit_slurm: there is no srun here; start where SLURM takes jobs"
+            "hydra/launcher=submitit_slurm: srun not found; start the sweep on a machine that "
+            "submits to SLURM"
         )
 
 
@@ -226,11 +227,11 @@ def check_number_of_jobs(axes: Iterable[Override]) -> None:
         if isinstance(value, RangeSweep):
             start, stop, step = float(value.start or 0), float(value.stop or 0), float(value.step)
             if step == 0 or math.isnan(start + stop + step):
-                raise ConfigError(f"{axis.input_line}: expected numbers, and a step other than 0")
+                raise ConfigError(f"{axis.input_line}: expected numbers and a nonzero step")
             number *= max((stop - start) / step, 0)
         elif isinstance(value, ChoiceSweep):
             if any(isinstance(choice, Sweep) for choice in value.list):
-                raise ConfigError(f"{axis.input_line}: expected values, or one range or interval alone")
+                raise ConfigError(f"{axis.input_line}: expected values, or a single range or interval")
             number *= len(value.list)
         if not number <= _MOST_JOBS:
             raise ConfigError(f"{axis.input_line}: makes more than {_MOST_JOBS} jobs; expected fewer")
@@ -262,7 +263,7 @@ def print_what_is_left(folder: Path, jobs: Mapping[str, Sequence[str]]) -> int:
     count = Counter(outcomes.values())
     counted = f"{count['finished']} of {len(jobs)} jobs are done"
     counted += "".join(f", {count[how]} {how}" for how in ("diverged", "pruned") if count[how])
-    print(f"{counted}; look at them with: {command_of('study')} {shown(folder)}")
+    print(f"{counted}; compare them with: {command_of('study')} {shown(folder)}")
     return count["failed"]
 
 
@@ -270,7 +271,7 @@ def error_of(folder: Path) -> str:
     """Why a job is not done, in one line."""
     path = folder / _ERROR
     if not path.is_file():
-        return "its process ended" if manifest(folder) else "was not started"
+        return "its process ended" if manifest(folder) else "was never started"
     try:
         with path.open("rb") as file:
             file.seek(max(path.stat().st_size - _ERROR_BYTES, 0))
@@ -301,7 +302,7 @@ def checked_jobs(
     """
     is_training = config.hydra.job.config_name == "train"
     if isinstance(at_once := config.hydra.launcher.get("n_jobs"), int):
-        expect("hydra.launcher.n_jobs", at_once, at_once != 0, "a number, or -1 for one a core")
+        expect("hydra.launcher.n_jobs", at_once, at_once != 0, "a number, or -1 for one per core")
         check_process_count(f"hydra.launcher.n_jobs={at_once}", at_once)
     quieten_libraries()
     before = HydraConfig.instance().cfg
@@ -334,19 +335,19 @@ def only_sweep(folder: Path) -> Iterator[None]:
     """
     if (folder / MANIFEST).is_file():
         raise ConfigError(
-            f"hydra.sweep.dir={folder}: is the folder of a run; expected a new folder, or a sweep's"
+            f"hydra.sweep.dir={folder}: is a run folder; expected a new folder, or that of a sweep"
         )
     check_own(folder)
     if not (folder / LOCK).is_file() and (
         foreign := sorted(path.name for path in folder.glob("[!.]*"))
     ):
         raise ConfigError(
-            f"hydra.sweep.dir={folder}: holds {foreign[0]}, which is of no sweep, and could be "
-            "overwritten; expected a new folder, or a sweep's"
+            f"hydra.sweep.dir={folder}: holds {foreign[0]}, which does not belong to a sweep and "
+            "could be overwritten; expected a new folder, or that of a sweep"
         )
     folder.mkdir(parents=True, exist_ok=True)
     work_begins()
-    way_out = "the same command continues the sweep"
+    way_out = "the same command resumes the sweep"
     others = children()  # such as MPI's, without which it ends this process
     with disk_errors(folder, lambda: way_out), only_process(folder, "sweep"):
         try:
@@ -382,8 +383,8 @@ def resumed_settings(settings: dict[str, Any]) -> dict[str, Any]:
     folder = Path(settings["paths"]["run"])
     if _is_of_others(folder):
         raise ConfigError(
-            f"{folder}: was resumed with other settings than this job's; move it away, and the job is "
-            "done again"
+            f"{folder}: was resumed with settings other than this job's; move it away to run the job "
+            "again"
         )
     last = folder / "checkpoints" / "last.ckpt"
     if settings["ckpt_path"] is None and last.is_file():

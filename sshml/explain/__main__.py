@@ -1,12 +1,15 @@
-"""What networks look at, and what their decisions hang on, in numbers.
+"""Measure what networks look at, and what their predictions depend on.
 
-Scores the raw maps of the topological phase on test chains of each strength against the true edge
-pair and the most localised other states, beside what chance would score; takes away the pixels that
-maps rank first, and the training of the network, to see whether the maps notice; and changes profiles
-to see which decisions flip. Several networks are shown as groups, with intervals over networks; of five
-or more it is asked whether a map score at the lowest strength tells how well they carry over.
-Writes scores.csv, generalisation.csv and explain.png, by default to a new folder in the run of the
-first checkpoint.
+On test chains of each strength, this program
+- scores the raw maps of the topological phase by how much of them lies on the true edge pair and on the
+  most localised other states, and compares with the chance level;
+- checks whether maps are faithful: it removes the pixels that they rank first, and compares them with
+  the maps of an untrained network;
+- edits profiles and counts the predictions that flip.
+Several networks are averaged in groups, with intervals over networks. With five or more, it correlates
+map scores at the lowest strength with the accuracy at higher ones.
+Writes scores.csv, generalisation.csv and explain.png, by default to a new folder in the run folder of
+the first checkpoint.
 """
 
 import argparse
@@ -50,19 +53,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
     )
-    parser.add_argument("checkpoints", nargs="*", metavar="CHECKPOINT", help="of train.py")
+    parser.add_argument(
+        "checkpoints",
+        nargs="*",
+        metavar="CHECKPOINT",
+        help="written by train.py; each is its own group",
+    )
     parser.add_argument(
         "--group", nargs="+", action="append", default=[], metavar=("NAME", "CHECKPOINT"),
-        help="networks that are shown as one; may be given several times",
+        help="checkpoints to average over, under one name; repeat for several groups",
     )  # fmt: skip
-    parser.add_argument("--W", default="0,0.5", help="strengths, 0,0.5 or start:stop:step")
-    parser.add_argument("--chains", type=int, default=1000, help="test chains of each strength")
+    parser.add_argument(
+        "--W",
+        default="0,0.5",
+        help="disorder strengths, such as 0,0.5 or start:stop:step (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--chains", type=int, default=1000, help="test chains per strength (default: %(default)s)"
+    )
     parser.add_argument(
         "--explanations", default="class_activation",
-        help=f"some of {', '.join(EXPLANATIONS)}, or all of these; a method of torch-cam (LayerCAM); "
-        "a class of your own (my_package.MyExplanation)",
+        help=f"some of {', '.join(EXPLANATIONS)},\nor all for all of these; a method of "
+        "torch-cam, such as LayerCAM; your own class,\nsuch as my_package.MyExplanation "
+        "(default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, help="where to write; default: RUN/explain/TIME")
+    parser.add_argument("--out", type=Path, help="output folder (default: RUN/explain/TIME)")
     add_trust(parser)
     options = parser.parse_args(arguments)
     try:
@@ -116,7 +131,7 @@ def grouped(checkpoints: Sequence[str], groups: Sequence[Sequence[str]]) -> dict
 
 
 def _print(means: Sequence[Row], correlated: Sequence[Mapping[str, Any]]) -> None:
-    # A file has no width of its own, and nothing is to be cut off.
+    # A file has no width, and nothing should be cut off.
     console = Console() if sys.stdout.isatty() else Console(width=160)
     grid = sorted({row["W"] for row in means})
     for group in dict.fromkeys(row["group"] for row in means):
@@ -141,7 +156,7 @@ def _print(means: Sequence[Row], correlated: Sequence[Mapping[str, Any]]) -> Non
             )
         console.print(table)
     if correlated:
-        table = Table(title="map score at the lowest W against accuracy at another", box=SIMPLE)
+        table = Table(title="map score at the lowest W against accuracy at a higher W", box=SIMPLE)
         for head in ("group", "map", "measure", "W", "networks", "Spearman", "95 % interval"):
             table.add_column(head)
         for found in correlated:
@@ -155,7 +170,7 @@ def _print(means: Sequence[Row], correlated: Sequence[Mapping[str, Any]]) -> Non
 
 def _cell(row: Row) -> str:
     if row["value"] != row["value"]:  # NaN
-        return "none was right" if row["measure"].startswith("flipped") else "no positive value"
+        return "no correct prediction" if row["measure"].startswith("flipped") else "no positive value"
     chance = "" if row["chance"] is None else f", by chance {100 * row['chance']:.1f}"
     return f"{100 * row['value']:.1f} ({100 * row['low']:.1f} to {100 * row['high']:.1f}{chance})"
 

@@ -72,8 +72,8 @@ def _named(name: str) -> Explanation:
         return made
     if find_spec("torchcam") is None or name not in torch_cam_methods():
         raise ConfigError(
-            f"{option}: expected some of {', '.join(EXPLANATIONS)}, all of these, a method of "
-            "torch-cam such as LayerCAM, or a class of your own such as my_package.MyExplanation"
+            f"{option}: expected some of {', '.join(EXPLANATIONS)}, or all, a method of torch-cam "
+            "such as LayerCAM, or your own class such as my_package.MyExplanation"
         )
     return TorchCAM(name)
 
@@ -88,7 +88,7 @@ def check_once(checkpoints: Sequence[str]) -> None:
     for path in checkpoints:
         file = os.path.realpath(path)  # Path.resolve raises where links lead in a circle
         if file in files:
-            raise ConfigError(f"{path}: is named twice; omit one")
+            raise ConfigError(f"{path}: is given twice; omit one")
         files.add(file)
 
 
@@ -106,20 +106,22 @@ def check_together(networks: Sequence[TrainedNetwork], chains: int) -> None:
     for network in networks:
         if "hamiltonian" not in network.data:
             raise ConfigError(
-                f"{network.checkpoint}: was trained on a file, and this asks about chains that are "
-                "made at each strength; train.py and transfer.py draw its maps"
+                f"{network.checkpoint}: was trained on data from a file, but this program tests "
+                "networks on chains generated at each strength; train.py and transfer.py draw its "
+                "maps"
             )
     first_path, first = networks[0].checkpoint, networks[0].data
     if chains < 2:
         raise ConfigError(f"--chains={chains}: expected at least 2")
-    check_images(f"--chains={chains}", "their images take", chains, networks[0].data_module().shape)
+    check_images(f"--chains={chains}", "their images need", chains, networks[0].data_module().shape)
     for network in networks:
         data = network.data
         for key in ("hamiltonian", "representation", "n_cells", "disorder"):
             if data[key] != first[key]:
                 raise ConfigError(
-                    f"{network.checkpoint}: trained with data.{key}={data[key]}, and {first_path} with "
-                    f"{first[key]}; their scores do not compare, ask about one after another"
+                    f"{network.checkpoint}: trained with data.{key}={data[key]}, and {first_path} "
+                    f"with {first[key]}; their scores cannot be compared, so run the program for "
+                    "each of them"
                 )
 
 
@@ -133,25 +135,26 @@ def check_two_phases(network: TrainedNetwork, chains: int) -> None:
     classes, shown = hamiltonian(data).classes, representation(data)
     if len(classes) != 2:
         raise ConfigError(
-            f"{path}: its chains have {len(classes)} phases, and explanations compare two; train.py "
-            "draws maps of all"
+            f"{path}: its chains have {len(classes)} phases, but this program compares two; train.py "
+            "draws maps for all of them"
         )
     if not shown.regions(torch.zeros(1, *shown.shape(2))):
         raise ConfigError(
-            f"{path}: trained with data.representation._target_={data['representation'][TARGET]}, of "
-            "whose images no region is known that maps could show; train.py draws its maps"
+            f"{path}: trained with data.representation._target_={data['representation'][TARGET]}, "
+            "whose images have no known regions to score maps by; train.py draws its maps"
         )
     if not hamiltonian(data).is_chiral:
         raise ConfigError(
-            f"{path}: its chains are not chiral, and changes of profiles keep mirror pairs of "
-            "states; train.py draws its maps"
+            f"{path}: its chains are not chiral, but edits of profiles act on pairs of states at ±E; "
+            "train.py draws its maps"
         )
     ensemble = network.data_module(n_test=chains).ensemble
     labels = ensemble.chains(Split.TEST, range(chains)).labels["ratio"]
     if labels.min() == labels.max():
         raise ConfigError(
-            f"{path}: its {chains} test chains are all {classes[labels[0]]}, data.ratio_range="
-            f"{list(data['ratio_range'])}; set --chains higher, or ask about a network of both phases"
+            f"{path}: its {chains} test chains are all {classes[labels[0]]}, "
+            f"data.ratio_range={list(data['ratio_range'])}; increase --chains, or choose a network "
+            "trained on both phases"
         )
 
 
@@ -169,5 +172,5 @@ def check_explanations(network: TrainedNetwork, explanations: Mapping[str, Expla
         except Exception as error:  # of the user's own, it may be any
             raise ConfigError(
                 f"--explanations={name}: fails on the network of {network.checkpoint} "
-                f"({reason_of(error)}); choose another one, such as occlusion"
+                f"({reason_of(error)}); choose another explanation, such as occlusion"
             ) from error

@@ -59,7 +59,7 @@ def explained(rows: Sequence[Row], phase: str) -> Figure:
         colours,
     )
     of_regions.set_title(f"where the {explanation.replace('_', ' ')} map lies\n({phase} chains)")
-    of_regions.set_xlabel("share of the map's positive part")
+    of_regions.set_xlabel("fraction of the map's positive part")
     if flips:
         of_changes = panels.pop(0)
         _bars(
@@ -73,13 +73,13 @@ def explained(rows: Sequence[Row], phase: str) -> Figure:
             ],
             colours,
         )
-        of_changes.set_title("which changes flip right decisions")
-        of_changes.set_xlabel("share of right decisions that flip")
+        of_changes.set_title("edits that flip correct predictions")
+        of_changes.set_xlabel("fraction of correct predictions that flip")
     # Between two dollars matplotlib would look for a formula.
     handles: list[Artist] = [
         Patch(color=colour, label=group.replace("$", r"\$")) for group, colour in colours.items()
     ]
-    handles.append(Line2D([], [], color="k", marker="|", ms=12, mew=2, ls="", label="by chance"))
+    handles.append(Line2D([], [], color="k", marker="|", ms=12, mew=2, ls="", label="chance level"))
     in_a_line = sum(map(len, groups)) < _LEGEND_LETTERS
     ncols = len(handles) if in_a_line else 1
     figure.legend(handles=handles, loc="outside lower center", ncols=ncols, frameon=False)
@@ -140,8 +140,8 @@ def _scatter(
         }
         axes.plot([score[n] for n in score], [accuracy[n] for n in score], "o", color=colour, alpha=0.8)
     axes.set(
-        xlabel=f"share in the edge pair at W = {strengths[0]:g}",
+        xlabel=f"fraction in the edge pair at W = {strengths[0]:g}",
         ylabel=f"accuracy at W = {strengths[1]:g}",
-        title="does the map tell\nhow a network carries over?",
+        title="does the map predict\nhow well a network carries over?",
         ylim=(min(0.45, axes.get_ylim()[0]), 1.02),
     )

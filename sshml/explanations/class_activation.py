@@ -37,8 +37,8 @@ class ClassActivation(Explanation):
             bias = network.head(torch.zeros(1, network.head.in_features))  # type: ignore[operator, union-attr, arg-type]
             if not torch.allclose(maps.mean(dim=(2, 3)) + bias, network(images), rtol=1e-3, atol=1e-4):
                 raise ValueError(
-                    f"{name} has no class activation maps: between its `features` and its `head` is "
-                    "more than global average pooling"
+                    f"{name} has no class activation maps, which need only global average pooling "
+                    "between `features` and `head`"
                 )
 
     def of_class(self, network: nn.Module, images: Tensor, label: int) -> Tensor:

@@ -132,7 +132,7 @@ def _loaded(path: Path) -> dict[str, Any]:
         version = written_by.get("sshml") if isinstance(written_by, dict) else None
         raise CheckpointError(
             f"{path}: checkpoint format {printable(origin.get('format'))}, expected "
-            f"{CHECKPOINT_FORMAT}; read it with sshml {printable(version)}"
+            f"{CHECKPOINT_FORMAT}; use sshml {printable(version)}"
         )
     return checkpoint
 
@@ -146,7 +146,7 @@ def _check_size(path: Path) -> None:
         parts = archive.infolist()
     compressed = any(part.compress_type != zipfile.ZIP_STORED for part in parts)
     if compressed or sum(part.file_size for part in parts) > path.stat().st_size:
-        raise CheckpointError(f"{path}: not a checkpoint, its parts are larger than the file")
+        raise CheckpointError(f"{path}: not a checkpoint: its parts are larger than the file")
 
 
 def _tensors(content: Any) -> Iterator[Tensor]:
@@ -190,7 +190,7 @@ def _check_plain(value: Any, path: str = "hyper_parameters", depth: int = 0) -> 
         for name, item in value.items():
             if not (isinstance(name, str) and _is_plain(name)):
                 raise CheckpointError(
-                    f"damaged, {printable(path)} has a key that is no name; restore it"
+                    f"damaged, {printable(path)} has a key that is not text; restore it"
                 )
             _check_plain(item, f"{path}.{name}", depth + 1)
     elif isinstance(value, list | tuple):
@@ -198,7 +198,7 @@ def _check_plain(value: Any, path: str = "hyper_parameters", depth: int = 0) -> 
             _check_plain(item, path, depth + 1)
     elif not _is_plain(value):
         raise CheckpointError(
-            f"damaged, {printable(path)} is no plain value ({type(value).__name__}); restore it"
+            f"damaged, {printable(path)} is not a plain value ({type(value).__name__}); restore it"
         )
 
 
@@ -223,7 +223,7 @@ def _empty_network(checkpoint: Mapping[str, Any], trust: Sequence[str]) -> nn.Mo
     node = checkpoint["hyper_parameters"]["network"]
     # Building a network takes the longer the more layers its settings name; each has weights.
     if (n := _count(node)) > _SETTINGS_WITHOUT_WEIGHTS + len(checkpoint["state_dict"]):
-        raise CheckpointError(f"damaged, its network has {n} settings, more than weights; restore it")
+        raise CheckpointError(f"damaged, its network has more settings ({n}) than weights; restore it")
     check_class("model", node.get(TARGET), trust)
     check_classes(node, trust, "model")
     try:
@@ -254,7 +254,7 @@ def _checked_data(
 
     node = checkpoint["hyper_parameters"]["data"]
     if node is None:
-        raise ConfigError("has no data settings; the network alone is loaded by load_classifier")
+        raise ConfigError("has no data settings; load_classifier loads the network alone")
     nodes = dict(targets(node))
     if inner := nodes.keys() - {"", *_DATA_PARTS}:
         raise ConfigError(f"data.{printable(min(inner))}: expected plain values; restore it")
@@ -271,12 +271,13 @@ def _checked_data(
         shape = tuple(logits.shape)
     except Exception as error:
         raise ConfigError(
-            f"damaged, its data and network do not fit ({printable(reason_of(error))}); restore it"
+            f"damaged, its data and network do not fit together ({printable(reason_of(error))}); "
+            "restore it"
         ) from error
     classes = module.classes
     if shape != (2, len(classes)):
         raise ConfigError(
-            f"its network {type(network).__name__} is no classifier of {', '.join(classes)}"
+            f"its network {type(network).__name__} is not a classifier of {', '.join(classes)}"
         )
     return data
 

@@ -85,8 +85,8 @@ def disk_errors(folder: Path, way_out: Callable[[], str]) -> Iterator[None]:
     except OSError as error:
         if not folder.is_dir():
             raise DiskError(
-                f"{folder}: was moved or removed while the run was writing to it; if it was moved, "
-                "resume the run from where it is now"
+                f"{folder}: was moved or removed during the run; if it was moved, resume the run "
+                "from its new place"
             ) from error
         path = str(error.filename or _full(error, folder)).removesuffix(PART)
         of_folder = error.filename is not None and path.startswith(str(folder))
@@ -123,16 +123,16 @@ def check_unused(settings: Mapping[str, Any]) -> None:
         return
     if (folder / MANIFEST).is_file() and any(any(folder.glob(name)) for name in _RESULTS):
         raise ConfigError(
-            f"{folder}: holds the results of another run, which are never overwritten; choose another "
-            "folder by hydra.run.dir=FOLDER, or resume that run by ckpt_path=CHECKPOINT (transfer.py: "
-            "resume=FOLDER)"
+            f"{folder}: holds the results of another run, which are never overwritten; choose "
+            "another folder with hydra.run.dir=FOLDER, or resume that run with ckpt_path=CHECKPOINT "
+            "(transfer.py: resume=FOLDER)"
         )
     # A run that was killed at its very beginning has left no more than these.
     foreign = {path.name for path in folder.glob("[!.]*")} - {CONFIG, CONFIG + PART, MANIFEST + PART}
     if foreign and not (folder / MANIFEST).is_file():
         raise ConfigError(
-            f"{folder}: holds {min(foreign)}, which is of no run and could be overwritten; choose "
-            "another folder by hydra.run.dir=FOLDER"
+            f"{folder}: holds {min(foreign)}, which does not belong to a run and could be "
+            "overwritten; choose another folder with hydra.run.dir=FOLDER"
         )
 
 
@@ -178,7 +178,7 @@ def _locked(folder: Path) -> int | None:
     except BlockingIOError as error:
         os.close(descriptor)
         raise ConfigError(
-            f"{folder}: another process is running there; wait for it, or choose another folder"
+            f"{folder}: another process is running there; wait for it to end, or choose another folder"
         ) from error
     except OSError:  # some file systems have no locks
         os.close(descriptor)

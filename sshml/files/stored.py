@@ -93,11 +93,11 @@ def check_own(folder: Path) -> None:
         for name in (*folders, *files):
             if (path := Path(place, name)).is_symlink():
                 raise StoredError(
-                    f"{path}: is a link, and a run writes to its own folder only; put what it leads to "
-                    "in its place"
+                    f"{path}: is a link, but a run writes only to its own folder; replace it by its "
+                    "target"
                 )
             if name in folders and path.name.removesuffix(PART).endswith(_ENDINGS):
-                raise StoredError(f"{path}: is a folder, where a run writes a file; move it away")
+                raise StoredError(f"{path}: is a folder in the place of a file; move it away")
 
 
 def read_text(path: Path, limit: int = _MAX_BYTES) -> str:
@@ -111,7 +111,9 @@ def read_text(path: Path, limit: int = _MAX_BYTES) -> str:
             what = "not a file; move it away" if path.exists() else "no such file; restore it"
             raise StoredError(f"{path}: {what}")
         if path.stat().st_size > limit:
-            raise StoredError(f"{path}: larger than {limit // 1_000_000} MB, so not a file of a run")
+            raise StoredError(
+                f"{path}: larger than {limit // 1_000_000} MB, so it is not a file of a run"
+            )
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise StoredError(f"{path}: cannot be read ({error.strerror})") from error
@@ -164,7 +166,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
         raise StoredError(
-            f"{path}: not a manifest of sshml ({where}: {first['msg'].lower()}); restore it"
+            f"{path}: not an sshml manifest ({where}: {first['msg'].lower()}); restore it"
         ) from error
     manifest: dict[str, Any] = content
     return manifest
@@ -182,7 +184,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     # Before version 0.2 the file had the folder's path.
     before = paths.get("run", RUN_FOLDER) if isinstance(paths, dict) else None
     if not isinstance(before, str):
-        raise StoredError(f"{path}: not the settings of a run of sshml; restore it")
+        raise StoredError(f"{path}: not the settings of an sshml run; restore it")
     settings: dict[str, Any] = relocated(of_this_version(content), before, str(folder))
     settings["paths"]["run"] = str(folder)
     return settings
@@ -217,7 +219,7 @@ def read_metrics(folder: Path) -> dict[str, float]:
         and 0 < content["best_epoch"] < 2**31
         and all(value is None or _is_number(value) for value in content.values())
     ):
-        raise StoredError(f"{path}: not the metrics of a run of sshml; restore it")
+        raise StoredError(f"{path}: not the metrics of an sshml run; restore it")
     return {name: math.nan if value is None else float(value) for name, value in content.items()}
 
 
@@ -235,14 +237,14 @@ def read_epochs(folder: Path) -> list[dict[str, float]]:
     try:
         rows = [{name: float(value) for name, value in row.items() if value} for row in reader]
         if any(_LARGEST < abs(value) < math.inf for row in rows for value in row.values()):
-            raise ValueError("a number that no metric has")
+            raise ValueError("an impossible number")
         if not text.endswith("\n"):
             raise ValueError("cut short")
         if not rows or [row["epoch"] for row in rows] != sorted({int(row["epoch"]) for row in rows}):
             raise ValueError("expected one row per epoch")
     except (ValueError, KeyError, TypeError, OverflowError, csv.Error) as error:
         raise StoredError(
-            f"{path}: damaged, or not the metrics of a run of sshml ({_reason(error)}); restore it"
+            f"{path}: damaged, or not the metrics of an sshml run ({_reason(error)}); restore it"
         ) from error
     shift = rows[0]["epoch"] == 0
     return [{**row, "epoch": row["epoch"] + shift} for row in rows]

@@ -50,7 +50,7 @@ class CNN(GlobalAveragePoolingNetwork):
         in_channels: int = 1,
     ) -> None:
         if not widths or min(widths) < 1:
-            raise ValueError(f"widths must be one positive number a block, got {list(widths)}")
+            raise ValueError(f"widths must be one positive number per block, got {list(widths)}")
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd and positive, got {kernel_size}")
         if not set(pool_after) <= set(range(1, len(widths) + 1)):

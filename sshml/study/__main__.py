@@ -1,8 +1,8 @@
-"""Look at a set of runs: one table, pictures, one page.
+"""Compare a set of runs in a table, figures and an HTML page.
 
-Reads every run of train.py in the folders and below, and writes runs.csv, runs.parquet, summary.csv,
-figures/ and study.html. The settings that differ between the runs are the axes; means, spreads and
-bands are over seeds.
+Reads every run of train.py in the folders and their subfolders, and writes runs.csv, runs.parquet,
+summary.csv, figures/ and study.html. The settings that differ between the runs are the axes; means,
+spreads and bands are over seeds.
 """
 
 import argparse
@@ -38,13 +38,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(
         prog=command_of("study"), description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
     parser.add_argument(
-        "--metric", default="test/accuracy", help="what runs are compared by, such as val/loss"
+        "folders", nargs="*", type=Path, metavar="FOLDER", help="folder with runs, such as runs"
     )
-    parser.add_argument("--out", type=Path, help="where to write; default: study/ in the first FOLDER")
     parser.add_argument(
-        "--compare", nargs="+", type=Path, metavar="RUN", help="print the settings that differ, only"
+        "--metric",
+        default="test/accuracy",
+        help="metric to compare runs by, such as val/loss (default: %(default)s)",
+    )
+    parser.add_argument("--out", type=Path, help="output folder (default: study/ in the first FOLDER)")
+    parser.add_argument(
+        "--compare",
+        nargs="+",
+        type=Path,
+        metavar="RUN",
+        help="only print the settings that differ between these runs",
     )
     options = parser.parse_args(arguments)
     try:
@@ -94,7 +102,7 @@ def _study(folders: Sequence[Path], metric: str, out: Path | None) -> None:
     if out is None:  # in a folder that may come from a stranger
         out = folders[0] / "study"
         if out.is_symlink():
-            raise ConfigError(f"{out}: is a link; choose where to write by --out=FOLDER")
+            raise ConfigError(f"{out}: is a link; choose another folder with --out=FOLDER")
         check_own(out)
     tables = ("runs.csv", "runs.parquet", SUMMARY)
     revisions = study.table["git_revision"].dropna().unique()
@@ -134,8 +142,8 @@ def _check_unused(out: Path, names: Sequence[str]) -> None:
     is_study = page.is_file() and _COMMAND in page.read_text(errors="replace")
     if earlier and not is_study:
         raise ConfigError(
-            f"--out={out}: its {earlier[0]} is not of {_COMMAND}, and is not replaced; expected a new "
-            "folder"
+            f"--out={out}: its {earlier[0]} was not written by {_COMMAND} and is not replaced; "
+            "expected a new folder"
         )
 
 

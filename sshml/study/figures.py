@@ -89,7 +89,7 @@ def metric_by_axis(study: Study, axis: Axis) -> Figure:
     axes.grid(alpha=0.3)
     title = [other.name] if other else []
     if study.table["seed"].nunique() > 1 and not points:
-        title.append("bands: lowest to\nhighest seed")
+        title.append("bands: range\nover seeds")
     if title:
         figure.legend(title="\n".join(title), fontsize=9, title_fontsize=9, loc="outside right center")
     return figure
@@ -240,7 +240,7 @@ def importance_bars(found: Importance) -> Figure:
     )  # fmt: skip
     axes.set_yticks(range(n), [plain(name) for name in found.names])
     axes.invert_yaxis()
-    axes.set(xlabel="share of the variance that goes with it (%)", xlim=(0, None))
+    axes.set(xlabel="share of the variance explained (%)", xlim=(0, None))
     axes.grid(axis="x", alpha=0.3)
     return figure
 

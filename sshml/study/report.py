@@ -103,12 +103,12 @@ def _overview(study: Study, skipped: Sequence[Skipped]) -> Section:
     unknown = int(study.values.isna().sum())
     if unknown:
         section.text.append(
-            f"{count(unknown, 'run')} ended without a finite {study.metric.name}; the table has them, "
-            "the pictures do not."
+            f"{count(unknown, 'run')} ended without a finite {study.metric.name}; they are in the "
+            "table but not in the figures."
         )
     if skipped:
         section.text.append(f"{count(len(skipped), 'folder')} skipped, listed at the end.")
-    section.head = ("axis", "key", "explains", "values", "changes with it")
+    section.head = ("axis", "key", "explains", "values", "varies with it")
     for axis in study.axes:
         share = study.share_explained(axis)
         section.rows.append((
@@ -117,8 +117,9 @@ def _overview(study: Study, skipped: Sequence[Skipped]) -> Section:
         ))  # fmt: skip
     if section.rows:
         section.text.append(
-            f"What the runs vary, and the share of the variance of {study.metric.name} that each alone "
-            "explains: adjusted R² of a one-way analysis of variance; - if no two runs share a value."
+            "The axes along which the runs differ, and the share of the variance of "
+            f"{study.metric.name} that each explains on its own: adjusted R² of a one-way analysis "
+            "of variance; - if no two runs share a value."
         )
     return section
 
@@ -127,7 +128,7 @@ def summary_rows(study: Study) -> tuple[list[str], list[tuple[str, ...]]]:
     """Means over seeds as text: names of the columns, and rows."""
     axes = [axis.name for axis in study.axes]
     metric = study.metric
-    head = [*axes, "seeds", f"{metric.name}, mean ± std", "95 % interval", "worst", "of seed"]
+    head = [*axes, "seeds", f"{metric.name}, mean ± std", "95 % interval", "worst", "worst seed"]
     rows = []
     for row in _rows(study.summary):
         interval = worst = of_seed = "-"
@@ -160,7 +161,7 @@ def _all_runs(study: Study) -> Section:
     metrics = [
         Metric(name) for name in dict.fromkeys([study.metric.name, *accuracies]) if name in study.table
     ]
-    section.text = ["A click on the head of a column sorts by it."]
+    section.text = ["Click a column header to sort by it."]
     section.head = (
         *axes,
         "seed",
@@ -186,12 +187,12 @@ def _best(study: Study) -> list[Section]:
     best = study.best(_BEST)
     names = [axis.name for axis in study.axes]
     results = Section("Best runs", head=("", study.metric.name, *names, "seed", "folder"))
-    commands = Section("Commands of the best runs", head=("", "does it again"))
+    commands = Section("Commands of the best runs", head=("", "command"))
     results.text = [f"The {len(best)} best of {len(study.runs)} by {study.metric.name}."]
     if study.metric.name.startswith("test/"):
         results.text[0] += (
-            " The best of many on a test set is better there than elsewhere: to choose a network, use "
-            "--metric val/accuracy, and report its test."
+            " The best of many runs on a test set is biased upwards: to choose a network, use "
+            "--metric val/accuracy and report its test accuracy."
         )
     commands.text = ["Each is one line."]
     for rank, row in enumerate(_rows(best), start=1):
@@ -211,9 +212,7 @@ def _by_axis(study: Study) -> Section:
     shown = study.axes[:_BY_AXIS]
     section.figures = {f"by_{_file(axis)}": figures.metric_by_axis(study, axis) for axis in shown}
     if shown:
-        what = (
-            "A point is a run" if study.is_search else "Means over seeds and over whatever else varies"
-        )
+        what = "Each point is a run" if study.is_search else "Means over seeds and all other axes"
         section.text = [f"{what}.{_left_out(study, _BY_AXIS)}"]
     return section
 
@@ -226,7 +225,7 @@ def _pairs(study: Study) -> Section:
     }
     if pairs:
         left_out = f" The first {_PAIRS} of {len(pairs)} pairs." * (len(pairs) > _PAIRS)
-        section.text = [f"Means over seeds and over whatever else varies.{left_out}"]
+        section.text = [f"Means over seeds and all other axes.{left_out}"]
     return section
 
 
@@ -234,18 +233,18 @@ def _search(study: Study, found: Importance | None) -> Section:
     section = Section("Search")
     if not study.is_search:
         return section
-    section.text = ["Every run is a line; its colour is its rank." + _left_out(study, _PARALLEL)]
+    section.text = ["Each run is a line, coloured by its rank." + _left_out(study, _PARALLEL)]
     shown = study.axes[:_PARALLEL]
     section.figures = {"parallel_coordinates": figures.parallel_coordinates(study, shown)}
     if found is None:
         return section
     section.figures["importance"] = figures.importance_bars(found)
     section.text.append(
-        "Importance: what a random forest (of scikit-learn) loses in predicting configurations "
-        "that it was not fitted to when the values of an axis are shuffled; half of the squared error "
-        "that this adds, in units of the variance. Shares with interactions, so that they may add up "
-        "to more than 100 %; bars: spread over folds. "
-        f"The forest predicts {found.predicted:.0%} of the variance of the {found.n} configurations"
+        "Permutation importance: how much worse a random forest (scikit-learn) predicts held-out "
+        "configurations when the values of an axis are shuffled, as half of the added squared error "
+        "in units of the variance. Shares include interactions, so they can add up to more than 100 "
+        f"%; bars: spread over folds. The forest predicts {found.predicted:.0%} of the variance of "
+        f"the {found.n} configurations"
         + (", so these importances mean little." if found.predicted < _PREDICTS else ".")
     )
     return section
@@ -254,7 +253,7 @@ def _search(study: Study, found: Importance | None) -> Section:
 def _learning(study: Study) -> Section:
     section = Section("Learning curves")
     of = f" by {study.axes[0].name}" if study.axes else ""
-    section.text = [f"Of all runs{of}."]
+    section.text = [f"All runs{of}."]
     section.figures = {"learning_curves": figures.learning_curves(study)}
     return section
 

@@ -42,7 +42,7 @@ _UNFINISHED = {
     "running": "still running, or killed",
     "interrupted": "interrupted",
     "failed": "failed",
-    "diverged": "diverged: its loss was no longer finite",
+    "diverged": "diverged: its loss became infinite or NaN",
     "pruned": "pruned: its search stopped it early",
 }
 # Runs lie a few folders deep; a walk from / or through a hostile tree is to end.
@@ -148,14 +148,14 @@ def _candidates(root: Path, skipped: list[Skipped]) -> Iterator[Path]:
 
 def _read_run(folder: Path) -> Run:
     if not (folder / MANIFEST).exists():
-        raise _UnusableError(f"no {MANIFEST}: not a run of train.py, or one that did not start")
+        raise _UnusableError(f"no {MANIFEST}: not a run of train.py, or a run that did not start")
     manifest, config = read_manifest(folder), read_config(folder)
     if any(key.startswith("source.") for key in config):
-        raise _UnusableError("a study of transfer.py; the networks it trained are runs of their own")
+        raise _UnusableError("a study of transfer.py; the networks it trained are separate runs")
     if manifest["status"] != "finished":
         raise _UnusableError(_UNFINISHED.get(manifest["status"], f"its status is {manifest['status']}"))
     if not isinstance(config.get("seed"), int):
-        raise _UnusableError(f"{CONFIG}: not the settings of a training of sshml; restore it")
+        raise _UnusableError(f"{CONFIG}: not the settings of an sshml training; restore it")
     metrics = {shown(name): value for name, value in read_metrics(folder).items()}
     checkpoint = str(config.get("ckpt_path", "null"))
     return Run(

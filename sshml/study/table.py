@@ -84,7 +84,7 @@ class Study:
         if metric not in names:
             raise ConfigError(f"--metric={metric}: {unknown_key('', metric, names)}")
         if not metrics[metric].notna().any():
-            raise ConfigError(f"--metric={metric}: no run has a finite value of it; choose another")
+            raise ConfigError(f"--metric={metric}: no run has a finite value; choose another metric")
         axes = find_axes(runs, [*_FIRST, *_OVER_SEEDS, "seed", "best_epoch", *names, *_LAST])
         columns: dict[str, Any] = {
             "folder": [shown(run.folder) for run in runs],

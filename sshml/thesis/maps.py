@@ -26,7 +26,7 @@ def fig5(shown: TrainedNetwork) -> Figure:
 
 def fig6(shown: TrainedNetwork) -> Figure:
     """Profile, maxima and map of a trivial and of a topological disordered chain."""
-    title = f"{shown.name} trained at W = {shown.data['W']}, chains of W = 0.5"
+    title = f"{shown.name} trained at W = {shown.data['W']}, chains at W = 0.5"
     return transfer_panel(shown.nearest(0.5, (_TRIVIAL, _TOPOLOGICAL)), title)
 
 

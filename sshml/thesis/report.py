@@ -79,15 +79,13 @@ def _fig2e(results: Results) -> Section:
     section = Section("Fig. 2e: phase diagrams")
     section.figures = {"fig2e": physics.fig2e(50, 20, results.seed)}
     section.text = [
-        "The thesis' diagram, adapted from PRL 113, 046802, is the convention mondragon_shem; its own "
-        "Eq. 6 is the convention thesis. Dashed: the strengths it works at."
+        "The thesis' diagram, adapted from PRL 113, 046802, is the convention mondragon_shem; its "
+        "own Eq. 6 is the convention thesis. Dashed: the disorder strengths it uses."
     ]
     return section
 
 
-_NO_NETWORK = (
-    "No network of this study was trained at W = 0; give the checkpoint of one with compare=PATH."
-)
+_NO_NETWORK = "No network of this study was trained at W = 0; add one with compare=CHECKPOINT."
 
 
 def _of_networks(
@@ -115,11 +113,11 @@ def _fig6(results: Results) -> Section:
 
 
 def _c2(results: Results) -> Section:
-    section = Section("Claim: ResNet18's map is the more precise one")
+    section = Section("Claim: ResNet18's map is more precise")
     section.text = [
-        "Share of the positive part of the map of the topological class that lies in the eighth of the "
-        "sites at each end and the eighth of the states in the middle; clean topological test chains. "
-        "Chance is the share of the area."
+        "Fraction of the positive part of the map of the topological class that lies in the outer "
+        "eighth of the sites at each end and the middle eighth of the states, on clean topological "
+        "test chains. The chance level is the fraction of the area."
     ]
     gains = {}
     for shown in results.shown:
@@ -130,13 +128,11 @@ def _c2(results: Results) -> Section:
         gains[shown.name] = found.mean / found.area
         section.rows.append((
             shown.name, "detects the edges", f"{found.mean:.1%} ± {found.interval:.1%}",
-            f"{found.mean / found.area:.1f} times the area's {found.area:.1%}",
+            f"{found.mean / found.area:.1f} times the chance level of {found.area:.1%}",
             f"{found.n} chains; maps of one network",
         ))  # fmt: skip
     if len(results.shown) < 2:
-        section.text.append(
-            "Only one network is compared; give the other's checkpoint with compare=PATH."
-        )
+        section.text.append("There is only one network; add the other with compare=CHECKPOINT.")
     if gains.keys() == {"CNN", "ResNet18"}:
         holds = "holds" if gains["ResNet18"] > gains["CNN"] else "does not hold"
         section.text.append(
@@ -155,7 +151,7 @@ def _row(
 ) -> tuple[str, str, str, str, str]:
     """A row of published and measured accuracy in %, mean and spread over seeds."""
     if not found:
-        return (what, f"{published:g} %", "not measured", "-", "the cell is not in this run, or failed")
+        return (what, f"{published:g} %", "not measured", "-", "not part of this study, or failed")
     values = [100 * row["accuracy"] for row in found]
     mean = float(np.mean(values))
     spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
@@ -180,20 +176,20 @@ def _why(published: float, found: Sequence[Row], rows: Sequence[Row]) -> str:
     reasons = []
     if published > ceiling:
         reasons.append(
-            f"on fresh chains the exact invariant itself reaches {ceiling:.1f} %, so no reading of the "
-            "phase can reach the published value"
+            f"on fresh chains even the exact invariant reaches only {ceiling:.1f} %, so no network "
+            "can reach the published value"
         )
     if max(values) - min(values) > 1:
         inside = min(values) <= published <= max(values)
         reasons.append(
-            f"{'a matter of the training: ' * inside}seeds range from {min(values):.1f} to "
+            f"{'depends on the training: ' * inside}seeds range from {min(values):.1f} to "
             f"{max(values):.1f} %"
         )
     reasons += [
-        f"the networks answer as the {name.replace('_', ' ')} does, to 2 % of the chains"
+        f"the networks predict the same as the {name.replace('_', ' ')}, to within 2 % of the chains"
         for name in BASELINES
         if name != EXACT and all(_counts_agree(row, of_method(rows, name)) for row in found)
-    ] or [f"{called:.0f} % are called topological"]
+    ] or [f"{called:.0f} % are predicted topological"]
     return "; ".join(reasons)
 
 
@@ -219,15 +215,15 @@ def _section_4_1(results: Results) -> Section:
             called = 100 * float(np.mean([row["topological_share"] for row in found]))
             published_share = "almost all" if W else "-"
             section.rows.append((
-                f"called topological at W = {W:g}", published_share, f"{called:.1f} %", "-",
+                f"predicted topological at W = {W:g}", published_share, f"{called:.1f} %", "-",
                 f"tp / fp / tn / fn = {counts}, mean over {len(found)} seed(s)",
             ))  # fmt: skip
     return section
 
 
 _FIG_7_TRIED = (
-    "The thesis does not say whether each chain of a data set has a disorder realisation of its own, "
-    "as here; data.realisations=frozen gives one to all, which a network can learn."
+    "The thesis does not say whether each chain of a data set has its own disorder realisation, as "
+    "here; with data.realisations=frozen all chains share one, which a network can learn."
 )
 
 
@@ -264,7 +260,7 @@ def _x3(results: Results) -> Section:
             others = [v for W, v in zip(FIG_7_W, published, strict=True) if W in strengths]
             expected = float(np.mean(others))
             section.rows.append((
-                f"trained at W = {train_W:g}, mean over {len(strengths)} strengths between",
+                f"trained at W = {train_W:g}, mean over the {len(strengths)} strengths in between",
                 f"{expected:.1f} %",
                 f"{means[name]:.1f} %", f"{means[name] - expected:+.1f}", "over seeds and strengths",
             ))  # fmt: skip
@@ -308,16 +304,16 @@ def check_report(names: Sequence[str], data: Mapping[str, Any], model: Mapping[s
     )
     if names and not alike:
         raise ConfigError(
-            f"report={names[0]}: the thesis has density profiles of SSH chains, and this study, or the "
-            "network of compare, others; leave it out"
+            f"report={names[0]}: needs density profiles of SSH chains, as in the thesis, from this "
+            "study and the network of compare; omit it"
         )
     for name in names:
         if name not in SECTIONS:
             raise ConfigError(f"report={name}: no such result; expected some of {', '.join(SECTIONS)}")
         if name in _OF_MAPS and not pools_globally(empty_network(model)):
             raise ConfigError(
-                f"report={name}: shows class activation maps, which {model[TARGET]} has not; "
-                "leave it out"
+                f"report={name}: shows class activation maps, which {model[TARGET]} does not have; "
+                "omit it"
             )
 
 
@@ -382,7 +378,7 @@ def _write(folder: Path, names: Sequence[str], results: Results, origin: str) ->
     drawn = pictures(sections)
     for name, png in drawn.items():
         (folder / "figures" / f"{name}.png").write_bytes(png)
-    title = f"The thesis and {results.network}, measured"
+    title = f"Reproduction report: the thesis and {results.network}"
     write_atomically(folder / "report.md", markdown(title, origin, sections))
     write_atomically(folder / "report.html", html(title, origin, sections, drawn))
     return {name: figure for section in sections for name, figure in section.figures.items()}

@@ -125,13 +125,13 @@ class PictureLogger(Logger):
     def _stop(self, error: Exception) -> None:
         if not self.stopped:
             warn(
-                f"{self.title} stopped ({one_line(error)}); the run goes on and keeps its CSV, JSON "
-                f"and figures; {self._way_out()}"
+                f"{self.title} stopped ({one_line(error)}); the run continues and keeps its CSV, "
+                f"JSON and figures; {self._way_out()}"
             )
         self.stopped = True
 
     def _way_out(self) -> str:
-        return "logger=csv leaves it out"
+        return "logger=csv disables it"
 
 
 def run_name(settings: Mapping[str, Any]) -> list[str]:

@@ -265,10 +265,10 @@ class WandbLogger(PictureLogger):
 
     def _way_out(self) -> str:
         if self._run is None:
-            return f"{super()._way_out()}, {_OFFLINE} needs no server"
+            return f"{super()._way_out()}, and {_OFFLINE} needs no server"
         option = "--include-online " if self._online else ""
         piece = shlex.quote(str(Path(self._run.dir).parent))
-        return f"upload what W&B has with: wandb sync {option}{piece}"
+        return f"upload what was logged with: wandb sync {option}{piece}"
 
 
 def _no_server() -> str | None:

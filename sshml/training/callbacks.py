@@ -165,7 +165,7 @@ class MapPanels(Callback):
         """Draw the panel of the epoch."""
         if self._is_due(trainer):
             epoch = trainer.current_epoch + 1
-            self._draw(trainer, pl_module, f"maps_epoch_{epoch:04d}", f"validation, epoch {epoch}")
+            self._draw(trainer, pl_module, f"maps_epoch_{epoch:04d}", f"validation set, epoch {epoch}")
 
     def on_test_batch_end(
         self,

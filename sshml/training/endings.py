@@ -108,8 +108,8 @@ class Pruning(Callback):
         epoch, accuracy = trainer.current_epoch, float(trainer.callback_metrics["val/accuracy"])
         if self._is_pruned(epoch, accuracy) and epoch + 1 != trainer.max_epochs:
             raise PrunedError(
-                f"pruned after epoch {epoch + 1} of {trainer.max_epochs}, at a validation accuracy of "
-                f"{accuracy:.2%}"
+                f"pruned after epoch {epoch + 1} of {trainer.max_epochs} with a validation accuracy "
+                f"of {accuracy:.2%}"
             )
 
 

@@ -45,13 +45,13 @@ def check_training_state(
     except Exception as error:  # of damaged data, Lightning and torch may raise anything
         reason = printable(" ".join(f"{type(error).__name__}: {error}".split()))
         raise CheckpointError(
-            f"its state of training is damaged ({reason}); use another checkpoint, or start a new run"
+            f"its training state is damaged ({reason}); use another checkpoint, or start a new run"
         ) from error
 
 
 def _check(checkpoint: Mapping[str, Any], settings: Mapping[str, Any], network: nn.Module) -> None:
     if "optimizer_states" not in checkpoint:
-        raise CheckpointError("has the network's weights only (save_weights_only)")
+        raise CheckpointError("has only the weights of the network (save_weights_only)")
     Version(checkpoint["pytorch-lightning_version"])
     if not _is_count(checkpoint["global_step"]):
         raise TypeError("global_step is not a number of steps")
@@ -85,7 +85,7 @@ def _check_loops(state: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
         elif not (isinstance(value, bool) or _is_count(value)):
             raise TypeError(f"loops hold {value!r}")
     if not state["epoch_loop.batch_progress"]["is_last_batch"]:
-        raise CheckpointError("was written within an epoch")
+        raise CheckpointError("was written before the end of an epoch")
     trainer: pl.Trainer = build(settings["trainer"], logger=False)
     trainer.fit_loop.load_state_dict(copy.deepcopy(dict(state)))
 

@@ -131,9 +131,9 @@ def hint(network: nn.Module, n_steps: int, predictions: TestPredictions) -> str 
     if not settling or len(set(predictions.predictions)) > 1:
         return None
     return (
-        f"all test samples are called the same, as expected after {n_steps} steps of training: the "
-        f"running statistics of batch norms take about {_SETTLING_STEPS} steps to settle; train for "
-        "more epochs, or in smaller batches, such as data.batch_size=10"
+        f"all test samples have the same prediction, as expected after only {n_steps} training "
+        f"steps: the running statistics of batch norms need about {_SETTLING_STEPS} steps to settle; "
+        "train for more epochs, or with smaller batches, such as data.batch_size=10"
     )
 
 

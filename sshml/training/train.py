@@ -79,7 +79,7 @@ def train(
         if not is_of_processes(error):
             raise
         raise UnfinishedError(
-            "another process of the run was ended, as where memory ran out; "
+            "another process of the run was killed, perhaps because memory ran out; "
             f"{way_on(run.path, settings)}"
         ) from error
     finally:
@@ -142,7 +142,7 @@ def way_on(folder: Path, settings: Mapping[str, Any]) -> str:
     if last.is_file():
         given = f"{own_configuration()}{shlex.quote(f'ckpt_path={last}')}{own_trust(settings)}"
         return f"resume with: {command_of('train')} {given}"
-    return "start the run again; no epoch was finished"
+    return "no epoch was finished, so start the run again"
 
 
 def _callbacks(settings: Mapping[str, Any]) -> dict[str, pl.Callback]:
@@ -205,7 +205,7 @@ def _train(
         with ending_processes(trainer), errors_of_parts({**callbacks, **named_loggers}):
             trainer.fit(module, datamodule, ckpt_path=settings["ckpt_path"], weights_only=True)
             if not history.rows:
-                raise UnfinishedError("a callback has ended the run before its first epoch was done")
+                raise UnfinishedError("a callback ended the run before its first epoch was finished")
             reason = stop_reason(trainer, limit)
             best = trainer.checkpoint_callback.best_model_path or None  # type: ignore[union-attr]
             trainer.test(module, datamodule, ckpt_path=best, verbose=False, weights_only=True)

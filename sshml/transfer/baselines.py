@@ -50,8 +50,8 @@ def detectors_of(data: PhaseDataModule) -> Mapping[str, Detector]:
         return {}
     if unknown := shown.detectors.keys() - BASELINES.keys():
         raise ConfigError(
-            f"{type(shown).__name__}.detectors: {min(unknown)} has no label and line in figures; "
-            f"beside your class, set sshml.transfer.baselines.BASELINES[{min(unknown)!r}] = "
+            f"{type(shown).__name__}.detectors: {min(unknown)} has no label and line style; "
+            f"next to your class, set sshml.transfer.baselines.BASELINES[{min(unknown)!r}] = "
             'Baseline("its label", "0.5", "--")'
         )
     return shown.detectors

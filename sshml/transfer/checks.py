@@ -48,19 +48,19 @@ def check_diagram(settings: Mapping[str, Any], data: Mapping[str, Any]) -> None:
         return
     if "hamiltonian" not in data:
         raise ConfigError(
-            f"phase_diagram={bins}: is of chains that are made, in the plane of their control and W; "
-            "leave it out"
+            f"phase_diagram={bins}: needs chains that are generated over their control and W, not "
+            "data from a file; omit it"
         )
     chain = hamiltonian(data)
     if "sample" not in chain.label_kinds:
         raise ConfigError(
-            f"phase_diagram={bins}: is compared with the exact invariant, which {type(chain).__name__} "
-            "does not have; leave it out"
+            f"phase_diagram={bins}: needs the exact invariant to compare with, which "
+            f"{type(chain).__name__} does not have; omit it"
         )
     if data["n_test"] < bins:
         raise ConfigError(
             f"phase_diagram={bins}: has more bins than there are test chains, "
-            f"data.n_test={data['n_test']}; set fewer bins, or more chains"
+            f"data.n_test={data['n_test']}; set fewer bins or more chains"
         )
 
 
@@ -69,15 +69,15 @@ def check_resumed(settings: Mapping[str, Any]) -> None:
     folder = Path(settings["resume"])
     if not (folder / MANIFEST).is_file():
         raise ConfigError(
-            f"resume={folder}: no run folder of transfer.py; expected one that has {MANIFEST}"
+            f"resume={folder}: not a run folder of transfer.py; expected one with {MANIFEST}"
         )
     stored = _settings_of(folder, trusted(settings))
     _check_grown(stored, settings)
     had, has = stored.get("methods"), settings["methods"]
     if has and had is None:
         raise ConfigError(
-            f"methods: the study resume={folder} has one method, that of transfer; leave out the "
-            "others, or start a new study"
+            f"methods: the study resume={folder} has a single method, that of transfer; omit "
+            "methods, or start a new study"
         )
     # Methods that are new have no rows yet.
     own = {name: has[name] for name in had} if had else has
@@ -87,9 +87,9 @@ def check_resumed(settings: Mapping[str, Any]) -> None:
     for key in (*sorted(now), *sorted(before.keys() - now.keys())):
         if not key.startswith(_MAY_CHANGE) and before.get(key) != now.get(key):
             raise ConfigError(
-                f"{key}={now.get(key)}: the study resume={folder} has {printable(key)}="
-                f"{printable(before.get(key))}, and its "
-                "rows would not go with new ones; leave it out, or start a new study"
+                f"{key}={now.get(key)}: the study resume={folder} has "
+                f"{printable(key)}={printable(before.get(key))}, so its rows could not be compared "
+                "with new ones; omit the override, or start a new study"
             )
 
 
@@ -129,10 +129,10 @@ def _check_grown(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
             names = ", ".join(
                 sorted(f"{value:g}" if key.endswith("W") else f"{value}" for value in missing)
             )
-            lacks = f"has {before['seeds']}" if key == "seeds" else f"has {names} too"
+            lacks = f"has {before['seeds']}" if key == "seeds" else f"also has {names}"
             raise ConfigError(
-                f"{key}: the study resume={now['resume']} {lacks}; it can be resumed with more, not "
-                "less; leave it out, or start a new study"
+                f"{key}: the study resume={now['resume']} {lacks}; on resume, values may be added "
+                "but not removed; omit the override, or start a new study"
             )
 
 

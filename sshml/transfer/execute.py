@@ -144,7 +144,7 @@ class _Network:
         try:
             self._training.dataset(Split.TEST)
         except ConfigError as error:
-            say(f"{error}; nothing is known of the network on the data of its training")
+            say(f"{error}; the accuracy on the training data of the network is not measured")
             return None
         return self._training
 
@@ -173,15 +173,16 @@ class _Network:
         network = method.transfer.adapt(given, self._training, target, planned.seed)
         if not isinstance(network, nn.Module):
             raise ConfigError(
-                f"transfer: {type(method.transfer).__name__}.adapt returned {network!r}; expected the "
-                "network that is tested"
+                f"transfer: {type(method.transfer).__name__}.adapt returned {network!r}; expected "
+                "the adapted network, a torch.nn.Module"
             )
         seconds = time.monotonic() - start
         network.eval()
         answers = ask(network, target, self._thresholds)
         if not answers.logits.isfinite().all():
             raise DivergedError(
-                "the network's answers are not finite; start a study with a lower transfer.lr"
+                "the outputs of the adapted network are not finite; start a new study with a "
+                "lower transfer.lr"
             )
         is_carried_over = not _are_alike(network, self._network)
         cell = {"train_W": planned.train_W, "W": W, "seed": planned.seed}
@@ -255,7 +256,9 @@ def _train(planned: PlannedNetwork) -> float:
         read_checkpoint(planned.checkpoint, trusted(run))
         manifest = read_manifest(folder)
     except (CheckpointError, StoredError) as error:
-        raise CheckpointError(f"{error}; put it back, or remove {folder} to retrain it") from error
+        raise CheckpointError(
+            f"{error}; restore it, or remove {folder} to train the network again"
+        ) from error
     parts = (manifest, *manifest.get("earlier", []))
     return float(sum(part.get("wall_time_s") or 0 for part in parts))
 
@@ -282,7 +285,7 @@ def _note(table: Table, cell: Cell | NetworkCell, error: Exception) -> None:
 
 
 def _say(row: Row, classes: Sequence[str]) -> None:
-    found = {f"called {classes[1]}": row["topological_share"], "ceiling": row["ceiling"]}
+    found = {f"predicted {classes[1]}": row["topological_share"], "ceiling": row["ceiling"]}
     known = "  ".join(f"{name} {share:.2%}" for name, share in found.items() if share is not None)
     say(
         f"{_named(row['method'])}{trained_at(row['train_W'])}, seed {row['seed']}, "

@@ -128,11 +128,13 @@ def accuracy_curve(
             _plot_baseline(axes, name, W, mean)
     for name, (W_published, values) in (published or {}).items():
         axes.plot(W_published, values, "kx", ms=7, label=name)
-    axes.set(xlabel="disorder strength W of the test", ylabel="accuracy against the ratio label (%)")
+    axes.set(
+        xlabel="disorder strength W of the test chains", ylabel="accuracy against the ratio label (%)"
+    )
     axes.set_ylim(-3 if any(row["accuracy"] < 0.4 for row in of_method(rows)) else 40, 103)
     axes.grid(alpha=0.3)
     several = len({row["seed"] for row in rows}) > 1
-    title = "bands: lowest to highest seed" if several else "bands: 95 % interval"
+    title = "bands: range over seeds" if several else "bands: 95 % interval"
     figure.legend(title=title, fontsize=8, title_fontsize=8, loc="outside right center")
     return figure
 
@@ -163,7 +165,9 @@ def methods_curve(table: Sequence[Mapping[str, Any]]) -> Figure:
         found = sorted(drawn.get((name, first), ()), key=itemgetter("W"))
         if found:
             _plot_baseline(axes, name, *np.array([[row["W"], row["accuracy"]] for row in found]).T)
-    axes.set(xlabel="disorder strength W of the test", ylabel="accuracy against the ratio label (%)")
+    axes.set(
+        xlabel="disorder strength W of the test chains", ylabel="accuracy against the ratio label (%)"
+    )
     axes.grid(alpha=0.3)
     seeds = max(row["seeds"] for row in table)
     figure.legend(
@@ -200,7 +204,7 @@ def matrix_map(rows: Sequence[Row]) -> Figure:
         axes.text(j, i, text, ha="center", va="center", fontsize=8, color=colour)
     axes.set_xticks(range(len(grid)), [f"{W:g}" for W in grid])
     axes.set_yticks(range(len(strengths)), [strength(W) for W in strengths])
-    axes.set(xlabel="W of the test", ylabel="W of the training")
+    axes.set(xlabel="test W", ylabel="training W")
     figure.colorbar(image, label="accuracy (%)")
     return figure
 
@@ -230,9 +234,9 @@ def answer_shares(rows: Sequence[Row], classes: Sequence[str]) -> Figure:
             axes.bar(range(len(W)), share, bottom=bottom, width=0.9, label=name, **style)
             bottom += share
         axes.set_xticks(range(len(W)), [f"{w:g}" for w in W], rotation=60 if len(W) > 7 else 0)
-        axes.set(title=trained_at(train_W), xlabel="W of the test", ylim=(0, 100))
-    grid[0].set_ylabel("share of the test set (%)")
-    title = f"positive =\n{classes[1]}" if len(classes) == 2 else "called"
+        axes.set(title=trained_at(train_W), xlabel="test W", ylim=(0, 100))
+    grid[0].set_ylabel("fraction of the test set (%)")
+    title = f"positive =\n{classes[1]}" if len(classes) == 2 else "predicted"
     grid[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title=title)
     return figure
 
@@ -249,7 +253,7 @@ def _kinds_of_answer(classes: Sequence[str]) -> list[tuple[str, tuple[str, ...],
     kinds: list[tuple[str, tuple[str, ...], dict[str, Any]]] = []
     for predicted, (name, colour) in enumerate(zip(classes, _PHASES * len(classes), strict=False)):
         others = tuple(f"count_{true}_{predicted}" for true in range(len(classes)) if true != predicted)
-        kinds.append((f"{name}, right", (f"count_{predicted}_{predicted}",), {"color": colour}))
+        kinds.append((f"{name}, correct", (f"count_{predicted}_{predicted}",), {"color": colour}))
         kinds.append((f"{name}, wrong", others, {"color": colour, "hatch": "///"}))
     return kinds
 
@@ -277,7 +281,7 @@ def transfer_panel(examples: Sequence[Example], title: str) -> Figure:
     )  # fmt: skip
     heads = (
         "density profile",
-        "maxima of states",
+        "maximum of each state",
         "mid-gap pair",
         "most localised states",
         "map of the\npredicted class",
@@ -366,7 +370,7 @@ def phase_diagrams(diagrams: Sequence[Diagram]) -> Figure:
         axes, name = grid.flat[1 + number], method.replace("_", " ")
         whole = [diagram for diagram in own if len(diagram.lines) == n]
         if not whole:
-            axes.set_title(f"{name}\nnot all strengths are done", fontsize=10)
+            axes.set_title(f"{name}\nsome strengths are missing", fontsize=10)
             continue
         _panel(axes, strengths, np.mean([d.predicted for d in whole], axis=0), plane)
         colours = _BOUNDARIES if len(plane.hamiltonian.classes) == 2 else _BOUNDARIES_ON_PHASES
@@ -384,7 +388,9 @@ def phase_diagrams(diagrams: Sequence[Diagram]) -> Figure:
     handles, labels = first.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4), frameon=False)
     classes = plane.hamiltonian.classes
-    bar = figure.colorbar(image, ax=grid, label=f"share called {classes[1]}" * (len(classes) == 2))
+    bar = figure.colorbar(
+        image, ax=grid, label=f"fraction predicted {classes[1]}" * (len(classes) == 2)
+    )
     if len(classes) > 2:
         bar.set_ticks(range(len(classes)), labels=classes)
     return figure

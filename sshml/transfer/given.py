@@ -52,20 +52,20 @@ def given_network(
     path = settings["checkpoint"]
     if "source.W" in typed or "seeds" in typed:
         raise ConfigError(
-            f"checkpoint={path}: is one trained network; leave out source.W and seeds, or the "
+            f"checkpoint={path}: is a single trained network; omit source.W and seeds, or omit the "
             "checkpoint"
         )
     of_training = sorted(key for key in typed if key.split(".")[0] in _TRAINS)
     if of_training and settings["resume"] is None:
         raise ConfigError(
-            f"{of_training[0]}: is a setting of training, and checkpoint={path} is trained already; "
-            "leave out one of them"
+            f"{of_training[0]}: is a training setting, but checkpoint={path} is already trained; "
+            "omit one of them"
         )
     for method in methods:
         if method.training:
             raise ConfigError(
-                f"checkpoint={path}: is trained already, and methods.{method.name} sets its training; "
-                "leave out the checkpoint, or the method"
+                f"checkpoint={path}: is already trained, but methods.{method.name} has training "
+                "settings; omit the checkpoint or the method"
             )
     of_model: list[str] = []
     try:
@@ -74,7 +74,7 @@ def given_network(
         if of_model:
             _check_fit(path, settings["model"], content)
     except CheckpointError as error:
-        way_out = f"; leave {of_model[0]} out, the checkpoint has its own" if of_model else ""
+        way_out = f"; omit {of_model[0]}, since the checkpoint has its own model" if of_model else ""
         raise CheckpointError(f"checkpoint={error}{way_out}") from error
     trained = content["hyper_parameters"]["data"]
     _check_parts(settings, typed, trained)
@@ -92,7 +92,7 @@ def given_network(
         given = f"data.n_cells={data['n_cells']}" if "n_cells" in data else "data"
         raise ConfigError(
             f"{given}: its images of {height}x{width} do not fit the network of checkpoint={path} "
-            f"({reason_of(error)}); choose images of the size that it was trained on"
+            f"({reason_of(error)}); choose images of the size it was trained on"
             + (", or a larger one" if pools_globally(network) else "")
         ) from error
     return PlannedNetwork(
@@ -138,7 +138,7 @@ def _check_parts(settings: Mapping[str, Any], typed: set[str], trained: Mapping[
         if own and settings["data"][part][TARGET] != trained[part][TARGET]:
             raise ConfigError(
                 f"{own[0]}: the network of checkpoint={settings['checkpoint']} was trained with "
-                f"data.{part}._target_={trained[part][TARGET]}; leave it out"
+                f"data.{part}._target_={trained[part][TARGET]}; omit it"
             )
 
 
@@ -170,10 +170,10 @@ def _tested_on(
                 print(f"images of {size}: the network was trained on {own}")
         return data
     if data["n_cells"] != trained["n_cells"]:
-        print(f"data.n_cells={data['n_cells']}: images of another size than the network was trained on")
+        print(f"data.n_cells={data['n_cells']}: the image size differs from that of the training")
     print(
-        f"tested on {data['n_test']} chains of M = {data['n_cells']} a strength, made as those of its "
-        "training but for what the command line changes (an experiment's data settings do not)"
+        f"testing on {data['n_test']} chains of M = {data['n_cells']} per strength; they use the "
+        "training settings plus command-line overrides (data settings in experiment= are ignored)"
     )
     return data
 
@@ -199,7 +199,7 @@ def _say_share(data: Mapping[str, Any]) -> None:
     n, whole = len(module.dataset(Split.TEST)), sum(len(module.dataset(split)) for split in Split)
     if n < whole:
         print(
-            f"tested on {n} of {whole} images; data.shares=[0,0,1] tests all, if the file has no split"
+            f"testing on {n} of {whole} images; data.shares=[0,0,1] tests all, if the file has no split"
         )
 
 
@@ -208,23 +208,24 @@ def _check_alike(given: PhaseDataModule, of_network: PhaseDataModule) -> None:
     if len(given.classes) != len(of_network.classes):
         raise ConfigError(
             f"data: has the {len(given.classes)} classes {', '.join(given.classes)}; expected the "
-            f"{len(of_network.classes)} of the network, {', '.join(of_network.classes)} (data.classes "
-            "of data=arrays names those without a sample too)"
+            f"{len(of_network.classes)} of the network, {', '.join(of_network.classes)} "
+            "(data.classes of data=arrays can also name classes without samples)"
         )
     if given.shape[0] != of_network.shape[0]:
         raise ConfigError(
-            f"data: has images of {given.shape[0]} channels; expected {of_network.shape[0]}, as the "
-            "network was trained on"
+            f"data: has images of {given.shape[0]} channels; expected {of_network.shape[0]}, as in "
+            "the training of the network"
         )
     if given.classes == of_network.classes:
         return
     if set(given.classes) & set(of_network.classes):
         raise ConfigError(
             f"data: has the classes {', '.join(given.classes)}, and the network "
-            f"{', '.join(of_network.classes)}; expected the same ones in the same order, or other names"
+            f"{', '.join(of_network.classes)}; expected the same classes in the same order, or "
+            "entirely different names"
         )
     for label, names in enumerate(zip(given.classes, of_network.classes, strict=True)):
-        print(f"label {label}: {names[0]} is {names[1]} of the network")
+        print(f"label {label}: {names[0]} corresponds to {names[1]} of the network")
 
 
 def _shown_as(data: Mapping[str, Any], representation: dict[str, Any]) -> dict[str, Any]:
@@ -234,7 +235,7 @@ def _shown_as(data: Mapping[str, Any], representation: dict[str, Any]) -> dict[s
         try:
             given.check_kind()
         except ConfigError as error:
-            print(f"{str(error).partition('; ')[0]}: taken as any images, without its baselines")
+            print(f"{str(error).partition('; ')[0]}: treated as plain images, without baselines")
             own: dict[str, Any] = data["representation"]
             return own
     return representation

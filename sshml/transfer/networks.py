@@ -72,14 +72,14 @@ def methods_of(settings: Mapping[str, Any]) -> list[Method]:
         return [Method(ONLY_METHOD, _built("transfer", default))]
     if not settings["methods"]:
         raise ConfigError(
-            "methods={}: expected one or more, such as methods={plain:{}}; null has the one of transfer"
+            "methods={}: expected one or more, such as methods={plain:{}}, or null to use transfer"
         )
     taken = (*BASELINES, ONLY_METHOD)
     for name in settings["methods"]:
         if name in taken or not re.fullmatch(r"[\w-]{1,100}", name):
             raise ConfigError(
-                f"methods.{name}: expected a name of at most 100 letters, digits, - and _, and none of "
-                f"{', '.join(taken)}, which the tables have already"
+                f"methods.{name}: expected a name of at most 100 letters, digits, - and _, and none "
+                f"of {', '.join(taken)}, which the tables use"
             )
     return [
         Method(

@@ -61,8 +61,8 @@ def planned(settings: Mapping[str, Any], overrides: Sequence[str]) -> Plan:
     """
     if n_processes(settings["trainer"]) > 1:
         raise ConfigError(
-            f"trainer.devices={settings['trainer']['devices']}: expected 1 here; train with "
-            f"{command_of('train')} trainer=ddp, then test by {command_of('transfer')} "
+            f"trainer.devices={settings['trainer']['devices']}: expected 1 in a study; train with "
+            f"{command_of('train')} trainer=ddp, then test with {command_of('transfer')} "
             "checkpoint=RUN/checkpoints/best.ckpt"
         )
     methods = methods_of(settings)

@@ -117,8 +117,8 @@ def print_methods(rows: Sequence[Row]) -> None:
         )
         for head in (
             "method", "trained\nat", "against the\nratio label", "against the\nexact invariant",
-            "on chains of\nthe training",
-            "training\n(s)", "adaptation\n(s)", "target\nlabelled", "target\nother",
+            "on source\ndata",
+            "training\n(s)", "adaptation\n(s)", "target\nlabelled", "target\nunlabelled",
         ):  # fmt: skip
             printed.add_column(head, justify="left" if head == "method" else "right", no_wrap=True)
         for row in sorted(own, key=lambda row: (row["method"] in BASELINES, -row["accuracy"])):
@@ -142,7 +142,7 @@ def print_accuracies(rows: Sequence[Row]) -> None:
     grid = sorted({row["W"] for row in rows})
     label = "label" if None in grid else "ratio label"
     table = Table(title=f"accuracy (%) against the {label}, mean ± spread over seeds", box=SIMPLE)
-    table.add_column("W of\nthe test", justify="right")
+    table.add_column("test\nW", justify="right")
     columns = [(W, ONLY_METHOD) for W in train_strengths(rows)]
     first = columns[0][0] if columns else None
     present = {row["method"] for row in rows}
@@ -168,7 +168,7 @@ def print_scores(diagrams: Sequence[Diagram]) -> None:
     """Print what each method and baseline reaches: mean, spread and interval over seeds; the worst."""
     plane = diagrams[0].plane
     table = Table(title="phase diagrams: mean ± spread over seeds, 95 % interval, worst", box=SIMPLE)
-    boundary = f"boundary off by ({plane.hamiltonian.control})"
+    boundary = f"boundary error ({plane.hamiltonian.control})"
     for head in ("method", "trained at", "seeds", "accuracy (%)", "RMSE", boundary):
         table.add_column(head, no_wrap=True)
     for (method, train_W), own in of_methods(diagrams).items():

@@ -147,8 +147,9 @@ def read_rows(folder: Path, n_classes: int) -> list[Row]:
         counts: list[Any] = [row.get(name) for name in count_names(n_classes)]
         if not all(isinstance(count, int) for count in counts) or sum(counts) != row["n"]:
             raise ConfigError(
-                f"{path}: row {number + 1} does not count n={row['n']} chains of {n_classes} classes; "
-                "restore it, or remove it to test the networks, which are kept, again"
+                f"{path}: the counts in row {number + 1} do not add up to n={row['n']} chains of "
+                f"{n_classes} classes; restore it, or remove it to repeat the tests (the trained "
+                "networks are kept)"
             )
     return rows
 
@@ -173,7 +174,7 @@ def read_lines(folder: Path, plane: Plane) -> dict[Cell, Line]:
         if not is_whole:
             raise ConfigError(
                 f"{path}: does not hold diagrams of phase_diagram={plane.bins} bins; restore it, or "
-                "remove it to test the networks, which are kept, again"
+                "remove it to repeat the tests (the trained networks are kept)"
             )
         lines[cell_of(row)] = Line(predicted, exact, row["accuracy"])
     return lines
@@ -208,7 +209,7 @@ def _read_list(path: Path, schema: TypeAdapter[Any], what: str) -> list[dict[str
     """
     if not path.exists():
         return []
-    way_out = "or remove it to test the networks, which are kept, again"
+    way_out = "or remove it to repeat the tests (the trained networks are kept)"
     try:
         content: list[dict[str, Any]] = parsed_json(path, whole_part(read_text(path)))
         schema.validate_python(content)

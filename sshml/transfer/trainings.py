@@ -37,17 +37,17 @@ def networks_to_train(
     """The networks that a study trains, each once for all methods that begin with it."""
     if not settings["source"]["W"]:
         raise ConfigError(
-            "source.W=null: there is no network to test; set checkpoint=RUN/checkpoints/best.ckpt, or "
-            "the strengths to train networks at"
+            "source.W=null: there is no network to test; set checkpoint=RUN/checkpoints/best.ckpt, "
+            "or set source.W to the strengths to train at"
         )
     if "W" not in settings["data"]:
         raise ConfigError(
             f"data._target_={settings['data'][TARGET]}: has no disorder strengths to train at; train "
-            f"by {command_of('train')}, and test by checkpoint=RUN/checkpoints/best.ckpt"
+            f"with {command_of('train')}, then test with checkpoint=RUN/checkpoints/best.ckpt"
         )
     if "data.seed" in typed:
         raise ConfigError(
-            f"data.seed={settings['data']['seed']}: a study that trains takes it from seed; set seed"
+            f"data.seed={settings['data']['seed']}: a study that trains uses seed instead; set seed"
         )
     if (last := settings["seed"] + settings["seeds"] - 1) >= _SEEDS:
         raise ConfigError(
@@ -68,7 +68,7 @@ def networks_to_train(
                 for part in FIRST_PARTS:
                     if run["data"][part] != settings["data"][part]:
                         raise ConfigError(
-                            f"methods.{group[0].name}.data.{part}: all methods of a study have the "
+                            f"methods.{group[0].name}.data.{part}: all methods of a study use the "
                             f"same chains and images; set data.{part}, or start another study"
                         )
                 strength = strength_name(run["data"]["W"])
@@ -121,18 +121,18 @@ def _check_kept(run: Mapping[str, Any]) -> None:
     node = run["callbacks"].get("checkpoint")
     if node is None:
         raise ConfigError(
-            "callbacks.checkpoint: a study tests the network that it keeps; leave out "
+            "callbacks.checkpoint: a study tests the checkpoint that it writes; omit "
             "~callbacks.checkpoint"
         )
     wanted = {"dirpath": f"{folder}/checkpoints", "filename": "best"}
     for key in ("dirpath", "filename", *_RARELY):
         if node.get(key) != wanted.get(key):
             raise ConfigError(
-                f"callbacks.checkpoint.{key}={node.get(key)}: a study tests the best network of every "
-                "training, checkpoints/best.ckpt in its folder; leave it out"
+                f"callbacks.checkpoint.{key}={node.get(key)}: a study tests checkpoints/best.ckpt of "
+                "every training; omit it"
             )
     if len(Path(folder).name.encode()) > _LONGEST_NAME:
         raise ConfigError(
             f"data.W: the folder {printable(Path(folder).name)} of its network would have a name of "
-            f"more than {_LONGEST_NAME} bytes; choose fewer strengths, or a shorter name of the method"
+            f"more than {_LONGEST_NAME} bytes; choose fewer strengths, or a shorter method name"
         )

@@ -1,10 +1,11 @@
-"""Knowing when not to trust networks: several seeds together, and how strange profiles look to them.
+"""Find out when not to trust networks: an ensemble over seeds, and distances from the training data.
 
-Asks networks of several seeds about the same test chains of each strength. Writes ensemble.csv
-(accuracy, loss, calibration and entropy of each network and of all together), strangeness.csv (AUROC
-with which the distance of the features behind the global average pooling from those of the training,
-and the entropy, tell profiles of a strength from those of the first) and uncertainty.png, by default
-to a new folder in the run of the first checkpoint.
+Tests networks of several seeds on the same test chains of each strength, and writes
+- ensemble.csv: accuracy, loss, calibration error and entropy of each network and of the ensemble;
+- strangeness.csv: the AUROC for telling chains of each strength from those of the first one, by
+  the entropy, and by how far the features (after global average pooling) are from the training data;
+- uncertainty.png.
+By default they go to a new folder in the run folder of the first checkpoint.
 """
 
 import argparse
@@ -42,11 +43,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument(
-        "checkpoints", nargs="+", metavar="CHECKPOINT", help="of train.py, of other seeds"
+        "checkpoints",
+        nargs="+",
+        metavar="CHECKPOINT",
+        help="checkpoints that train.py wrote with different seeds",
     )
-    parser.add_argument("--W", default="0,0.5", help="strengths, 0,0.5 or start:stop:step")
-    parser.add_argument("--chains", type=int, default=1000, help="test chains of each strength")
-    parser.add_argument("--out", type=Path, help="where to write; default: RUN/uncertainty/TIME")
+    parser.add_argument(
+        "--W",
+        default="0,0.5",
+        help="disorder strengths, such as 0,0.5 or start:stop:step (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--chains", type=int, default=1000, help="test chains per strength (default: %(default)s)"
+    )
+    parser.add_argument("--out", type=Path, help="output folder (default: RUN/uncertainty/TIME)")
     add_trust(parser)
     options = parser.parse_args(arguments)
     try:
@@ -55,8 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         grid = strengths(options.W)
         if len(grid) > _MOST_STRENGTHS:
             raise ConfigError(
-                f"--W={options.W}: {len(grid)} strengths; expected at most {_MOST_STRENGTHS}, which "
-                "the colours of its picture still tell apart"
+                f"--W={options.W}: {len(grid)} strengths; expected at most {_MOST_STRENGTHS}, whose "
+                "colours can be told apart in the figure"
             )
         out, members, strange = _write(options, grid)
     except (CheckpointError, ConfigError, OSError) as error:
@@ -108,11 +118,11 @@ def _write(
 
 
 def _print(members: Sequence[dict[str, Any]], strange: Sequence[dict[str, Any]]) -> None:
-    # A file has no width of its own, and nothing is to be cut off.
+    # A file has no width, and nothing should be cut off.
     console = Console() if sys.stdout.isatty() else Console(width=120)
     networks = len({row["network"] for row in members}) - 1
-    table = Table(title=f"{networks} networks, one by one (mean, worst) and together", box=SIMPLE)
-    for head in ("W", "accuracy (%)", "together", "ece", "together", "loss", "together"):
+    table = Table(title=f"{networks} networks: single (mean, worst) and as an ensemble", box=SIMPLE)
+    for head in ("W", "accuracy (%)", "ensemble", "ece", "ensemble", "loss", "ensemble"):
         table.add_column(head, justify="right")
     for W in sorted({row["W"] for row in members}):
         own = [row for row in members if row["W"] == W]
@@ -127,8 +137,11 @@ def _print(members: Sequence[dict[str, Any]], strange: Sequence[dict[str, Any]])
         )  # fmt: skip
     console.print(table)
     if strange:
-        table = Table(title=f"telling W from W = {strange[0]['against']:g}: AUROC", box=SIMPLE)
-        for head in ("W", "features of one network (mean, worst)", "features of all", "entropy of all"):
+        table = Table(
+            title=f"AUROC for telling chains at W from chains at W = {strange[0]['against']:g}",
+            box=SIMPLE,
+        )
+        for head in ("W", "features, single (mean, worst)", "features, ensemble", "entropy, ensemble"):
             table.add_column(head, justify="right")
         for W in sorted({row["W"] for row in strange}):
             own = [row for row in strange if row["W"] == W]

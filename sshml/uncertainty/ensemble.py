@@ -69,9 +69,10 @@ def _check_others(networks: Sequence[TrainedNetwork]) -> None:
         alike = one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
         runs = [run_folder_of(os.path.realpath(of.checkpoint)) for of in (first, second)]
         if alike or (runs[0] is not None and runs[0] == runs[1]):
-            what = "are the same network" if alike else "are of one training"
+            what = "are the same network" if alike else "are from the same training"
             raise ConfigError(
-                f"{first.checkpoint} and {second.checkpoint}: {what}; expected networks of other seeds"
+                f"{first.checkpoint} and {second.checkpoint}: {what}; expected networks trained "
+                "with different seeds"
             )
 
 
@@ -88,15 +89,17 @@ class Ensemble:
 
     def __init__(self, networks: Sequence[TrainedNetwork], chains: int) -> None:
         if len(networks) < 2:
-            raise ConfigError("expected the checkpoints of at least two networks, of other seeds")
+            raise ConfigError(
+                "expected the checkpoints of at least two networks, trained with different seeds"
+            )
         check_together(networks, chains)
         _check_others(networks)
         for network in networks:
             if not pools_globally(network.network):
                 raise ConfigError(
-                    f"{network.checkpoint}: {network.name} has no `features` and linear `head`; "
-                    "features tell which chains are unlike those of the training, ask about a network "
-                    "that has them"
+                    f"{network.checkpoint}: {network.name} has no `features` and linear `head`, from "
+                    "which the distance to the training data is computed; choose a network that has "
+                    "both"
                 )
         self._networks = networks
         self._chains = chains
@@ -156,7 +159,7 @@ class FamiliarFeatures:
         # To the same scale, for the shrinking; what hardly varies in training would be strange at once.
         spread = float(centred.std())
         if spread == 0:
-            raise ValueError("the features of all training chains of a phase are the same")
+            raise ValueError("all training chains of a phase have the same features")
         self._scale = centred.std(dim=0).clamp(min=_LEAST_SPREAD * spread)
         fitted = LedoitWolf(assume_centered=True).fit((centred / self._scale).numpy())
         self._precision = torch.from_numpy(fitted.precision_)
@@ -180,7 +183,7 @@ class FamiliarFeatures:
             return cls(features, labels)
         except ValueError as error:
             raise ConfigError(
-                f"{network.checkpoint}: {error}; expected the network of a training that worked"
+                f"{network.checkpoint}: {error}; expected a network whose training succeeded"
             ) from error
 
     def distance(self, features: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ def uncertainty(
         axes[0, 2].hist(logarithm, bins=40, histtype="step", density=True, lw=1.6, **style)
     axes[0, 0].plot([1 / n_classes, 1], [1 / n_classes, 1], "k:", lw=1)
     axes[0, 0].set(
-        xlabel="confidence of all together", ylabel="share that is right",
+        xlabel="ensemble confidence", ylabel="accuracy",
         title=f"calibration, 95 % intervals\n(bins of {_FEWEST} chains or more)",
         xlim=(1 / n_classes, 1), ylim=(0, 1.02),
     )  # fmt: skip
@@ -58,14 +58,14 @@ def uncertainty(
     axes[0, 1].set(
         xlabel=f"{hamiltonian.symbol} minus its critical value" if of_line else hamiltonian.symbol,
         ylabel="predictive entropy (nats)",
-        title="doubt against the distance\nfrom the critical line"
+        title="predictive entropy against\ndistance from criticality"
         if of_line
-        else "doubt against the control",
+        else "predictive entropy against the control",
         ylim=(0, 1.05 * np.log(n_classes)),
     )
     axes[0, 2].set(
         xlabel="log$_{10}$ of the squared Mahalanobis distance", ylabel="density of chains",
-        title="how strange the features look\n(mean over networks)",
+        title="feature distance from the training data\n(mean over networks)",
     )  # fmt: skip
     for ax in axes[0]:
         ax.legend(fontsize=9)
@@ -136,11 +136,12 @@ def _features(
     else:
         for number, name in enumerate(classes):
             called = (probabilities.argmax(dim=1) == number).numpy()
-            axes[2].scatter(*points[called].T, label=f"called {name}", **dots)
+            axes[2].scatter(*points[called].T, label=f"predicted {name}", **dots)
         axes[2].legend(fontsize=9, markerscale=2)
     shares = 100 * fitted.explained_variance_ratio_
-    for ax, by in zip(axes, ("ratio", "disorder", "answer"), strict=True):
+    for ax, by in zip(axes, ("ratio", "disorder", "prediction"), strict=True):
         ax.set(
             xlabel=f"first component ({shares[0]:.0f} % of the variance)",
-            ylabel=f"second ({shares[1]:.0f} %)", title=f"features of one network, by {by}",
-        )  # fmt: skip
+            ylabel=f"second component ({shares[1]:.0f} %)",
+            title=f"features of one network, coloured by {by}",
+        )

@@ -135,13 +135,13 @@ def with_value(name: str, row: int, value: float) -> Content:
         (with_value("labels", 7, np.nan), {}, "labels[7] is nan"),
         (with_value("labels", 7, 3), {}, "no label is 2, but one is 3"),
         (with_value("labels", 7, 2), {"classes": ["a", "b"]}, "[7] is 2; expected labels below 2"),
-        (changed(labels=np.zeros(N, int)), {}, "all are 0; expected two classes or more"),
+        (changed(labels=np.zeros(N, int)), {}, "all are 0; expected at least two classes"),
         (with_value("U", 4, np.inf), {}, "U[4] is not finite"),
         (changed(), {"parameters": ["T"]}, "data.parameters=[T]: the file has no array"),
         (changed(split=["val", "tset"] * 30), {}, "split[1] is tset; expected train, val, test"),
         (changed(), {"shares": (0.5, 0.1, 0.1)}, "expected three shares that add up to 1"),
         (changed(), {"shape": (1, 5, 5), "parameters": [], "classes": ["a", "b"]}, "are 1x12x10"),
-        (changed(images=np.ones((N, 5, 5))), {"representation": DensityProfile()}, "images of 5x5 are"),
+        (changed(images=np.ones((N, 5, 5))), {"representation": DensityProfile()}, "of 5x5 cannot be"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_the_file_is_one_line_with_its_row(
@@ -225,12 +225,12 @@ def test_images_may_have_channels_and_classes_any_number(run_train: Command, tmp
         ("", "data.path: missing; set data.path=VALUE"),
         ("data.path=x.npz data.shares=[1,0,0]", "data: has no samples for validation"),
         ("data.path=x.npz data.n_cells=9", "data.n_cells=9: no such key"),
-        ("data.path=x.npz augmentation=zero_modes", "zero_modes: is for chains of SSH"),
-        ("data.path=x.npz augmentation=site_reversal", "is for images whose rows are sites"),
-        ("data.path=x.npz data.batch_size=1000000000000", "GB of memory here"),
+        ("data.path=x.npz augmentation=zero_modes", "zero_modes: needs chains of SSH"),
+        ("data.path=x.npz augmentation=site_reversal", "needs images whose rows are sites"),
+        ("data.path=x.npz data.batch_size=1000000000000", "GB, the memory of this machine"),
         ("data.path=x.npz +model.n_classes=3", "the data have 2 classes"),
         ("data.path=x.npz +model.in_channels=3", "the data have 1 channels"),
-        ("representation=image data=ssh", "Image: is for images that data=arrays reads"),
+        ("representation=image data=ssh", "Image: is for images from a file"),
     ],
 )
 def test_settings_that_do_not_go_with_a_file_are_one_line(
@@ -289,7 +289,7 @@ def test_a_network_of_made_chains_is_tested_on_a_file(
     checkpoint = source.folder / "checkpoints" / "best.ckpt"
     done = run_transfer(f"checkpoint={checkpoint}", *TO_FILE, "logger=csv")
     assert done.status == 0, done.err
-    assert "label 0: class 0 is trivial of the network" in done.out
+    assert "label 0: class 0 corresponds to trivial of the network" in done.out
     found = {row["method"]: row for row in rows(done)}
     assert set(found) == {"network", "brightest_pixel", "edge_weight", "sublattice_separation"}
     network = found["network"]
@@ -369,17 +369,17 @@ def test_another_file_may_have_other_sizes_and_parameters_but_not_classes_in_ano
     done = run_transfer(*given, "data.path=two.npz")
     assert done.status == 0, done.err
     assert "images of 14x16: the network was trained on 12x10" in done.out
-    assert "tested on 16 of 80 images" in done.out
+    assert "testing on 16 of 80 images" in done.out
     assert (done.folder / "figures" / "accuracy_by_pressure.png").is_file()
     write(tmp_path / "three.npz", {**other, "classes": np.array(["left", "right"])})
     line = one_error(run_transfer(*given, "data.path=three.npz"))
     assert "has the classes left, right, and the network right, left" in line
     line = one_error(run_transfer(*given, "data.path=three.npz", "data.classes=[right,left]"))
-    assert "the file names its classes left, right; leave it out" in line
+    assert "the file names its classes left, right; omit it" in line
     write(tmp_path / "four.npz", {**other, "classes": np.array(["gas", "liquid"])})
     renamed = run_transfer(*given, "data.path=four.npz")
     assert renamed.status == 0, renamed.err
-    assert "label 0: gas is right of the network" in renamed.out
+    assert "label 0: gas corresponds to right of the network" in renamed.out
 
 
 def test_a_network_of_made_chains_is_tested_on_any_images(
@@ -395,7 +395,7 @@ def test_a_network_of_made_chains_is_tested_on_any_images(
         "logger=csv",
     )
     assert done.status == 0, done.err
-    assert "images of 15x18 are not of the kind density profile" in done.out
+    assert "images of 15x18 cannot be a density profile" in done.out
     assert {row["method"] for row in rows(done)} == {"network"}
 
 
@@ -403,8 +403,8 @@ def test_a_network_of_made_chains_is_tested_on_any_images(
     ("overrides", "line"),
     [
         ("data.classes=[a,b,c]", "the 3 classes a, b, c; expected the 2 of the network"),
-        ("phase_diagram=3", "phase_diagram=3: is of chains that are made"),
-        ("report=[fig5]", "report=fig5: the thesis has density profiles of SSH chains"),
+        ("phase_diagram=3", "phase_diagram=3: needs chains that are generated"),
+        ("report=[fig5]", "report=fig5: needs density profiles of SSH chains"),
         ("data.path=no.h5", "there is no such file"),
         ("data.W=0.5", "data.W=0.5: no such key"),
     ],
@@ -457,7 +457,7 @@ def test_made_chains_are_no_share_of_a_file(
 
 def test_a_study_trains_on_no_file(run_transfer: Command, tmp_path: Path) -> None:
     chains(tmp_path / "my chains.h5")
-    assert "train by python train.py" in one_error(run_transfer(*TO_FILE, "logger=csv"))
+    assert "train with python train.py" in one_error(run_transfer(*TO_FILE, "logger=csv"))
 
 
 def test_questions_about_made_chains_are_not_asked_of_a_network_of_a_file(
@@ -472,5 +472,8 @@ def test_questions_about_made_chains_are_not_asked_of_a_network_of_a_file(
     for command in (explain, uncertainty):
         assert command(networks) == 2
         error = capfd.readouterr().err
-        assert "was trained on a file, and this asks about chains that are made" in error
+        assert (
+            "was trained on data from a file, but this program tests networks on chains generated"
+            in error
+        )
         assert error.count("\n") == 1

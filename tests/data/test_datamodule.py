@@ -169,7 +169,7 @@ def test_lightning_of_the_other_name_takes_the_loaders() -> None:
     data = small(n_cells=4)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with pytest.raises(TypeError, match=r"give that one its loaders: trainer\.fit"):
+        with pytest.raises(TypeError, match=r"pass the loaders instead: trainer\.fit"):
             trainer().fit(Model(), datamodule=data)
         fitted = trainer()
         fitted.fit(Model(), data.train_dataloader())

@@ -58,7 +58,7 @@ def test_earlier_results_are_kept(
     capfd.readouterr()
     assert main([*few, "--out", str(first)]) == 2
     line = (
-        f"error: --out={first}: scores.csv exists already and is not overwritten; expected a new folder"
+        f"error: --out={first}: scores.csv already exists and is not overwritten; expected a new folder"
     )
     assert capfd.readouterr().err == line + "\n"
     assert main([*few, "--out", str(tmp_path / "new")]) == 0
@@ -100,7 +100,7 @@ def test_measurements_are_written_wherever_the_log_goes(
         (["--W", "a"], "--W=a: "),
         (["--explanations", "grad_cum"], "--explanations=grad_cum: expected some of class_activation"),
         (["--group", "plain"], "--group plain: expected checkpoints after the name"),
-        (["./nowhere.ckpt"], "nowhere.ckpt: is named twice"),
+        (["./nowhere.ckpt"], "nowhere.ckpt: is given twice"),
     ],
 )
 def test_mistakes_are_one_line(
@@ -117,7 +117,7 @@ def test_mistakes_are_one_line(
     ("chains", "line"),
     [
         ("1", "--chains=1: expected at least 2"),
-        ("99999999999", "--chains=99999999999: their images take 1.02e+05 GB; expected at most the"),
+        ("99999999999", "--chains=99999999999: their images need 1.02e+05 GB; expected at most"),
     ],
 )
 def test_a_number_of_chains_that_cannot_be(
@@ -145,7 +145,7 @@ def test_results_are_not_written_through_a_link(
     for name, command in (("explain", main), ("uncertainty", uncertainty)):
         (tmp_path / name).symlink_to("victim")
         assert command([*paths, "--W", "0", "--chains", "10"]) == 2
-        assert f"{tmp_path / name}: is a link; choose where to write by --out=FOLDER" in (
+        assert f"{tmp_path / name}: is a link; choose another folder with --out=FOLDER" in (
             capfd.readouterr().err
         )
     assert not list((tmp_path / "victim").iterdir())

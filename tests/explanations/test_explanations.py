@@ -135,7 +135,7 @@ class HeadOfPixels(nn.Module):
         (
             ClassActivation(),
             HeadOfPixels(),
-            "between its `features` and its `head` is more than global",
+            "which need only global",
         ),
         (GradCAM("feature"), CNN(), "CNN has no layer feature; it has features, head"),
         (TorchCAM("CAM", ["body"]), CNN(), "CNN has no layer body; it has features, head"),

@@ -149,7 +149,7 @@ def held(status: int, out: str, err: str) -> bool:
     """Whether a command took its arguments, or refused them in one line."""
     lines = err.splitlines()
     one_line = len(lines) == 1 and lines[0].startswith("error: ")
-    ours = "Traceback" in out + err or "this is a fault of sshml" in err
+    ours = "Traceback" in out + err or "this is a bug in sshml" in err
     return not ours and ((status == 0 and not lines) or (status == 2 and one_line))
 
 

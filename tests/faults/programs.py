@@ -53,7 +53,7 @@ class Ended:
         if self.status in (-signal.SIGXCPU, -signal.SIGKILL):
             return "it takes too long"
         for text in (self.err, self.out):
-            if "Traceback (most recent call last)" in text or "this is a fault of sshml" in text:
+            if "Traceback (most recent call last)" in text or "this is a bug in sshml" in text:
                 return f"a traceback: {text.strip().splitlines()[-1][:200]}"
         if len(self.errors) > 1:
             return f"{len(self.errors)} error lines, the first: {self.errors[0][:200]}"

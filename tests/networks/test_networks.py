@@ -101,7 +101,7 @@ def test_cnn_takes_its_arguments():
         ({"kernel_size": -1}, "kernel_size must be odd and positive, got -1"),
         ({"pool_after": (1, 6)}, r"pool_after must name blocks 1 to 5, got \[1, 6\]"),
         ({"pool_after": (0,)}, r"pool_after must name blocks 1 to 5, got \[0\]"),
-        ({"widths": (), "pool_after": ()}, r"widths must be one positive number a block, got \[\]"),
+        ({"widths": (), "pool_after": ()}, r"widths must be one positive number per block, got \[\]"),
         ({"widths": (16, 0), "pool_after": ()}, r"widths must be .* got \[16, 0\]"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
         ({"dropout": -0.1}, r"dropout must be in \[0, 1\), got -0.1"),

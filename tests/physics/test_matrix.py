@@ -95,7 +95,7 @@ def test_a_function_of_ones_own_is_trained_and_tested(
     assert (done.folder / "figures" / "maps_test.png").is_file()
     checkpoint = f"checkpoint={done.folder}/checkpoints/best.ckpt"
     refused = one_error(run_transfer(checkpoint, "data.W=[0,1]", "logger=csv"))
-    assert "own_chains.rice_mele: is outside sshml" in refused
+    assert "own_chains.rice_mele: is not in sshml" in refused
     assert "add trust=[own_chains]" in refused
     study = run_transfer(checkpoint, "data.W=[0,1]", "logger=csv", "trust=[own_chains]")
     assert study.status == 0, study.err
@@ -151,8 +151,8 @@ def test_a_function_that_a_checkpoint_names_is_not_called(
             "transitions=[1, 1]: expected ratios that grow",
         ),
         ("data.label=sample", "label=sample: expected 'ratio'"),
-        ("augmentation=zero_modes", "zero_modes: is for chains of SSH"),
-        ("augmentation=column_permutation", "column_permutation: is for chiral chains"),
+        ("augmentation=zero_modes", "zero_modes: needs chains of SSH"),
+        ("augmentation=column_permutation", "column_permutation: needs chiral chains"),
     ],
 )
 def test_mistakes_are_one_line(run_train: Command, tmp_path: Path, overrides: str, line: str) -> None:
@@ -167,7 +167,7 @@ def test_what_a_chain_without_an_invariant_cannot_do_is_one_line(
 
     path = f"{run_train(*OWN).folder}/checkpoints/best.ckpt"
     line = one_error(run_transfer(f"checkpoint={path}", "trust=[own_chains]", "phase_diagram=3"))
-    assert "phase_diagram=3: is compared with the exact invariant" in line
+    assert "phase_diagram=3: needs the exact invariant" in line
     assert main([path, "--trust", "own_chains"]) == 2
     assert "its chains are not chiral" in capfd.readouterr().err
     assert not Path("explain").exists()

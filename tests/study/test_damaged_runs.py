@@ -41,17 +41,17 @@ def written(file: str, content: str) -> Callable[[Path], None]:
 
 # What only one of the files can have, and the reason that is listed.
 OTHERS: dict[str, tuple[Callable[[Path], None], str]] = {
-    "status": (changed("manifest.json", status=3), "manifest.json: not a manifest of sshml"),
+    "status": (changed("manifest.json", status=3), "manifest.json: not an sshml manifest"),
     "escapes": (changed("manifest.json", status="\x1b[2Jx\nok"), r"its status is \x1b[2Jx\nok"),
     "diverged": (changed("manifest.json", status="diverged"), "diverged: its loss"),
-    "overrides": (changed("manifest.json", overrides="a"), "manifest.json: not a manifest of sshml"),
+    "overrides": (changed("manifest.json", overrides="a"), "manifest.json: not an sshml manifest"),
     "command": (
         changed("manifest.json", command="python train.py 'x", overrides=[]),
-        "manifest.json: not a manifest of sshml (command: value error, no closing quotation)",
+        "manifest.json: not an sshml manifest (command: value error, no closing quotation)",
     ),
-    "revision": (changed("manifest.json", git_revision=[1]), "manifest.json: not a manifest of sshml"),
-    "time": (changed("manifest.json", wall_time_s=10**40), "manifest.json: not a manifest of sshml"),
-    "earlier": (changed("manifest.json", earlier=[[]]), "manifest.json: not a manifest of sshml"),
+    "revision": (changed("manifest.json", git_revision=[1]), "manifest.json: not an sshml manifest"),
+    "time": (changed("manifest.json", wall_time_s=10**40), "manifest.json: not an sshml manifest"),
+    "earlier": (changed("manifest.json", earlier=[[]]), "manifest.json: not an sshml manifest"),
     "epoch": (changed("metrics.json", best_epoch=10**30), "metrics.json: not the metrics of a run"),
     "huge": (changed("metrics.json", **{"test/loss": 10**400}), "metrics.json: not the metrics of a"),
     "text": (changed("metrics.json", **{"test/loss": "low"}), "metrics.json: not the metrics of a run"),

@@ -278,8 +278,8 @@ def test_foreign_and_half_written_runs_are_listed_and_skipped(
         "a": "still running", "b": "failed", "c": "interrupted",
         "d": "manifest.json: damaged, not valid JSON", "e": "metrics.json: damaged, not valid JSON",
         "f": "config.yaml: damaged, not valid YAML", "g": "config.yaml: not the settings of a run",
-        "h": "metrics.csv: damaged", "i": "manifest.json: not a manifest of sshml",
-        "j": "manifest.json: not a manifest of sshml", "k": "metrics.json: not the metrics of a run",
+        "h": "metrics.csv: damaged", "i": "manifest.json: not an sshml manifest",
+        "j": "manifest.json: not an sshml manifest", "k": "metrics.json: not the metrics of a run",
         "l": "config.yaml: damaged, not valid YAML", "m": "manifest.json: damaged, not text",
         "n": "metrics.json: no such file", "o": "no manifest.json",
         "p": "no manifest.json", "q": "a study of transfer.py",
@@ -376,7 +376,7 @@ def test_files_of_others_are_not_replaced(tmp_path: Path, capsys: pytest.Capture
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "runs.csv").write_text("mine")
     assert main([str(tmp_path / "runs"), "--out", str(tmp_path / "mine")]) == 2
-    assert "its runs.csv is not of python -m sshml.study" in capsys.readouterr().err
+    assert "its runs.csv was not written by python -m sshml.study" in capsys.readouterr().err
     assert (tmp_path / "mine" / "runs.csv").read_text() == "mine"
     for _ in range(2):
         assert main([str(tmp_path / "runs"), "--out", str(tmp_path / "own")]) == 0

@@ -91,7 +91,7 @@ def test_the_same_seed_tunes_to_the_same_network():
 
 @pytest.mark.parametrize(
     ("freeze", "message"),
-    [(["feature"], "no such part"), (["features", "head"], "leaves nothing to train")],
+    [(["feature"], "no such part"), (["features", "head"], "freezes everything")],
 )
 def test_parts_that_cannot_be_frozen(freeze, message):
     with pytest.raises(ConfigError, match=message):

@@ -147,7 +147,7 @@ def test_what_is_missing_of_a_study_is_said_and_not_drawn(tmp_path):
     figure = phase_diagrams(diagrams_of(table.lines, PLANE))
     titles = [axes.get_title() for axes in figure.axes[:3]]
     assert titles[0].endswith("5 strengths")
-    assert "begun\nnot all strengths are done" in titles
+    assert "begun\nsome strengths are missing" in titles
 
 
 THREE = Plane(ExtendedSSH(t3=0.7), "thesis", 0, 2, 100)

@@ -29,7 +29,7 @@ def test_an_ensemble_of_three(
     networks = [checkpoint(run_train, f"seed={k}") for k in range(3)]
     out = tmp_path / "out"
     assert main([*networks, "--W", "0,1", "--chains", "40", "--out", str(out)]) == 0
-    assert "telling W from W = 0" in capfd.readouterr().out
+    assert "AUROC for telling chains at W from chains at W = 0" in capfd.readouterr().out
     rows = read(out / "ensemble.csv")
     assert [row["network"] for row in rows] == [*networks, "together"] * 2
     losses = [float(row["loss"]) for row in rows[:4]]
@@ -43,7 +43,7 @@ def test_an_ensemble_of_three(
     # Of earlier results none is overwritten.
     again = [*networks, "--W", "0", "--chains", "4"]
     assert main([*again, "--out", str(out)]) == 2
-    assert f"error: --out={out}: ensemble.csv exists already" in capfd.readouterr().err
+    assert f"error: --out={out}: ensemble.csv already exists" in capfd.readouterr().err
     assert main(again) == main(again) == 0
     assert len(list(Path(networks[0]).parent.parent.glob("uncertainty/*/strangeness.csv"))) == 2
 
@@ -57,12 +57,12 @@ def test_mistakes_are_one_line(
     capfd.readouterr()
     out = tmp_path / "out"
     for arguments, line in (
-        ([small, again], "are the same network; expected networks of other seeds"),
-        ([small, last], "expected networks of other seeds"),
+        ([small, again], "are the same network; expected networks trained with different seeds"),
+        ([small, last], "expected networks trained with different seeds"),
         (["nowhere.ckpt"], "nowhere.ckpt: there is no such file"),
         ([small], "at least two networks"),
         ([small, large], "trained with data.n_cells=10"),
-        ([small, small], "is named twice"),
+        ([small, small], "is given twice"),
         ([small, small, "--W", "-1"], "--W=-1"),
         ([small, small, "--W", "0:1:0.01"], "101 strengths; expected at most 20"),
     ):
@@ -77,7 +77,7 @@ def test_mistakes_are_one_line(
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (lambda weight: weight.zero_(), "the features of all training chains of a phase are the same"),
+        (lambda weight: weight.zero_(), "all training chains of a phase have the same features"),
         (lambda weight: weight.mul_(1e25), "its features are not finite"),
     ],
 )

@@ -5,7 +5,7 @@ from typing import NoReturn
 from sshml.data.representations.base import Representation
 from sshml.physics.hamiltonians import Couplings, Hamiltonian
 
-_OF_FILES = "images that data=arrays reads from a file, not of chains that are made"
+_OF_FILES = "images from a file (data=arrays), not for generated chains"
 
 
 class Image(Representation):

@@ -69,7 +69,9 @@ class ResumableSweeper(Sweeper):
         overrides = list({override.get_key_element(): override for override in parsed}.values())
         for axis in overrides:
             if axis.is_sweep_override() and axis.get_key_element().startswith("paths."):
-                raise ConfigError(f"{axis.input_line}: expected one folder for all jobs of a sweep")
+                raise ConfigError(
+                    f"{axis.input_line}: expected a single folder for all jobs of a sweep"
+                )
         check_number_of_jobs(overrides)
         check_launcher(self.settings.hydra.launcher._target_)
         return overrides

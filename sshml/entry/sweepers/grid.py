@@ -69,7 +69,7 @@ class GridSweeper(ResumableSweeper):
         for override in overrides:
             if isinstance(override.value(), IntervalSweep):
                 raise ConfigError(
-                    f"{override.input_line}: an interval is for hydra/sweeper=search; expected values, "
+                    f"{override.input_line}: intervals need hydra/sweeper=search; expected values, "
                     f"such as {override.get_key_element()}=0,1"
                 )
         values = [
@@ -81,7 +81,7 @@ class GridSweeper(ResumableSweeper):
         batch = list(itertools.product(*values))
         if not batch:
             raise ConfigError(
-                "the sweep has no jobs: an axis without values; expected KEY=VALUE,VALUE,…"
+                "the sweep has no jobs, since an axis has no values; expected KEY=VALUE,VALUE,…"
             )
         jobs = checked_jobs(self.context, self.settings, batch)
         keys = [axis.get_key_element() for axis in overrides if axis.is_sweep_override()]
@@ -94,7 +94,9 @@ class GridSweeper(ResumableSweeper):
             names = folder_names(folder, {job: axes_text(of, ",") for job, of in axes.items()})
             for name in names.values():
                 if (folder / name).exists() and not (folder / name).is_dir():
-                    raise ConfigError(f"{folder / name}: is where a job has its folder; move it away")
+                    raise ConfigError(
+                        f"{folder / name}: is in the place of a job's folder; move it away"
+                    )
             OmegaConf.save(self.settings, folder / "multirun.yaml")
             missing = self._missing(folder, names)
             print(f"{len(jobs)} jobs, {len(missing)} of them to do, in {folder}", flush=True)

@@ -79,7 +79,7 @@ def print_results(folder: Path, jobs: Mapping[str, Sequence[str]], keys: Sequenc
     write_atomically(folder / _FILE, csv_text(cells[0], cells))
     over_seeds = "seed" in keys
     of = "mean ± standard deviation over n seeds, " * over_seeds
-    print(f"accuracy: {of}best validation first")
+    print(f"accuracy: {of}best validation accuracy first")
     print_table(_table(rows, over_seeds=over_seeds))
     if len(rows) > _MOST:
         print(f"and {len(rows) - _MOST} more in {shown(folder / _FILE)}")

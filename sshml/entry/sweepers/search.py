@@ -28,7 +28,7 @@ _SETTINGS = "overrides"
 _IN_MEMORY = ("sqlite://", "sqlite:///", "sqlite:///:memory:")
 _NOT_OF_A_TRIAL = ("dry_run", "hydra", "paths.", "logger", "figures", "trust", "sweep=")
 # The way out of a study that is of another kind.
-_NEW = "keep that, or begin another search by hydra.sweep.dir=FOLDER"
+_NEW = "keep that, or start another search with hydra.sweep.dir=FOLDER"
 
 
 @dataclass(kw_only=True, eq=False)
@@ -78,20 +78,20 @@ class SearchSweeper(ResumableSweeper):
         )
         if self.storage in _IN_MEMORY:
             raise ConfigError(
-                f"{named}.storage={self.storage}: is kept in memory, where no job finds it and no "
-                "search resumes; expected sqlite:///FILE"
+                f"{named}.storage={self.storage}: is in memory, where jobs cannot find it and it is "
+                "lost at the end; expected sqlite:///FILE"
             )
         if config.hydra.job.config_name != "train":
-            raise ConfigError("hydra/sweeper=search: is for train.py; transfer.py has no one result")
+            raise ConfigError(
+                "hydra/sweeper=search: only works with train.py, since transfer.py has no single result"
+            )
         if find_spec("optuna") is None:
             raise ConfigError(f"hydra/sweeper=search: needs Optuna; run {pip_install('optuna')}")
         from optuna.samplers import BruteForceSampler, GridSampler  # noqa: PLC0415
 
         self.sampler = built("sampler", self.sampler, seed=config.seed)
         if isinstance(self.sampler, BruteForceSampler | GridSampler):  # ends a search by itself
-            raise ConfigError(
-                f"{named}.sampler: goes through a grid; expected hydra/sweeper=grid for that"
-            )
+            raise ConfigError(f"{named}.sampler: searches a grid; use hydra/sweeper=grid for that")
         if self.pruner is not None:
             self.pruner = built("pruner", self.pruner)
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
@@ -121,13 +121,15 @@ class SearchSweeper(ResumableSweeper):
         overrides = self.overrides(arguments)
         axes = {o.get_key_element(): o for o in overrides if o.is_sweep_override()}
         if not axes:
-            raise ConfigError("the search has no axes; expected such as KEY=interval(LOW,HIGH)")
+            raise ConfigError(
+                "the search has no axes; expected at least one, such as KEY=interval(LOW,HIGH)"
+            )
         drawn = {key: distribution_of(axis) for key, axis in axes.items()}
         fixed = [str(o.input_line) for o in overrides if not o.is_sweep_override()]
         checked_jobs(self.context, self.settings, _jobs_to_check(axes, fixed))
         folder = Path(self.settings.hydra.sweep.dir)
         if self.settings.dry_run:
-            print(f"a search of {self.n_trials} trials, over {', '.join(axes)}, in {folder}")
+            print(f"search of {self.n_trials} trials over {', '.join(axes)}, in {folder}")
             print("nothing was run, since dry_run=true", flush=True)
             return
         database = database_of(self.settings.hydra)
@@ -154,7 +156,7 @@ class SearchSweeper(ResumableSweeper):
                 print(f"best: {best.value:.4%} with", *values)
             if (done := _number_done(study)) < self.n_trials:
                 raise IncompleteError(
-                    f"{done} of {self.n_trials} trials are done; the same command tries others"
+                    f"{done} of {self.n_trials} trials are done; the same command tries more"
                 )
 
     def _study(self, database: str | Path) -> "Study":
@@ -251,7 +253,7 @@ def _check_alike(
             check_distribution_compatibility(earlier[name], drawn[name])
         except ValueError as error:
             raise ConfigError(
-                f"{axes[name].input_line}: the study has drawn from {earlier[name]} before; {_NEW}"
+                f"{axes[name].input_line}: earlier trials of the study used {earlier[name]}; {_NEW}"
             ) from error
 
 
@@ -264,7 +266,8 @@ def _check_settings(study: "Study", fixed: Sequence[str]) -> None:
     elif before != now:
         other = min(set(before) ^ set(now))
         raise ConfigError(
-            f"{shown(other)}: trials of the study have {shown(' '.join(before)) or 'no such'}; {_NEW}"
+            f"{shown(other)}: earlier trials of the study have "
+            f"{shown(' '.join(before)) or 'no such override'}; {_NEW}"
         )
 
 

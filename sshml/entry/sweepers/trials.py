@@ -49,7 +49,7 @@ def errors_of_content(database: str | Path) -> Iterator[None]:
         raise
     except Exception as error:  # of values that Optuna never wrote
         raise UnfinishedError(
-            f"{_shown(database)}: damaged ({reason_of(error)}); restore it, or move it away to begin "
+            f"{_shown(database)}: damaged ({reason_of(error)}); restore it, or move it away to start "
             "another search"
         ) from error
 
@@ -69,11 +69,11 @@ def errors_of_storage(database: str | Path) -> Iterator[None]:
         cause = getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error
         reason = reason_of(cause)
         if _DAMAGED.search(reason):
-            way_out = "restore it, or move it away to begin another search"
+            way_out = "restore it, or move it away to start another search"
         elif "unable to open" in reason:
-            way_out = "expected sqlite:///FILE, a file in a folder that can be written to"
+            way_out = "expected sqlite:///FILE in a folder that can be written to"
         else:
-            way_out = "once it can be written to, the same command continues"
+            way_out = "once it can be written to, the same command resumes the search"
         raise UnfinishedError(f"{given}: {reason}; {way_out}") from error
 
 
@@ -106,7 +106,10 @@ def opened(database: str | Path) -> "RDBStorage":
             warnings.simplefilter("ignore", FutureWarning)  # of what it upgrades
             storage.upgrade()
         logging.getLogger().removeHandler(quiet)
-        print(f"{database}: is of an earlier version of Optuna, and was upgraded", flush=True)
+        print(
+            f"{database}: was written by an earlier version of Optuna, and has been upgraded",
+            flush=True,
+        )
         return storage
 
 

@@ -36,15 +36,15 @@ def check_callbacks(nodes: Mapping[str, Mapping[str, Any]], n_classes: int) -> N
             other = files.setdefault((callback.dirpath, callback.filename), name)
             if other != name:
                 raise ConfigError(
-                    f"callbacks.{name}.filename={callback.filename}: is that of callbacks.{other} too; "
-                    "choose another one"
+                    f"callbacks.{name}.filename={callback.filename}: is also the file name of "
+                    f"callbacks.{other}; choose another one"
                 )
         # Lightning keeps the states of callbacks by these, and they say what tells checkpoints apart.
         other = states.setdefault(callback.state_key, name)
         if other != name and isinstance(callback, ModelCheckpoint):
             raise ConfigError(
-                f"callbacks.{name}: keeps the same checkpoints as callbacks.{other}; set another "
-                "monitor, or leave one out"
+                f"callbacks.{name}: writes the same checkpoints as callbacks.{other}; set another "
+                "monitor, or omit one of them"
             )
 
 
@@ -61,8 +61,8 @@ def check_end(trainer: Mapping[str, Any], nodes: Mapping[str, Mapping[str, Any]]
     )
     if trainer["max_epochs"] == -1 and trainer.get("max_time") is None and not ends:
         raise ConfigError(
-            "trainer.max_epochs=-1: nothing ends the run; expected callbacks=early_stopping or "
-            "trainer.max_time beside it"
+            "trainer.max_epochs=-1: nothing would end the run; add callbacks=early_stopping or "
+            "trainer.max_time"
         )
 
 
@@ -76,8 +76,8 @@ def _check_finder(name: str, node: Mapping[str, Any]) -> None:
         )
     if (steps := node.get("num_training_steps", 100)) < _LEAST_RATES:
         raise ConfigError(
-            f"callbacks.{name}.num_training_steps={steps}: expected at least {_LEAST_RATES}; the first "
-            "ten do not count"
+            f"callbacks.{name}.num_training_steps={steps}: expected at least {_LEAST_RATES}, since "
+            "the first ten do not count"
         )
 
 
@@ -90,8 +90,8 @@ def _check_state(name: str, callback: Callback) -> None:
         torch.load(file, weights_only=True)
     except Exception as error:
         raise ConfigError(
-            f"callbacks.{name}: its state_dict() could not be read again from a checkpoint; expected "
-            "numbers, text, tensors, and lists and mappings of them"
+            f"callbacks.{name}: its state_dict() cannot be stored in a checkpoint; expected numbers, "
+            "text, tensors, and lists and mappings of them"
         ) from error
 
 
@@ -106,8 +106,8 @@ def _checked_callback(name: str, node: Mapping[str, Any], n_classes: int) -> Cal
         )
     if isinstance(callback, BatchSizeFinder):
         raise ConfigError(
-            f"callbacks.{name}._target_={node['_target_']}: the size of the batches decides what is "
-            "learnt, and is not changed during a run; set data.batch_size"
+            f"callbacks.{name}._target_={node['_target_']}: the batch size affects the result and "
+            "must not change during a run; set data.batch_size instead"
         )
     if not node[TARGET].startswith(("sshml.", "pytorch_lightning.")):
         _check_state(name, callback)

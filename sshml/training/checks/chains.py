@@ -13,7 +13,7 @@ from sshml.physics.hamiltonians.base import Labels
 from sshml.physics.numbers import Floats
 
 # Of what two calls with the same arguments give.
-_OTHERS = "differ between two calls; what is random has to come from the given numbers alone"
+_OTHERS = "differ between two calls; all randomness must come from the given numbers"
 # Chains that are labelled, and of these so many that are solved, to see that both work.
 _LABELLED, _TRIED = 200, 4
 # Share of clean chains whose exact invariant is their label: all but those close to a transition.
@@ -45,7 +45,7 @@ def check_chains(data: Mapping[str, Any]) -> None:
             f"classes is {chain.classes!r}; expected a tuple of two names or more",
         )
         if "ratio" not in chain.label_kinds:
-            raise ValueError("it has no labels ratio, which networks are scored by")
+            raise ValueError("it has no labels `ratio`, which networks are scored against")
         n_random = chain.n_random(n_cells)
         _expect(isinstance(n_random, int), f"n_random is {n_random!r}; expected a whole number")
         uniforms = np.random.default_rng(0).random((_LABELLED, n_random))
@@ -104,7 +104,7 @@ def _check_clean(chain: Hamiltonian, ratio: Floats, uniforms: Floats, disorder: 
     lines = chain.critical_ratios(np.zeros(1), disorder)
     _expect(
         isinstance(lines, np.ndarray) and lines.ndim == 2 and lines.shape[1] == 1,
-        "critical_ratios of one W has to be an array of shape (transitions, 1)",
+        "critical_ratios of a single W must be an array of shape (transitions, 1)",
     )
     changes = np.flatnonzero(np.diff(labels["ratio"]))
     for before, after in zip(ratio[changes], ratio[changes + 1], strict=True):
@@ -112,14 +112,14 @@ def _check_clean(chain: Hamiltonian, ratio: Floats, uniforms: Floats, disorder: 
         _expect(
             bool(known.any()),
             f"the labels ratio of clean chains change between {before:g} and {after:g}, where "
-            "critical_ratios has nothing; expected the same places",
+            "critical_ratios has no transition; expected both at the same places",
         )
     if "sample" in chain.label_kinds:
         alike = (labels["sample"] == labels["ratio"]).mean()
         _expect(
             alike > _ALIKE,
-            f"the labels sample of clean chains are those of ratio for {alike:.0%} only; expected the "
-            "same phases",
+            f"for clean chains, the labels `sample` agree with `ratio` on {alike:.0%} only; expected "
+            "the same phases",
         )
 
 

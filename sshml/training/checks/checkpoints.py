@@ -39,8 +39,8 @@ def check_last(node: Mapping[str, Any] | None) -> None:
     changed = [key for key in [*_LAST, *node] if node.get(key) != _LAST.get(key)]
     if changed:
         raise ConfigError(
-            f"callbacks.last.{changed[0]}={node.get(changed[0])}: the run is resumed from what "
-            "callbacks.last keeps; leave it as it is, and add checkpoints of your own by "
+            f"callbacks.last.{changed[0]}={node.get(changed[0])}: a run is resumed from the "
+            "checkpoint of callbacks.last; leave it unchanged, and add checkpoints of your own with "
             "+callbacks.NAME._target_=pytorch_lightning.callbacks.ModelCheckpoint"
         )
 
@@ -65,23 +65,26 @@ def check_checkpoints(name: str, callback: ModelCheckpoint, measured: Sequence[s
         )
     if not Path(callback.dirpath).is_relative_to(Path(RUN).resolve()):
         raise ConfigError(
-            f"{key}.dirpath={os.path.relpath(callback.dirpath)}: is outside the run's folder, where "
-            "checkpoints of other runs may be; expected a folder such as ${paths.run}/checkpoints"
+            f"{key}.dirpath={os.path.relpath(callback.dirpath)}: is outside the run folder, where it "
+            "could overwrite checkpoints of other runs; expected a folder such as "
+            "${paths.run}/checkpoints"
         )
     for setting in _WITHIN:
         if value := getattr(callback, setting, None) or getattr(callback, f"_{setting}", None):
             raise ConfigError(
-                f"{key}.{setting}={value}: a run keeps checkpoints at the end of epochs; set "
+                f"{key}.{setting}={value}: checkpoints are written at the end of epochs only; set "
                 "every_n_epochs"
             )
     if callback.save_last:
-        raise ConfigError(f"{key}.save_last={callback.save_last}: callbacks.last does so; leave it out")
+        raise ConfigError(
+            f"{key}.save_last={callback.save_last}: callbacks.last already does this; omit it"
+        )
     _check_name(f"{key}.filename={callback.filename}", callback, measured)
 
 
 def _check_name(given: str, callback: ModelCheckpoint, measured: Sequence[str]) -> None:
     if callback.filename and os.sep in callback.filename:
-        raise ConfigError(f"{given}: expected a name without folders, which dirpath sets")
+        raise ConfigError(f"{given}: expected a file name without folders; dirpath sets the folder")
     values = {name: torch.tensor(0) for name in (*measured, "epoch", "step")}
     try:
         path = callback.format_checkpoint_name(values)

@@ -30,14 +30,15 @@ def meta_network(node: Mapping[str, Any]) -> nn.Module:
     target = node["_target_"]
     if other := [name for name, value in state.items() if not isinstance(value, torch.Tensor)]:
         raise ConfigError(
-            f"model._target_={target}: its state has {other[0]}, which is no tensor; a checkpoint "
-            "keeps tensors only, register it as a buffer"
+            f"model._target_={target}: {other[0]} in its state_dict() is not a tensor, but a "
+            "checkpoint stores only tensors; register it as a buffer"
         )
     if trains is not network:
-        raise ConfigError(f"model._target_={target}: its train() has to return the network itself")
+        raise ConfigError(f"model._target_={target}: its train() must return the network itself")
     if lost := dict(network.named_parameters()).keys() - state.keys():
         raise ConfigError(
-            f"model._target_={target}: its state_dict() lacks {min(lost)}; no checkpoint would keep it"
+            f"model._target_={target}: its state_dict() lacks {min(lost)}, so no checkpoint "
+            "would store it"
         )
     for name, value in state.items():
         if is_lazy(value) or (value.is_floating_point() and value.dtype != torch.float32):
@@ -80,12 +81,12 @@ def check_forward(settings: Mapping[str, Any], network: nn.Module) -> None:
         larger = "another model" if n_cells is None else "a larger data.n_cells"
         raise ConfigError(
             f"{given} cannot train on {batch} image(s) of {height}x{width} ({reason_of(error)}); "
-            f"choose {larger}, or a data.batch_size that leaves no single image over"
+            f"choose {larger}, or a data.batch_size that leaves no single image in the last batch"
         ) from error
     if changed := dict(_shapes(network).items() - shapes.items()):
         raise ConfigError(
-            f"model._target_={target}: its {min(changed)} changes its shape as it sees images, so no "
-            "checkpoint would fit; expected buffers of a fixed shape"
+            f"model._target_={target}: the shape of {min(changed)} changes when it sees images, so "
+            "no checkpoint would fit; expected buffers of a fixed shape"
         )
     expected = (batch, data["n_classes"])
     is_tensor = isinstance(logits, torch.Tensor)
@@ -97,8 +98,8 @@ def check_forward(settings: Mapping[str, Any], network: nn.Module) -> None:
         )
     if not logits.requires_grad:
         raise ConfigError(
-            f"model._target_={target}: its logits depend on no weight that can be trained; expected "
-            "parameters with requires_grad=True, and no detach() on the way"
+            f"model._target_={target}: its logits do not depend on any trainable weight; expected "
+            "parameters with requires_grad=True, and no detach() in forward()"
         )
 
 
@@ -117,8 +118,8 @@ def check_all_used(network: nn.Module, shape: Sequence[int], node: Mapping[str, 
     for name, weight in network.named_parameters():
         if weight.requires_grad and weight.grad is None:
             raise ConfigError(
-                f"model._target_={node['_target_']}: its logits do not depend on {name}, and several "
-                "processes wait for its gradient; remove it, or set "
+                f"model._target_={node['_target_']}: its logits do not depend on {name}, but "
+                "training in several processes needs its gradient; remove it, or set "
                 "trainer.strategy=ddp_find_unused_parameters_true"
             )
 
@@ -146,7 +147,7 @@ def check_explanation(
         network, images = build_network(model, download=False).eval(), torch.rand(1, *shape)
     given = f"explanation._target_={node[TARGET]}"
     if not isinstance(getattr(explanation, "title", None), str):
-        raise ConfigError(f"{given}: has no title; expected text, for figures")
+        raise ConfigError(f"{given}: has no title; expected text, which figures show")
     try:
         explanation.check(network, images)
     except Exception as error:  # a class of the user's own may raise anything

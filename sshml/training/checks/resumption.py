@@ -37,10 +37,14 @@ def check_resumption(settings: Mapping[str, Any], data: PhaseDataModule, network
     try:
         network_state(network, checkpoint)
     except CheckpointError as error:
-        lost = "" if run_folder_of(path) else f", which {MANIFEST} of its run recorded; it is not there"
+        lost = (
+            ""
+            if run_folder_of(path)
+            else f", which {MANIFEST} records for its run, but which is not there"
+        )
         raise CheckpointError(
-            f"ckpt_path={path}: does not fit the network ({error}); choose the model it was "
-            f"trained with{lost}"
+            f"ckpt_path={path}: does not fit the network ({error}); use the model it was trained "
+            f"with{lost}"
         ) from error
     trained: PhaseDataModule = build(checkpoint["hyper_parameters"]["data"])
     if trained.shape != data.shape:
@@ -49,7 +53,7 @@ def check_resumption(settings: Mapping[str, Any], data: PhaseDataModule, network
         key = "n_cells" if "n_cells" in settings["data"] else "path"
         raise ConfigError(
             f"data.{key}={settings['data'][key]}: has images of {now}; expected {before}, the size "
-            f"that ckpt_path={path} was trained at; leave it out"
+            f"that ckpt_path={path} was trained with; omit it"
         )
     for group in ("optimizer", "scheduler"):
         _check_unchanged(group, checkpoint["hyper_parameters"][group], settings[group])
@@ -64,7 +68,7 @@ def check_resumption(settings: Mapping[str, Any], data: PhaseDataModule, network
     epochs, done = settings["trainer"]["max_epochs"], checkpoint["epoch"] + 1
     if 0 <= epochs < done + (not is_resumed(settings)):
         raise ConfigError(
-            f"trainer.max_epochs={epochs}: ckpt_path={path} has done {done} epochs already; expected "
+            f"trainer.max_epochs={epochs}: ckpt_path={path} already has {done} epochs; expected "
             f"more, such as trainer.max_epochs={done + 10}"
         )
 
@@ -82,8 +86,8 @@ def _best_epoch(folder: Path, checkpoint: Mapping[str, Any], trust: Sequence[str
         path = folder / "checkpoints" / name
         if not path.is_file():
             raise CheckpointError(
-                f"{path}: is missing, the best network so far; restore it, or copy the checkpoint "
-                "elsewhere and begin a new run from the copy"
+                f"{path}: the best checkpoint so far is missing; restore it, or copy the checkpoint "
+                "elsewhere and start a new run from the copy"
             )
         epochs.append(read_checkpoint(path, trust)["epoch"] + 1)
     return min(epochs)
@@ -95,8 +99,8 @@ def _check_rows(folder: Path, first: int, epoch: int, n_classes: int) -> None:
     for number in range(min(first, *rows), epoch + 1):
         if missing := set(logged(n_classes)) - rows.get(number, {}).keys():
             raise ConfigError(
-                f"{folder / EPOCHS}: has no {min(missing)} of epoch {number}, which the checkpoint has "
-                "done; restore it"
+                f"{folder / EPOCHS}: has no {min(missing)} for epoch {number}, which the checkpoint "
+                "has completed; restore it"
             )
 
 
@@ -108,6 +112,6 @@ def _check_unchanged(
     for name in [*before, *now]:
         if before.get(name) != now.get(name):
             raise ConfigError(
-                f"{group}.{name}={now.get(name)}: a resumed run keeps its {group}, which "
-                f"has {group}.{name}={before.get(name)}; set it to that, or start a new run"
+                f"{group}.{name}={now.get(name)}: the {group} cannot be changed on resume, and it "
+                f"has {group}.{name}={before.get(name)}; omit the override, or start a new run"
             )

@@ -41,7 +41,7 @@ _PARTS = (
     "model", "loss", "optimizer", "scheduler", "explanation", "trainer", "callbacks", "channels_last",
     "figures",
 )  # fmt: skip
-_STAGES = {"n_train": "training", "n_val": "validation", "n_test": "the test"}
+_STAGES = {"n_train": "training", "n_val": "validation", "n_test": "testing"}
 # Images that augmentations are tried on.
 _TRIED = 8
 
@@ -105,7 +105,7 @@ def check_samples(data: Mapping[str, Any]) -> PhaseDataModule:
         _check_chains(json.dumps({key: data[key] for key in _OF_CHAINS}, sort_keys=True))
     else:
         batch = data["batch_size"]
-        check_images(f"data.batch_size={batch}", "a batch of images takes", batch, module.shape)
+        check_images(f"data.batch_size={batch}", "a batch of images needs", batch, module.shape)
         module.check()
     return module
 
@@ -134,7 +134,7 @@ def _check_parts(parts: str) -> None:
         weight = nn.Parameter(torch.zeros(2, 2, 3, 3).to(memory_format=layout))
         optimizer = build(settings["optimizer"], [weight])
         if "lr" not in optimizer.param_groups[0]:
-            raise ValueError("its parameter groups have no lr, which a run reports and schedulers set")
+            raise ValueError("its parameter groups have no lr, which runs log and schedulers change")
         optimizer.step(partial(_loss, weight))  # some find what they cannot do only now
     if settings["scheduler"]:
         check_schedule(settings["scheduler"])
@@ -149,7 +149,7 @@ def _check_parts(parts: str) -> None:
     if precision not in TRAINING:
         raise ConfigError(
             f"trainer.precision={precision}: expected {', '.join(map(repr, TRAINING[:-1]))} or "
-            f"{TRAINING[-1]!r}, which keep the weights in float32, as tests and maps need them"
+            f"{TRAINING[-1]!r}, which keep the weights in float32; tests and maps need this"
         )
     check_trainer(settings["trainer"], settings["data"])
     if settings["scheduler"]:
@@ -164,7 +164,7 @@ def _check_loss(node: Mapping[str, Any], n_classes: int) -> None:
         loss: nn.Module = build(node)
         if kept := loss.state_dict().keys() or dict(loss.named_parameters()).keys():
             raise ValueError(
-                f"it has the weight {min(kept)}; expected none, which no optimizer would train"
+                f"it has the weight {min(kept)}; expected none, since the optimizer would not train it"
             )
         logits = torch.zeros(n_classes, n_classes, requires_grad=True)
         value = loss(logits, torch.arange(n_classes))
@@ -173,7 +173,7 @@ def _check_loss(node: Mapping[str, Any], n_classes: int) -> None:
                 f"expected one finite number for {n_classes} logits and labels, got {value!r}"
             )
         if not value.requires_grad:
-            raise ValueError("it does not depend on the logits; expected no detach() on the way")
+            raise ValueError("it does not depend on the logits; expected no detach() in forward()")
 
 
 def _check_augmentation(
@@ -194,16 +194,18 @@ def _check_augmentation(
             state = augmentation.state_dict().keys()
             changed = augmentation(images, labels)
             if not labels.equal(before):
-                raise ValueError("it changes the labels in place; expected them to stay")
+                raise ValueError("it changes the labels in place; expected them unchanged")
             alike = (
                 isinstance(changed, torch.Tensor)
                 and (changed.shape, changed.dtype) == (images.shape, images.dtype)
                 and changed.isfinite().all()
             )
             if not alike:
-                raise ValueError("it has to return images of the same shape with finite float32 values")
+                raise ValueError("it must return images of the same shape with finite float32 values")
             if augmentation.state_dict().keys() != state:
-                raise ValueError("it has to register its buffers when it is made, to be resumed")
+                raise ValueError(
+                    "it must register its buffers in __init__, so that runs can be resumed"
+                )
         images = changed
 
 
@@ -226,9 +228,7 @@ def _check_for(name: str, made: Augmentation, data: Mapping[str, Any], module: P
         ),
     ):
         if not has:
-            raise ConfigError(
-                f"augmentation.{name}: is for {needs}, not for {_given(data, part)}; leave it out"
-            )
+            raise ConfigError(f"augmentation.{name}: needs {needs}, not {_given(data, part)}; omit it")
 
 
 def _given(data: Mapping[str, Any], part: str) -> str:

@@ -51,22 +51,22 @@ def check_trainer(trainer: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     """
     for key in _OURS & trainer.keys():
         raise ConfigError(
-            f"trainer.{key}={trainer[key]}: a run validates, logs and keeps checkpoints "
-            "every epoch, and sees to this itself; leave it out (for a quick try: debug=fast)"
+            f"trainer.{key}={trainer[key]}: sshml itself validates, logs and writes checkpoints "
+            "every epoch; omit it (for a smoke test: debug=fast)"
         )
     if (root := trainer.get("default_root_dir")) != RUN:
         raise ConfigError(
-            f"trainer.default_root_dir={root}: expected the run's folder, ${{paths.run}}; leave it "
-            "out, or set paths.run"
+            f"trainer.default_root_dir={root}: expected the run folder, ${{paths.run}}; omit it, or "
+            "set paths.run"
         )
     epochs = trainer.get("max_epochs")
     if epochs is None or epochs == 0 or epochs < -1:
         raise ConfigError(
-            f"trainer.max_epochs={epochs}: expected at least 1, or -1 for an end that only "
-            "callbacks=early_stopping sets"
+            f"trainer.max_epochs={epochs}: expected at least 1, or -1 to let "
+            "callbacks=early_stopping end the run"
         )
     if (nodes := trainer.get("num_nodes", 1)) != 1:
-        raise ConfigError(f"trainer.num_nodes={nodes}: expected 1; a run is of one machine")
+        raise ConfigError(f"trainer.num_nodes={nodes}: expected 1; a run uses a single machine")
     if (batches := trainer.get("accumulate_grad_batches", 1)) < 1:
         raise ConfigError(f"trainer.accumulate_grad_batches={batches}: expected at least 1")
     if (time := trainer.get("max_time")) is not None:
@@ -82,8 +82,8 @@ def check_trainer(trainer: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     of_all = n_batches * limit if isinstance(limit, float) else limit
     if of_all is not None and of_all < 1:
         raise ConfigError(
-            f"trainer.limit_train_batches={limit}: leaves none of {n_batches} batches; expected at "
-            "least 1, or a larger share"
+            f"trainer.limit_train_batches={limit}: leaves none of the {n_batches} batches; expected "
+            "at least 1, or a larger fraction"
         )
 
 
@@ -101,7 +101,7 @@ def check_steps(scheduler: Any, trainer: Mapping[str, Any], data: Mapping[str, A
     if isinstance(scheduler, OneCycleLR) and scheduler.total_steps < steps and not shortened:
         raise ConfigError(
             f"scheduler.total_steps={scheduler.total_steps}: the run has {steps} steps; choose "
-            "scheduler=one_cycle, which counts them"
+            "scheduler=one_cycle, which sets it automatically"
         )
 
 
@@ -132,12 +132,12 @@ def _n_processes(trainer: str) -> int:
             if (tasks := os.environ.get("SLURM_NTASKS")) is None or "SLURM" not in str(error):
                 raise
             raise ConfigError(
-                f"SLURM_NTASKS={tasks} in the environment: a run is one task, which starts its own "
-                "processes; expected sbatch or srun with --ntasks=1"
+                f"SLURM_NTASKS={tasks} in the environment: a run is a single task that starts its "
+                "own processes; use sbatch or srun with --ntasks=1"
             ) from error
     if (asked := node.get("precision")) in TRAINING and built.precision != asked:
         raise ConfigError(
-            f"trainer.precision={asked}: would be {built.precision} on this machine; expected "
+            f"trainer.precision={asked}: becomes {built.precision} on this machine; expected "
             f"trainer.precision={built.precision}"
         )
     return int(built.num_devices * built.num_nodes)
@@ -154,7 +154,7 @@ def check_processes(settings: Mapping[str, Any]) -> int:
     if workers and is_sweep() and "joblib" in HydraConfig.get().launcher._target_:
         raise ConfigError(
             f"data.num_workers={workers}: expected 0 with hydra/launcher=joblib, whose jobs cannot "
-            "start processes; a thread makes the batches then"
+            "start processes; a thread generates the batches"
         )
     devices, strategy = settings["trainer"]["devices"], settings["trainer"].get("strategy", "auto")
     if strategy not in _STRATEGIES:
@@ -165,8 +165,8 @@ def check_processes(settings: Mapping[str, Any]) -> int:
         return n
     if is_sweep():
         raise ConfigError(
-            f"trainer.devices={devices}: expected 1 in sweeps, one device a job; leave out "
-            "trainer=ddp, or do the runs one by one"
+            f"trainer.devices={devices}: expected 1 in a sweep, one device per job; omit "
+            "trainer=ddp, or run the jobs separately"
         )
     for name in ("n_train", "n_val", "n_test"):
         last = data[name] % data["batch_size"] or data["batch_size"]

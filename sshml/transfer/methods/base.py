@@ -58,10 +58,10 @@ def check_enough(n_samples: int, target: PhaseDataModule) -> None:
     if n_samples > n_train:
         raise ConfigError(
             f"transfer.n_samples={n_samples}: the target's training set has only {n_train} samples; "
-            f"set data.n_train={n_samples} (of a file, other data.shares), or a smaller n_samples "
-            "of the method"
+            f"set data.n_train={n_samples} (for a file, change data.shares), or reduce n_samples of "
+            "the method"
         )
-    check_images(f"transfer.n_samples={n_samples}", "its profiles take", n_samples, target.shape)
+    check_images(f"transfer.n_samples={n_samples}", "its profiles need", n_samples, target.shape)
 
 
 def labelled_profiles(

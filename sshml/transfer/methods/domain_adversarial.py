@@ -72,7 +72,7 @@ class DomainAdversarial(TransferMethod):
         if not pools_globally(network):
             raise ConfigError(
                 f"transfer=domain_adversarial: {type(network).__name__} has no `features` and linear "
-                "`head`, between which the second head is put; choose another method, or network"
+                "`head`, which the second head needs; choose another method or network"
             )
         if self.batch_norm:
             BatchNormStatistics(self.n_samples).check(network, target)

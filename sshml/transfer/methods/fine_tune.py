@@ -55,7 +55,7 @@ class FineTune(TransferMethod):
         check_enough(self.n_samples, target)
         images = self.batch_size * (1 + self.replay)
         given = f"transfer.replay={self.replay} of transfer.batch_size={self.batch_size}"
-        check_images(given, "a batch of images takes", images, target.shape)
+        check_images(given, "a batch of images needs", images, target.shape)
         device = next(network.parameters()).device
         if device.type == "meta":  # where nothing is computed
             check_network(network, torch.empty(2, *target.shape, device=device), images, given)
@@ -64,13 +64,13 @@ class FineTune(TransferMethod):
         for part in self.freeze:
             if part not in parts:
                 raise ConfigError(
-                    f"transfer.freeze={part}: the network has no such part; expected some of "
+                    f"transfer.freeze={part}: no such part of the network; expected some of "
                     f"{', '.join(sorted(p for p in parts if p.count('.') < 2))}"
                 )
         if all(self._is_frozen(name) for name in names):
             raise ConfigError(
-                f"transfer.freeze={list(self.freeze)}: leaves nothing to train; leave a part out, "
-                "or choose transfer=zero_shot"
+                f"transfer.freeze={list(self.freeze)}: freezes everything; remove a part, or choose "
+                "transfer=zero_shot"
             )
 
     def adapt(
