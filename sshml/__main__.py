@@ -1,5 +1,6 @@
 """The command ``sshml``: every program of the package by one name."""
 
+import difflib
 import os
 import sys
 from importlib import import_module
@@ -42,8 +43,11 @@ def main() -> int:
     if name in ("-h", "--help"):
         print(_help())
         return 0
-    names = ", ".join((*PROGRAMS, *_COMMANDS))
-    print(f"error: sshml {name}: no such program; expected one of {names}", file=sys.stderr)
+    names = (*PROGRAMS, *_COMMANDS)
+    close = difflib.get_close_matches(name, names, n=1)
+    meant = f"; did you mean sshml {close[0]}?" if close else ""
+    expected = f"no such program; expected one of {', '.join(names)}{meant}"
+    print(f"error: sshml {name}: {expected}", file=sys.stderr)
     return 2
 
 

@@ -86,7 +86,8 @@ def unknown_key(parent: str, name: str, known: Iterable[str], sign: str = ".") -
         sign: between parent and name: ``.`` for a key, ``=`` for an option of a group.
     """
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
+    same = [known for known in names if known.casefold() == name.casefold()]
+    close = same or difflib.get_close_matches(name, names, n=1)
     prefix = f"{parent}{sign}" if parent else ""
     meant = f"; did you mean {prefix}{close[0]}?" if close else ""
     what = "key" if sign == "." else "option"

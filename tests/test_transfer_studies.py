@@ -243,7 +243,7 @@ def test_what_a_study_has_lost_is_told(run_transfer: Command) -> None:
     lost = run_transfer(f"resume={run.folder}", "data.W=[0.5,0.75]")
     assert lost.status == 1
     assert (
-        f"there is no such file; expected a .ckpt that train.py wrote; restore it, or remove {source}"
+        f"there is no such file; expected a checkpoint, a .ckpt file; restore it, or remove {source}"
         in (lost.out)
     )
     shutil.rmtree(source)

@@ -160,7 +160,8 @@ def _class(path: str, target: str) -> Any:
 
 
 def _way(name: str) -> str:
-    return f"trust=[{name}] to the command line (for explain and uncertainty: --trust {name})"
+    elsewhere = f"explain and uncertainty: --trust {name}; in Python: trust=['{name}']"
+    return f"trust=[{name}] to the command line ({elsewhere})"
 
 
 def _refused(path: str, target: Any, why: str) -> ConfigError:

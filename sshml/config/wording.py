@@ -14,7 +14,7 @@ _PLAIN_WORDS = {
     "a valid list": "a list",
     "a valid tuple": "a list",
     "an instance of Sequence": "a list",
-    "a valid timedelta": "a time",
+    "a valid timedelta": "a time DD:HH:MM:SS, such as 00:02:00:00",
 }
 
 

@@ -20,6 +20,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sshml.config.moved import FIRST_PARTS
+from sshml.config.options import dotted
 from sshml.config.programs import CONF_DIR, of_other_program, top_level
 from sshml.entry.arguments import FOLDERS, is_override, key_of
 from sshml.errors import (
@@ -115,16 +116,21 @@ def one_line(error: Exception, arguments: list[str], name: str = "train") -> str
     lines.sort(key=lambda line: f"full_key: {line[:-1]}" not in message)
     text = re.sub(r"([:,]);", r"\1", "; ".join(lines))
     text = re.sub(r"^.*: ConfigError raised while resolving interpolation: ", "", text)
-    if isinstance(error, OverrideParseException):
-        if error.override.endswith(".ckpt") and "=" not in error.override:
-            key = {"train": "ckpt_path", "transfer": "checkpoint"}.get(name, "checkpoint")
-            return f"{error.override}: expected KEY=VALUE; did you mean {key}={error.override}?"
-        key = str(error.override).partition("=")[0]
-        return (
-            f"{error.override}: expected KEY=VALUE in Hydra's grammar ({text}); a value with special "
-            f"characters needs two pairs of quotes: \"{key}='VALUE'\""
-        )
-    return text
+    return _of_grammar(error, name, text) if isinstance(error, OverrideParseException) else text
+
+
+def _of_grammar(error: OverrideParseException, name: str, text: str) -> str:
+    """The line for an argument that Hydra cannot read, with what Hydra says of it."""
+    if error.override.endswith(".ckpt") and "=" not in error.override:
+        key = {"train": "ckpt_path", "transfer": "checkpoint"}.get(name, "checkpoint")
+        return f"{error.override}: expected KEY=VALUE; did you mean {key}={error.override}?"
+    if "=" not in error.override and not error.override.startswith("~"):
+        return f"{error.override}: expected KEY=VALUE, without spaces around the ="
+    key = str(error.override).partition("=")[0]
+    return (
+        f"{error.override}: expected KEY=VALUE in Hydra's grammar ({text}); a value with special "
+        f"characters needs two pairs of quotes: \"{key}='VALUE'\""
+    )
 
 
 def _of_value(error: Exception, message: str, arguments: list[str]) -> str | None:
@@ -137,6 +143,10 @@ def _of_value(error: Exception, message: str, arguments: list[str]) -> str | Non
     if merged := re.fullmatch(r"(?s)Error merging override (.+)", message):
         reason = str(error.__cause__ or error).partition("\n")[0]
         return f"{merged[1]}: {reason}"
+    if several := re.match(r"(?:Ambiguous value for argument|Sweep parameters) '(.+?)'", message):
+        key, _, values = several[1].partition("=")
+        as_list = f'; as one value, a list, type "{key}=[{values}]"' if "," in values else ""
+        return f"{several[1]}: has several values; add -m for a sweep over them{as_list}"
     lacking = re.match(r"Missing mandatory value|Interpolation key '(.+)' not found", message)
     if lacking and (key := getattr(error, "full_key", None)):
         why = f"is computed from {lacking[1]}, which is not set" if lacking[1] else "missing"
@@ -172,12 +182,14 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
         return f"{override}: other options already set parts of {key}; use +{key}.NAME=VALUE"
     if not parent:
         known |= top_level(config_name)
-    if key == f"{parent}.{name}" and _takes(parent, node, name):
-        return (
-            f"{override}: {node['_target_']} has this argument, but conf/ does not set it; add "
-            f"it with +{override}"
-        )
-    return f"{override}: {unknown_key(parent, name, known)}"
+    elsewhere = [k for k in dotted(plain) if k.rpartition(".")[2] == name]
+    if not parent and elsewhere:
+        text = f"no such key; did you mean {' or '.join(elsewhere)}?"
+    elif key == f"{parent}.{name}" and _takes(parent, node, name):
+        text = f"{node['_target_']} takes it, conf/ does not set it; add it by +{override}"
+    else:
+        text = unknown_key(parent, name, known)
+    return f"{override}: {text}"
 
 
 def _takes(path: str, node: Mapping[str, Any], name: str) -> bool:

@@ -61,9 +61,7 @@ def _checked(main: Callable[..., object], name: str) -> int:
     _draw_into_files()
     if problem := _problem():
         return _fail(problem)
-    # Where `python -m` finds modules of one's own; last, so that it hides none that is installed.
-    if not sys.flags.safe_path:
-        sys.path.append(os.getcwd())  # noqa: PTH109  # as below
+    _find_own_modules()
     try:
         from sshml.entry.cli import run  # noqa: PLC0415  # may not be installed
     except ModuleNotFoundError as error:
@@ -88,6 +86,13 @@ def start_command(name: str) -> None:
     _draw_into_files()
     if problem := _problem():
         sys.exit(_fail(problem))
+    _find_own_modules()
+
+
+def _find_own_modules() -> None:
+    """Look in the working directory too, as `python -m` does; last, so that it hides nothing."""
+    if not sys.flags.safe_path:
+        sys.path.append(os.getcwd())  # noqa: PTH109  # as below
 
 
 def _open_streams() -> None:

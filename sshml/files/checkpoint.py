@@ -108,10 +108,13 @@ def _read(path: str | Path, trust: Sequence[str]) -> tuple[dict[str, Any], nn.Mo
 def _loaded(path: Path) -> dict[str, Any]:
     """What a file holds, of our format."""
     try:
-        if not path.is_file():
+        if path.is_dir():
             raise CheckpointError(
-                f"{path}: there is no such file; expected a .ckpt that train.py wrote"
+                f"{path}: is a folder; expected a checkpoint, such as checkpoints/best.ckpt or "
+                "checkpoints/last.ckpt in a run folder"
             )
+        if not path.is_file():
+            raise CheckpointError(f"{path}: there is no such file; expected a checkpoint, a .ckpt file")
         _check_size(path)
         with warnings.catch_warnings():  # of sparse tensors, which are refused in a moment
             warnings.simplefilter("ignore")
@@ -122,11 +125,11 @@ def _loaded(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
     except Exception as error:  # of a file that is anything at all, torch may raise anything
         raise CheckpointError(
-            f"{path}: not a checkpoint, or cut short; expected a .ckpt that train.py wrote"
+            f"{path}: not a checkpoint, or cut short; expected a checkpoint of sshml"
         ) from error
     origin = checkpoint.get(CHECKPOINT_KEY) if isinstance(checkpoint, dict) else None
     if not isinstance(origin, dict):
-        raise CheckpointError(f"{path}: not written by sshml; expected a .ckpt that train.py wrote")
+        raise CheckpointError(f"{path}: not written by sshml; expected a checkpoint of sshml")
     if origin.get("format") != CHECKPOINT_FORMAT:
         written_by = origin.get("versions")
         version = written_by.get("sshml") if isinstance(written_by, dict) else None
