@@ -200,7 +200,11 @@ def test_what_a_study_has_lost_is_told(run_transfer: Command) -> None:
         ("transfer.json", json.dumps([{**before[0], "seed": 7}]), "has results at W=0.5 of "),
         ("transfer.json", json.dumps([{**before[0], "method": "foo"}]), "has results at W=0.5 of foo"),
         ("transfer.json", json.dumps([before[0], before[0]]), "holds a cell of the study twice"),
-        ("transfer.json", json.dumps([{**before[0], "tp": None}]), "row 1 does not count n=20 chains"),
+        (
+            "transfer.json",
+            json.dumps([{**before[0], "tp": None}]),
+            "the counts in row 1 do not add up to n=20 chains",
+        ),
         ("transfer.json", json.dumps([{**before[0], "n": 0}]), "does not hold rows of a study (0.n)"),
         ("phase_diagram.json", diagrams_of(seed=7), "has results at W=0.5 of "),
         ("phase_diagram.json", "PK\x03\x04", "damaged, not valid JSON"),
@@ -316,7 +320,7 @@ def test_a_study_is_resumed_as_it_was(run_transfer: Command) -> None:
     line = one_error(run_transfer(f"resume={run.folder}", "phase_diagram=7"))
     assert "phase_diagram=7: the study" in line
     line = one_error(run_transfer(f"resume={run.folder}", "-m", "seed=0,1"))
-    assert "is one study, which a sweep cannot resume; omit -m" in line
+    assert "is a single study, which a sweep cannot resume; omit -m" in line
     assert (run.folder / "phase_diagram.json").is_file()
 
 
@@ -349,7 +353,7 @@ def test_a_network_that_was_trained_on_is_not_mixed_with_its_former_rows(
                 "+methods.a.data.hamiltonian={_target_: sshml.physics.hamiltonians.kitaev.Kitaev}",
                 "+methods.a.data.disorder=on_site",
             ],
-            "methods.a.data.hamiltonian: all methods of a study have the same chains and images",
+            "methods.a.data.hamiltonian: all methods of a study use the same chains and images",
         ),
         (["phase_diagram=100"], "phase_diagram=100: has more bins than there are test chains"),
         (["methods={a:{model:{}}}"], "expected one of augmentation, data, transfer"),
@@ -363,10 +367,13 @@ def test_a_network_that_was_trained_on_is_not_mixed_with_its_former_rows(
             "methods={a:{}}: other options already set parts of methods; use +methods.NAME=",
         ),
         (["methods={" + 101 * "a" + ":{}}"], ": expected a name of at most 100 letters"),
-        (["~callbacks.checkpoint"], "callbacks.checkpoint: a study tests the network that it keeps"),
+        (
+            ["~callbacks.checkpoint"],
+            "callbacks.checkpoint: a study tests the checkpoint that it writes",
+        ),
         (
             ["callbacks.checkpoint.filename=x"],
-            "callbacks.checkpoint.filename=x: a study tests the best",
+            "callbacks.checkpoint.filename=x: a study tests checkpoints/best.ckpt",
         ),
         (
             ["callbacks.checkpoint.dirpath=stray"],
@@ -394,7 +401,7 @@ def test_a_network_that_was_trained_on_is_not_mixed_with_its_former_rows(
         ),
         (["data.seed=5"], "data.seed=5: a study that trains uses seed instead; set seed"),
         (["methods={}"], "methods={}: expected one or more, such as methods={plain:{}}"),
-        (["+methods.a.data.ratio_gap=[0.8,2.5]"], "methods.a: data: ratio_gap=[0.8, 2.5] must be"),
+        (["+methods.a.data.ratio_gap=[0.8,2.5]"], "methods.a: data: ratio_gap=[0.8, 2.5] must lie"),
         (["data.ratio_gap=[0.8,2.5]"], "data: ratio_gap=[0.8, 2.5] must lie inside ratio_range="),
         (["augmentation=mirror"], "augmentation=mirror: no such option; expected one of "),
         (

@@ -143,5 +143,5 @@ def _features(
         ax.set(
             xlabel=f"first component ({shares[0]:.0f} % of the variance)",
             ylabel=f"second component ({shares[1]:.0f} %)",
-            title=f"features of one network, coloured by {by}",
+            title=f"features of one network,\ncoloured by {by}",
         )
