@@ -46,6 +46,8 @@ NOT_RUN = {
     "apptainer ": "needs Apptainer; tests/test_recipes.py reads the definition",
     "eval ": "is of the shell; tests/test_completion.py",
     "export ": "is of the shell; tests/test_endings.py",
+    "jupyter lab ": "opens a browser",
+    "jupytext ": "changes the clone; tests/test_site.py runs the notebooks",
     "mypy": "is a check of its own",
     "pip ": "changes the environment; tests/test_install.py installs the wheel",
     "pre-commit ": "changes the clone",

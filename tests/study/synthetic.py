@@ -53,14 +53,16 @@ def write_run(
     rows = []
     for epoch in range(epochs):
         reached = accuracy - (accuracy - 0.5) * 0.5 ** (epoch + 1)
-        rows.append({"epoch": epoch, "lr": config.optimizer.lr})
+        rows.append({"epoch": epoch + 1, "lr": config.optimizer.lr})
         for stage in ("train", "val"):
             rows[-1] |= {f"{stage}/accuracy": reached, f"{stage}/loss": 1.01 - reached}
     tested = {"test/accuracy": accuracy, "test/loss": 1.01 - accuracy, "test/tp": 10}
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True))
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2))
-    (folder / "metrics.json").write_text(json.dumps({**rows[-1], **tested}, indent=2))
+    of_best = {name: value for name, value in rows[-1].items() if name != "epoch"}
+    metrics = {"best_epoch": epochs, **of_best, **tested}
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2))
     with (folder / "metrics.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
