@@ -279,7 +279,7 @@ def test_foreign_and_half_written_runs_are_listed_and_skipped(
         "d": "manifest.json: damaged, not valid JSON", "e": "metrics.json: damaged, not valid JSON",
         "f": "config.yaml: damaged, not valid YAML", "g": "config.yaml: not the settings of an sshml",
         "h": "metrics.csv: damaged", "i": "manifest.json: not an sshml manifest",
-        "j": "manifest.json: not an sshml manifest", "k": "metrics.json: not the metrics of an sshml run",
+        "j": "manifest.json: not an sshml manifest", "k": "metrics.json: not the metrics of an sshml",
         "l": "config.yaml: damaged, not valid YAML", "m": "manifest.json: damaged, not text",
         "n": "metrics.json: no such file", "o": "no manifest.json",
         "p": "no manifest.json", "q": "a study of transfer.py",
