@@ -133,7 +133,7 @@ def hint(network: nn.Module, n_steps: int, predictions: TestPredictions) -> str 
     return (
         f"all test samples have the same prediction, as expected after only {n_steps} training "
         f"steps: the running statistics of batch norms need about {_SETTLING_STEPS} steps to settle; "
-        "train for more epochs, or with smaller batches, such as data.batch_size=10"
+        "train for more epochs, or with smaller batches (data.batch_size)"
     )
 
 

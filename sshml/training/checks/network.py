@@ -1,6 +1,7 @@
 """The network of a run: whether it can be built, and train on the run's images."""
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch.nn.parameter import is_lazy
 
 from sshml.config.build import TARGET, build
 from sshml.config.limits import check_network
-from sshml.errors import ConfigError, named, reason_of
+from sshml.errors import ConfigError, named, pip_install, reason_of
 from sshml.explanations import Explanation
 from sshml.networks import build_network
 
@@ -152,7 +153,10 @@ def check_explanation(
         explanation.check(network, images)
     except Exception as error:  # a class of the user's own may raise anything
         others = " or ".join(f"explanation={name}" for name in ("integrated_gradients", "occlusion"))
-        raise ConfigError(f"{given}: {reason_of(error)}; change it, or choose {others}") from error
+        needs = f" ({pip_install('explain')})" if find_spec("captum") is None else ""
+        raise ConfigError(
+            f"{given}: {reason_of(error)}; change it, or choose {others}{needs}"
+        ) from error
     try:
         maps = explanation.maps(network, images, range(n_classes))
     except Exception as error:  # likewise
