@@ -497,7 +497,7 @@ def test_a_job_that_was_resumed_by_itself_is_not_trained_over(
     assert run_train(f"ckpt_path={first}", "trainer.max_epochs=2").status == 0
     again = run_train(*command)
     assert again.status == 1
-    assert f"{first.parent.parent.name}: was resumed with other settings than this job's" in again.out
+    assert f"{first.parent.parent.name}: was resumed with settings other than this job's" in again.out
     (first.parent.parent).rename(tmp_path / "longer")
     assert run_train(*command).status == 0
 
