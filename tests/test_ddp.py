@@ -100,5 +100,5 @@ def test_a_sweep_of_several_processes_is_refused(run_train: Command) -> None:
 def test_a_transfer_study_of_several_processes_is_refused(run_transfer: Command) -> None:
     done = run_transfer(*TINY, *TWO)
     assert done.status == 2
-    assert done.err.startswith("error: trainer.devices=2: expected 1 here")
+    assert done.err.startswith("error: trainer.devices=2: expected 1 in a study")
     assert len(done.err.splitlines()) == 1

@@ -186,7 +186,7 @@ def _unknown_override(key: str, arguments: list[str], config_name: str) -> str:
     if not parent and elsewhere:
         text = f"no such key; did you mean {' or '.join(elsewhere)}?"
     elif key == f"{parent}.{name}" and _takes(parent, node, name):
-        text = f"{node['_target_']} takes it, conf/ does not set it; add it by +{override}"
+        text = f"{node['_target_']} has this argument, conf/ does not set it; add it with +{override}"
     else:
         text = unknown_key(parent, name, known)
     return f"{override}: {text}"
