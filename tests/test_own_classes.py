@@ -175,3 +175,26 @@ def test_modules_of_the_working_directory_are_found(
     )  # fmt: skip
     assert done.returncode == 2
     assert line in done.stderr
+
+
+def test_programs_of_the_command_find_them_too(tmp_path: Path) -> None:
+    """Of the network that a checkpoint names, once its package is trusted."""
+    package = tmp_path / "my_lab"
+    package.mkdir()
+    (package / "network.py").write_text(
+        "from sshml.networks import CNN\n\n\nclass Net(CNN):\n    pass\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    trained = subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), *TINY, "model._target_=my_lab.network.Net"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    (checkpoint,) = tmp_path.glob("runs/*/*/checkpoints/best.ckpt")
+    # As the installed command begins, whose folder is the first of the path.
+    begin = "import sys; sys.path[0] = '/'; from sshml.__main__ import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", begin, "explain", str(checkpoint), "--trust", "my_lab", "--chains", "20"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
