@@ -194,7 +194,7 @@ def test_programs_of_the_command_find_them_too(tmp_path: Path) -> None:
     # As the installed command begins, whose folder is the first of the path.
     begin = "import sys; sys.path[0] = '/'; from sshml.__main__ import main; sys.exit(main())"
     done = subprocess.run(
-        [sys.executable, "-c", begin, "explain", str(checkpoint), "--trust", "my_lab", "--chains", "20"],
+        [sys.executable, "-c", begin, "explain", str(checkpoint), "--trust", "my_lab"],
         cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
