@@ -29,8 +29,8 @@ from sshml.study.runs import Skipped, read_runs
 _NEEDED = ("pandas", "pyarrow", "sklearn")
 # Skipped folders, and means over seeds, that are listed on the terminal; files have them all.
 _LISTED = 20
-# What made a page, as the page says.
-_COMMAND = "python -m sshml.study"
+# One of them is in every page that this program writes.
+_COMMANDS = ("python -m sshml.study", "sshml study")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,10 +106,10 @@ def _study(folders: Sequence[Path], metric: str, out: Path | None) -> None:
         check_own(out)
     tables = ("runs.csv", "runs.parquet", SUMMARY)
     revisions = study.table["git_revision"].dropna().unique()
-    origin = (
-        f"{_COMMAND} {where} --metric {metric}; sshml {__version__}; runs of "
-        f"{count(len(revisions), 'git revision')} {', '.join(r[:10] for r in revisions[:3])}"
-    )
+    origin = f"{command_of('study')} {where} --metric {metric}; sshml {__version__}"
+    if len(revisions):  # none of an installed package
+        some = ", ".join(revision[:10] for revision in revisions[:3])
+        origin += f"; runs of {count(len(revisions), 'git revision')} {some}"
     _check_unused(out, [*tables, PAGE])
     with results_errors(out):
         write_study(out, study, skipped, origin)
@@ -139,10 +139,11 @@ def _check_unused(out: Path, names: Sequence[str]) -> None:
     """Results in a folder are replaced if an earlier call wrote them, whose page, the last, says so."""
     page = out / names[-1]
     earlier = [name for name in names if os.path.lexists(out / name)]
-    is_study = page.is_file() and _COMMAND in page.read_text(errors="replace")
+    text = page.read_text(errors="replace") if page.is_file() else ""
+    is_study = any(command in text for command in _COMMANDS)
     if earlier and not is_study:
         raise ConfigError(
-            f"--out={out}: its {earlier[0]} was not written by {_COMMAND} and is not replaced; "
+            f"--out={out}: its {earlier[0]} was not written by {command_of('study')}, so it stays; "
             "expected a new folder"
         )
 
