@@ -304,7 +304,7 @@ def test_a_pruned_job_is_trained_on_only_where_nothing_prunes(
     axis = "optimizer.lr=range(1e-9,2e-9,1e-9)"  # of one value, which is drawn again and again
     done = run_train(*HOPELESS, axis, "hydra.sweeper.n_trials=2")
     assert (done.status, done.err) == (0, "")
-    assert "pruned after epoch 1 of 2, at a validation accuracy of 50.00%" in done.out
+    assert "pruned after epoch 1 of 2 with a validation accuracy of 50.00%" in done.out
     assert done.out.count("pruned in an earlier trial") == 1
     assert "0 of 1 jobs are done, 1 pruned;" in done.out
     (job,) = (tmp_path / "search").glob("trial=0,lr=1e-09")
