@@ -41,9 +41,10 @@ def _table(rows: list[Setting]) -> str:
         return ""
     lines = ["| key | default | meaning |", "|---|---|---|"]
     for key, value, comment in rows:
-        is_class = key.endswith("_target_") and value != "???"
-        shown = f"{{py:obj}}`{value}`" if is_class else f"`{value}`"
-        cells = (cell.replace("|", r"\|") for cell in (f"`{key}`", shown, comment))
+        of_class = key.endswith("_target_")
+        shown = f"{{py:obj}}`{value}`" if of_class and value != "???" else f"`{value}`"
+        meaning = comment or "Class." * of_class
+        cells = (cell.replace("|", r"\|") for cell in (f"`{key}`", shown, meaning))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
