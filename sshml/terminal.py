@@ -49,7 +49,7 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours < 24 else f"{hours} h"
+    return f"{hours} h {minutes} min" if hours < 24 else f"{seconds / 3600:.0f} h"
 
 
 @contextmanager

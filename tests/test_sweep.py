@@ -92,7 +92,7 @@ def test_a_job_that_diverges_is_recorded_and_not_done_again_unless_asked(
 
     runs, skipped = read_runs([tmp_path / "runs"])
     assert len(runs) == 1
-    assert [folder.reason for folder in skipped] == ["diverged: its loss was no longer finite"]
+    assert [folder.reason for folder in skipped] == ["diverged: its loss became infinite or NaN"]
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "metrics.json", "error.txt"])

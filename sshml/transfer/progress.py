@@ -1,5 +1,6 @@
 """What a study has left to do, and how long it takes."""
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,20 +34,22 @@ def work_left(plan: Plan, has: Callable[[Cell], bool]) -> list[Work]:
         plan: of the study.
         has: whether the study has the results of a cell.
     """
-    return [_of_network(network, plan, has) for network in plan.networks]
-
-
-def _of_network(network: PlannedNetwork, plan: Plan, has: Callable[[Cell], bool]) -> Work:
-    of_network = (network.train_W, network.seed)
-    # Baselines that are newer than the study are added by testing a method again.
-    tests = [
-        (method, W)
-        for method in network.methods
-        for W in plan.strengths
-        if not all(has((name, *of_network, W)) for name in (method.name, *plan.baselines))
-    ]
-    folder = Path(network.run["paths"]["run"]) if network.run else None
-    return Work(network, folder is not None and not (folder / "metrics.json").is_file(), tests)
+    # Baselines that are newer than the study are added by testing one method again. Networks of other
+    # methods share them.
+    added: set[tuple[float | str, int, float | None]] = set()
+    work = []
+    for network in plan.networks:
+        tests = []
+        for method, W in itertools.product(network.methods, plan.strengths):
+            of_network = (network.train_W, network.seed)
+            lacks = [name for name in plan.baselines if not has((name, *of_network, W))]
+            if not has((method.name, *of_network, W)) or (lacks and (*of_network, W) not in added):
+                tests.append((method, W))
+                added.add((*of_network, W))
+        folder = Path(network.run["paths"]["run"]) if network.run else None
+        is_to_be_trained = folder is not None and not (folder / "metrics.json").is_file()
+        work.append(Work(network, is_to_be_trained, tests))
+    return work
 
 
 def described(work: Sequence[Work]) -> str:
